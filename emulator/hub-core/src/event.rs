@@ -1,0 +1,153 @@
+//! Facts for the event log: everything that a judge or a person may want to know afterwards.
+//!
+//! Events of one device are in the order they happened. How they are numbered, kept and printed is
+//! the log's affair.
+
+use hub_proto::ids::{DeviceId, MethodName};
+use hub_proto::property_bag::PropertyBag;
+use hub_proto::time::Timestamp;
+
+use crate::link::LinkClose;
+use crate::method::CallId;
+
+/// One fact about one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When it happened.
+    pub at: Timestamp,
+    /// To whom.
+    pub device: DeviceId,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// An identity was registered.
+    DeviceCreated,
+    /// An identity was changed.
+    DeviceUpdated {
+        /// Whether the device may connect now.
+        enabled: bool,
+    },
+    /// An identity was removed, with its twin and queue.
+    DeviceDeleted,
+    /// A device connected.
+    Connected {
+        /// Whether a stored session was resumed.
+        session_present: bool,
+        /// The SDK's user agent, if it told.
+        client_type: Option<String>,
+    },
+    /// A device's connection ended.
+    Disconnected {
+        /// Why.
+        reason: LinkClose,
+    },
+    /// A device was granted subscriptions; the texts are the filters as granted.
+    Subscribed {
+        /// The filters.
+        filters: Vec<String>,
+    },
+    /// A device changed its reported properties.
+    Reported {
+        /// The new reported version.
+        version: u64,
+        /// The patch, as JSON text.
+        patch: Box<str>,
+    },
+    /// A device's reported patch was refused.
+    ReportedRefused {
+        /// The status the device was told.
+        status: u16,
+        /// Why.
+        message: String,
+    },
+    /// The service changed desired properties.
+    Desired {
+        /// The new desired version.
+        version: u64,
+        /// The change as notified (removed keys are null), as JSON text.
+        patch: Box<str>,
+    },
+    /// The service changed tags.
+    Tags {
+        /// The new twin version.
+        version: u64,
+        /// The change, as JSON text.
+        patch: Box<str>,
+    },
+    /// The service called a direct method.
+    MethodInvoked {
+        /// The call.
+        call: CallId,
+        /// The method.
+        name: MethodName,
+        /// The payload, as JSON text.
+        payload: Box<str>,
+    },
+    /// A call was handed to the device.
+    MethodDelivered {
+        /// The call.
+        call: CallId,
+    },
+    /// The device answered a call.
+    MethodAnswered {
+        /// The call.
+        call: CallId,
+        /// The device's status.
+        status: i32,
+        /// The device's body; JSON unless the device sent something else.
+        payload: Vec<u8>,
+    },
+    /// A call ended without an answer.
+    MethodFailed {
+        /// The call.
+        call: CallId,
+        /// The hub's code, by name.
+        code: &'static str,
+    },
+    /// A device answered a call that is not open: late, twice, or never made.
+    MethodAnswerIgnored {
+        /// The request id as the device sent it.
+        rid: String,
+    },
+    /// A device sent a message.
+    Telemetry {
+        /// Its properties.
+        properties: PropertyBag,
+        /// Its body.
+        payload: Vec<u8>,
+    },
+    /// The service sent a message to the device.
+    C2dEnqueued {
+        /// The message's number in the device's queue, counted from 1 for ever.
+        sequence: u64,
+    },
+    /// A message was handed to the device.
+    C2dDelivered {
+        /// The message's number.
+        sequence: u64,
+        /// How often by now.
+        deliveries: u32,
+    },
+    /// A message left the queue.
+    C2dSettled {
+        /// The message's number.
+        sequence: u64,
+        /// How it ended.
+        outcome: C2dOutcome,
+    },
+}
+
+/// How a cloud-to-device message ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum C2dOutcome {
+    /// The device acknowledged it.
+    Completed,
+    /// Its time to live ran out.
+    Expired,
+    /// It was delivered as often as allowed, in vain.
+    DeliveryCountExceeded,
+}

@@ -1,0 +1,68 @@
+//! Every bound of the hub, in one struct. Sizes, counts and depths are always enforced.
+//!
+//! Source: Microsoft's quotas and throttling page, the device twin page, and live records of a hub.
+
+use std::time::Duration;
+
+/// The bounds of a hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Device identities a hub may hold, over all shards. Each shard enforces its share.
+    pub devices: usize,
+    /// Bytes of `tags`, by the hub's way of counting.
+    pub tags_bytes: usize,
+    /// Bytes of `properties.desired`, likewise.
+    pub desired_bytes: usize,
+    /// Bytes of `properties.reported`, likewise.
+    pub reported_bytes: usize,
+    /// How deep objects nest under `tags`, `desired` or `reported`.
+    pub twin_depth: usize,
+    /// UTF-8 bytes of a twin key.
+    pub twin_key_bytes: usize,
+    /// UTF-8 bytes of a twin string value.
+    pub twin_string_bytes: usize,
+    /// Bytes of a method's payload, each way.
+    pub method_payload_bytes: usize,
+    /// Method calls open on one device.
+    pub method_calls_open: usize,
+    /// Bytes of a device-to-cloud message: body and properties.
+    pub telemetry_bytes: usize,
+    /// Bytes of a cloud-to-device message: body and properties.
+    pub c2d_bytes: usize,
+    /// Cloud-to-device messages waiting for one device.
+    pub c2d_queue_messages: usize,
+    /// How long a delivered message stays locked without an acknowledgement.
+    pub c2d_lock: Duration,
+    /// How often a message is delivered before it is given up.
+    pub c2d_deliveries: u32,
+    /// How long a message lives if its sender does not say.
+    pub c2d_time_to_live: Duration,
+    /// How long past its `se` a SAS token still opens a connection or a request.
+    pub sas_connect_grace: Duration,
+    /// How long past its `se` a SAS token still holds an open connection.
+    pub sas_live_grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            devices: 1_000_000,
+            tags_bytes: 8 * 1024,
+            desired_bytes: 32 * 1024,
+            reported_bytes: 32 * 1024,
+            twin_depth: 10,
+            twin_key_bytes: 1024,
+            twin_string_bytes: 4096,
+            method_payload_bytes: 128 * 1024,
+            method_calls_open: 100,
+            telemetry_bytes: 256 * 1024,
+            c2d_bytes: 64 * 1024,
+            c2d_queue_messages: 50,
+            c2d_lock: Duration::from_secs(60),
+            c2d_deliveries: 10,
+            c2d_time_to_live: Duration::from_secs(3600),
+            sas_connect_grace: Duration::from_secs(300),
+            sas_live_grace: Duration::from_secs(600),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Links: the live connection of a device, as the hub sees it.
+
+use hub_proto::ids::DeviceId;
+use hub_proto::sas::SasToken;
+use thiserror::Error;
+
+/// One connection of one device, unique for the life of the hub process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId(pub u64);
+
+/// What a connecting device brings.
+#[derive(Clone, Debug)]
+pub struct LinkUp<'a> {
+    /// The connection's id, fresh.
+    pub link: LinkId,
+    /// Who it says it is.
+    pub device: DeviceId,
+    /// How it shows that.
+    pub credential: Credential<'a>,
+    /// Whether stored subscriptions are dropped, and not kept afterwards.
+    pub clean_session: bool,
+    /// Telemetry to publish if the link ends without a goodbye.
+    pub will: Option<Will>,
+    /// The Plug and Play model id of the CONNECT.
+    pub model_id: Option<String>,
+    /// The SDK's user agent, for the event log.
+    pub client_type: Option<String>,
+}
+
+/// How a device shows who it is.
+#[derive(Clone, Debug)]
+pub enum Credential<'a> {
+    /// A token that must be signed by one of the device's keys. Audience and expiry are the
+    /// caller's to check; the signature is the shard's.
+    DeviceToken(&'a SasToken<'a>),
+    /// A policy's token with `DeviceConnect`, wholly checked by the caller.
+    Policy,
+}
+
+/// A last message, already parsed: its topic was the device's own telemetry topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Will {
+    /// The raw property bag.
+    pub bag: String,
+    /// The body.
+    pub payload: Vec<u8>,
+}
+
+/// A link that was let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkAccepted {
+    /// Whether a stored session was resumed.
+    pub session_present: bool,
+}
+
+/// Why a device is not let in.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LinkRefusal {
+    /// No such device; CONNACK 5.
+    #[error("device {0} is not registered")]
+    UnknownDevice(DeviceId),
+    /// The identity is disabled; CONNACK 3.
+    #[error("device {0} is disabled")]
+    Disabled(DeviceId),
+    /// Neither key made the signature; CONNACK 5.
+    #[error("the token is not signed with a key of device {0}")]
+    BadSignature(DeviceId),
+}
+
+/// Why a link ended. For the event log and the process's log; a client sees only a closed socket.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LinkClose {
+    /// The device said goodbye; the will is void.
+    #[error("the device sent DISCONNECT")]
+    Goodbye,
+    /// The socket ended without a goodbye.
+    #[error("the connection was lost")]
+    Lost,
+    /// Nothing arrived for 1.5 times the keep-alive.
+    #[error("nothing arrived within 1.5 times the keep-alive")]
+    KeepAlive,
+    /// The same identity connected again.
+    #[error("the same device connected again")]
+    TakenOver,
+    /// The SAS token ran out on the live link.
+    #[error("the SAS token ran out")]
+    CredentialExpired,
+    /// The identity was disabled.
+    #[error("the device was disabled")]
+    Disabled,
+    /// The identity was deleted.
+    #[error("the device was deleted")]
+    Deleted,
+    /// The device broke the protocol or the hub's rules; the text says how.
+    #[error("{0}")]
+    Violation(String),
+    /// The device does not read what is sent to it.
+    #[error("the device does not read its messages: {0} bytes wait")]
+    SlowReader(usize),
+    /// The hub is stopping.
+    #[error("the hub is stopping")]
+    Shutdown,
+}

@@ -1,0 +1,205 @@
+//! Names a client may use, checked at birth: whoever holds one of these need not check it again.
+//!
+//! Grammar: reference "id grammar" of the service API; `^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{1,128}$` for
+//! devices and modules. Ids are case-sensitive and never contain `/`, white space or non-ASCII.
+
+use std::fmt;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+/// Longest device or module id, in characters.
+pub const ID_CHARS_MAX: usize = 128;
+/// Longest direct-method name, in characters.
+pub const METHOD_NAME_CHARS_MAX: usize = 100;
+
+/// Why a text is not an id or a method name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum IdError {
+    /// Nothing at all.
+    #[error("{what} is empty")]
+    Empty {
+        /// Which kind of name: `device id`, `module id`, `method name`.
+        what: &'static str,
+    },
+    /// Longer than the grammar allows.
+    #[error("{what} has {chars} characters, at most {max} are allowed")]
+    TooLong {
+        /// Which kind of name.
+        what: &'static str,
+        /// How long it is.
+        chars: usize,
+        /// How long it may be.
+        max: usize,
+    },
+    /// A character outside the grammar.
+    #[error("{what} contains {character:?}, which is not allowed")]
+    Character {
+        /// Which kind of name.
+        what: &'static str,
+        /// The first offending character.
+        character: char,
+    },
+}
+
+/// The name of a device in the identity registry: 1 to 128 characters, case-sensitive.
+///
+/// Cheap to clone; the text is shared.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceId(Arc<str>);
+
+/// The name of a module under its device: 1 to 128 characters, case-sensitive.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModuleId(Arc<str>);
+
+/// The name of a direct method: 1 to 100 characters, printable ASCII without the separators of
+/// RFC 2616's `token` (`$ ( ) < > @ , ; : \ " / [ ] ? = { }`, space and tab), nor `+` and `#`,
+/// which would break the topic that carries it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MethodName(Arc<str>);
+
+impl DeviceId {
+    /// Checks `text` against the grammar.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        check("device id", text, ID_CHARS_MAX, is_id_character)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ModuleId {
+    /// Checks `text` against the grammar.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        check("module id", text, ID_CHARS_MAX, is_id_character)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl MethodName {
+    /// Checks `text` against the grammar.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        check("method name", text, METHOD_NAME_CHARS_MAX, is_method_character)?;
+        Ok(Self(text.into()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Who is at the other end of a device connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ClientIdentity {
+    /// A device.
+    Device(DeviceId),
+    /// A module of a device.
+    Module(DeviceId, ModuleId),
+}
+
+impl ClientIdentity {
+    /// The device, or the module's parent device.
+    pub fn device_id(&self) -> &DeviceId {
+        match self {
+            Self::Device(device) | Self::Module(device, _) => device,
+        }
+    }
+}
+
+fn check(
+    what: &'static str,
+    text: &str,
+    max: usize,
+    is_allowed: fn(char) -> bool,
+) -> Result<(), IdError> {
+    if text.is_empty() {
+        return Err(IdError::Empty { what });
+    }
+    if let Some(character) = text.chars().find(|c| !is_allowed(*c)) {
+        return Err(IdError::Character { what, character });
+    }
+    // Only ASCII is left, so bytes are characters.
+    if text.len() > max {
+        return Err(IdError::TooLong { what, chars: text.len(), max });
+    }
+    Ok(())
+}
+
+fn is_id_character(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-:.+%_#*?!(),=@;$'".contains(character)
+}
+
+fn is_method_character(character: char) -> bool {
+    character.is_ascii_graphic() && !"$()<>@,;:\\\"/[]?={}+#".contains(character)
+}
+
+macro_rules! print_as_text {
+    ($($name:ident),+) => {$(
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&*self.0, f)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    )+};
+}
+
+print_as_text!(DeviceId, ModuleId, MethodName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_of_the_grammar_is_allowed_in_an_id() {
+        let text = "azAZ09-:.+%_#*?!(),=@;$'";
+        assert_eq!(DeviceId::parse(text).unwrap().as_str(), text);
+        assert_eq!(ModuleId::parse("$edgeAgent").unwrap().as_str(), "$edgeAgent");
+    }
+
+    #[test]
+    fn ids_outside_the_grammar_say_what_is_wrong() {
+        let long = "x".repeat(129);
+        let cases = [
+            ("", "device id is empty"),
+            ("a/b", "device id contains '/', which is not allowed"),
+            ("a b", "device id contains ' ', which is not allowed"),
+            ("ä", "device id contains 'ä', which is not allowed"),
+            ("a\0", "device id contains '\\0', which is not allowed"),
+            (&long, "device id has 129 characters, at most 128 are allowed"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(DeviceId::parse(text).unwrap_err().to_string(), expected);
+        }
+        assert!(DeviceId::parse(&long[..128]).is_ok());
+    }
+
+    #[test]
+    fn method_names_keep_plug_and_play_stars_and_refuse_topic_breakers() {
+        assert!(MethodName::parse("thermostat1*getMaxMinReport").is_ok());
+        for broken in ["a/b", "a+b", "a#", "a b", "$a", "", &"m".repeat(101)] {
+            assert!(MethodName::parse(broken).is_err(), "{broken:?} must be refused");
+        }
+        assert!(MethodName::parse(&"m".repeat(100)).is_ok());
+    }
+}

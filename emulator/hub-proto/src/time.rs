@@ -1,0 +1,174 @@
+//! Time as the caller supplies it. Nothing in the pure crates reads a clock.
+//!
+//! [`Instant`] is monotonic and drives durations and deadlines; [`Timestamp`] is wall-clock time and
+//! drives SAS expiry and the stamps a client sees. [`Now`] carries both and comes in with every
+//! input, so that real and virtual time are the same code.
+
+use std::fmt;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+/// A monotonic instant: the time since the hub's clock started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(Duration);
+
+impl Instant {
+    /// The instant at which the hub's clock started.
+    pub const ZERO: Self = Self(Duration::ZERO);
+
+    /// The instant `since_start` after the clock's start.
+    pub const fn from_start(since_start: Duration) -> Self {
+        Self(since_start)
+    }
+
+    /// How long after the clock's start this instant is.
+    pub const fn since_start(self) -> Duration {
+        self.0
+    }
+
+    /// The time from `earlier` to `self`, zero if `earlier` is later.
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl std::ops::Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(duration))
+    }
+}
+
+/// Wall-clock time in .NET's resolution: ticks of 100 ns since the Unix epoch, UTC.
+///
+/// Prints as the hub prints it, `2026-11-22T10:00:00.1234567Z`; the never-set value prints as
+/// `0001-01-01T00:00:00Z`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+const TICKS_PER_SECOND: i64 = 10_000_000;
+const NEVER_TICKS: i64 = -62_135_596_800 * TICKS_PER_SECOND;
+/// 9999-12-31T23:59:59, the last second a four-digit year can name.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+impl Timestamp {
+    /// .NET's `DateTime.MinValue`, which the hub shows for "never".
+    pub const NEVER: Self = Self(NEVER_TICKS);
+
+    /// Whole seconds since the Unix epoch; clamped to the years 1 to 9999.
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        let first = NEVER_TICKS / TICKS_PER_SECOND;
+        let clamped = if seconds < first {
+            first
+        } else if seconds > LAST_SECOND {
+            LAST_SECOND
+        } else {
+            seconds
+        };
+        Self(clamped * TICKS_PER_SECOND)
+    }
+
+    /// The instant `since_epoch` after the Unix epoch; clamped to the year 9999.
+    pub fn from_unix(since_epoch: Duration) -> Self {
+        let seconds = i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX);
+        let ticks = i64::from(since_epoch.subsec_nanos() / 100);
+        Self(Self::from_unix_seconds(seconds).0 + ticks)
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    pub const fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(TICKS_PER_SECOND)
+    }
+
+    /// Ticks of 100 ns since the Unix epoch.
+    pub const fn unix_ticks(self) -> i64 {
+        self.0
+    }
+
+    /// The time from `earlier` to `self`, zero if `earlier` is later.
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        let ticks = u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0);
+        Duration::from_nanos(ticks.saturating_mul(100))
+    }
+
+    /// `self` moved forward by `duration`, clamped to the year 9999.
+    pub fn saturating_add(self, duration: Duration) -> Self {
+        let ticks = i64::try_from(duration.as_nanos() / 100).unwrap_or(i64::MAX);
+        let last = LAST_SECOND * TICKS_PER_SECOND + (TICKS_PER_SECOND - 1);
+        Self(self.0.saturating_add(ticks).min(last))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::NEVER {
+            return f.write_str("0001-01-01T00:00:00Z");
+        }
+        let at = OffsetDateTime::from_unix_timestamp(self.unix_seconds())
+            .expect("a timestamp is clamped to the years 1 to 9999");
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:07}Z",
+            at.year(),
+            u8::from(at.month()),
+            at.day(),
+            at.hour(),
+            at.minute(),
+            at.second(),
+            self.0.rem_euclid(TICKS_PER_SECOND)
+        )
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The time at which something happens, in both readings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// Monotonic: for durations and deadlines.
+    pub mono: Instant,
+    /// Wall clock: for SAS expiry and the stamps clients see.
+    pub wall: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_print_as_the_hub_prints_them() {
+        let cases = [
+            (Timestamp::NEVER, "0001-01-01T00:00:00Z"),
+            (Timestamp::from_unix_seconds(0), "1970-01-01T00:00:00.0000000Z"),
+            (
+                Timestamp::from_unix(Duration::new(1_654_122_470, 261_258_699)),
+                "2022-06-01T22:27:50.2612586Z",
+            ),
+            (Timestamp::from_unix_seconds(i64::MAX), "9999-12-31T23:59:59.0000000Z"),
+            (Timestamp::from_unix_seconds(i64::MIN), "0001-01-01T00:00:00Z"),
+            (
+                Timestamp::from_unix_seconds(i64::MAX).saturating_add(Duration::MAX),
+                "9999-12-31T23:59:59.9999999Z",
+            ),
+        ];
+        for (timestamp, expected) in cases {
+            assert_eq!(timestamp.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn durations_between_instants_never_go_negative() {
+        let one = Instant::ZERO + Duration::from_secs(1);
+        assert_eq!(one.saturating_since(Instant::ZERO), Duration::from_secs(1));
+        assert_eq!(Instant::ZERO.saturating_since(one), Duration::ZERO);
+        let epoch = Timestamp::from_unix_seconds(0);
+        assert_eq!(epoch.saturating_since(Timestamp::from_unix_seconds(5)), Duration::ZERO);
+        assert_eq!(Timestamp::from_unix_seconds(5).saturating_since(epoch), Duration::from_secs(5));
+    }
+}

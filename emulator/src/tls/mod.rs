@@ -1,0 +1,1 @@
+//! The certificate authority, leaves on demand, trust exports.

@@ -1,0 +1,3 @@
+//! The `hubnerite` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Hubnerite judged from outside, in one binary.
