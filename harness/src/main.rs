@@ -1,3 +1,7 @@
 //! The `hubnerite` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    harness::cli::main()
+}

@@ -1,0 +1,1 @@
+//! What clients must be told so that they trust the hub.
