@@ -1,35 +1,12 @@
 //! Twins: tags, desired and reported properties, with versions and metadata.
+//!
+//! Responsible for what a patch may hold, what it does to a twin, and how a twin is printed. Knows
+//! nothing of who is connected, of etag preconditions (the shard's) or of the wire.
 
-use crate::error::HubError;
-use crate::limits::Limits;
+mod document;
+mod state;
+mod update;
 
-/// A twin as the service sees it: the whole document as JSON text, and its etag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TwinDocument {
-    /// Without quotes.
-    pub etag: String,
-    /// The document.
-    pub json: String,
-}
-
-/// What a service's PATCH or PUT says about tags and desired properties.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TwinUpdate {
-    _private: (),
-}
-
-/// Whether an update merges or replaces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UpdateMode {
-    /// PATCH: by JSON merge patch.
-    Merge,
-    /// PUT: tags and desired become what the update says; what it leaves out is emptied.
-    Replace,
-}
-
-impl TwinUpdate {
-    /// Reads the body of a PATCH or PUT; everything but tags and desired is ignored.
-    pub fn parse(body: &[u8], limits: &Limits) -> Result<Self, HubError> {
-        todo!("{} {limits:?}", body.len())
-    }
-}
+pub use document::{DocumentIdentity, TwinDocument};
+pub use state::{DesiredChange, ReportedChange, TagsChange, Twin, TwinChange};
+pub use update::{TwinUpdate, UpdateMode};
