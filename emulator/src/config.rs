@@ -79,3 +79,24 @@ pub struct Permissions {
     /// The device endpoints.
     pub device_connect: bool,
 }
+
+impl Config {
+    /// A hub on the standard ports of 127.0.0.1 and ::1 with the well-known keys; its certificate
+    /// authority is kept in `ca_dir`.
+    pub fn new(ca_dir: impl Into<PathBuf>) -> Self {
+        todo!("{:?}", ca_dir.into())
+    }
+}
+
+impl Policies {
+    /// The five policies of a new hub with keys that are the same on every machine.
+    pub fn well_known() -> Self {
+        todo!()
+    }
+
+    /// The five policies of a new hub with fresh keys; `fill` draws random bytes.
+    pub fn random(mut fill: impl FnMut(&mut [u8; 32])) -> Self {
+        fill(&mut [0; 32]);
+        todo!()
+    }
+}

@@ -7,14 +7,32 @@
 //! | Module | Responsible for |
 //! |---|---|
 //! | [`config`] | what can be set, with its defaults |
+//! | `emulator` | puts the parts together, starts and stops them |
+//! | `listener` | binds addresses, accepts connections, TLS handshakes |
+//! | `stop` | tells every connection that the emulator stops, and waits for them |
 //! | `clock` | the only place that reads a clock |
 //! | [`hub`] | typed calls to the hub; finds the shard, carries out its outputs |
-//! | `event_log` | the hub's bounded, ordered log of facts |
+//! | [`event_log`] | the hub's bounded, ordered log of facts |
 //! | `mqtt` | device connections over TCP, TLS and WebSocket |
 //! | `rest` | the service endpoint over HTTPS |
 //! | `admin` | health, certificates and the event log for tests and tools |
+//! | `host_names` | the names the hub answers to |
 //! | [`tls`] | the certificate authority, leaves on demand, trust exports |
 
+mod admin;
+mod clock;
 pub mod config;
+mod emulator;
+pub mod event_log;
+mod host_names;
 pub mod hub;
+mod listener;
+mod mqtt;
+mod rest;
+mod stop;
 pub mod tls;
+
+pub use config::Config;
+pub use emulator::{Emulator, RunningEmulator, StartError};
+pub use event_log::EventLog;
+pub use hub::HubHandle;

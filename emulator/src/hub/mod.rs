@@ -15,6 +15,9 @@ use hub_core::{HubError, Limits};
 use hub_proto::ids::DeviceId;
 use hub_proto::time::Now;
 
+use crate::config::Policies;
+use crate::event_log::EventLog;
+
 /// One hub. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct HubHandle(Arc<Hub>);
@@ -45,6 +48,16 @@ impl HubHandle {
     /// Whether `host` (as in a user name, a token or a `Host` header, without port) is this hub.
     pub fn is_host(&self, host: &str) -> bool {
         todo!("{host}")
+    }
+
+    /// The hub's shared access policies.
+    pub fn policies(&self) -> &Policies {
+        todo!()
+    }
+
+    /// The log of everything that happens.
+    pub fn event_log(&self) -> &EventLog {
+        todo!()
     }
 
     /// See [`hub_core::Shard::create_device`].

@@ -1,0 +1,231 @@
+//! The hub's log of facts: bounded, in one total order, readable and followable by anyone.
+//!
+//! Numbers are given in the order of appending, from 1, without gaps. What falls out of the log's
+//! bounds is the oldest; a reader who comes too late is told how much it missed. How events are
+//! printed is for the reader to say.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use hub_core::event::{Event, EventKind};
+use tokio::sync::Notify;
+
+use crate::config::EventLogLimits;
+
+/// The log. Cheap to clone; all clones are the same log.
+#[derive(Clone, Debug)]
+pub struct EventLog(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limits: EventLogLimits,
+    ring: Mutex<Ring>,
+    appended: Notify,
+}
+
+#[derive(Debug)]
+struct Ring {
+    /// Shared, so that a reader copies pointers and not events while appenders wait.
+    events: VecDeque<(Arc<Event>, usize)>,
+    /// The number of the front of `events`, or of the next event if there is none.
+    first: u64,
+    bytes: usize,
+}
+
+/// A stretch of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventPage {
+    /// Events with their numbers, which are consecutive.
+    pub events: Vec<(u64, Arc<Event>)>,
+    /// How many events after the asked-for number have fallen out of the log.
+    pub missed: u64,
+}
+
+impl EventLog {
+    /// An empty log.
+    pub fn new(limits: EventLogLimits) -> Self {
+        let ring = Ring { events: VecDeque::new(), first: 1, bytes: 0 };
+        Self(Arc::new(Inner { limits, ring: Mutex::new(ring), appended: Notify::new() }))
+    }
+
+    /// Appends a fact; says its number.
+    pub fn append(&self, event: Event) -> u64 {
+        let bytes = size_bytes(&event);
+        let number = {
+            let mut ring = self.ring();
+            let number = ring.next();
+            ring.events.push_back((Arc::new(event), bytes));
+            ring.bytes += bytes;
+            ring.trim(self.0.limits);
+            number
+        };
+        self.0.appended.notify_waiters();
+        number
+    }
+
+    /// Up to `limit` events numbered above `after`, oldest first.
+    pub fn read(&self, after: u64, limit: usize) -> EventPage {
+        let ring = self.ring();
+        let wanted = after.saturating_add(1);
+        let from = wanted.clamp(ring.first, ring.next());
+        let skip = usize::try_from(from - ring.first).unwrap_or(usize::MAX);
+        let events = (from..)
+            .zip(ring.events.iter().skip(skip).take(limit))
+            .map(|(number, (event, _))| (number, Arc::clone(event)))
+            .collect();
+        EventPage { events, missed: ring.first.saturating_sub(wanted) }
+    }
+
+    /// The number of the oldest event still there.
+    pub fn oldest(&self) -> Option<u64> {
+        let ring = self.ring();
+        (!ring.events.is_empty()).then_some(ring.first)
+    }
+
+    /// The number of the newest event; 0 if nothing ever happened.
+    pub fn newest(&self) -> u64 {
+        self.ring().next() - 1
+    }
+
+    /// Comes back when there is an event numbered above `after`.
+    pub async fn appended_after(&self, after: u64) {
+        loop {
+            let appended = self.0.appended.notified();
+            tokio::pin!(appended);
+            // Enlisted before the look, so that an event in between is not slept through.
+            appended.as_mut().enable();
+            if self.newest() > after {
+                return;
+            }
+            appended.await;
+        }
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.0.ring.lock().expect("nothing panics with the ring locked")
+    }
+}
+
+impl Ring {
+    fn next(&self) -> u64 {
+        self.first + self.events.len() as u64
+    }
+
+    fn trim(&mut self, limits: EventLogLimits) {
+        while self.events.len() > limits.events || self.bytes > limits.bytes {
+            let Some((_, bytes)) = self.events.pop_front() else { return };
+            self.bytes -= bytes;
+            self.first += 1;
+        }
+    }
+}
+
+/// Roughly what an event occupies: its own size and the texts and bodies it owns.
+fn size_bytes(event: &Event) -> usize {
+    let owned = match &event.kind {
+        EventKind::Connected { client_type, .. } => client_type.as_ref().map_or(0, String::len),
+        EventKind::Subscribed { filters } => filters.iter().map(|filter| filter.len() + 24).sum(),
+        EventKind::Reported { patch, .. }
+        | EventKind::Desired { patch, .. }
+        | EventKind::Tags { patch, .. } => patch.len(),
+        EventKind::ReportedRefused { message, .. } => message.len(),
+        EventKind::MethodInvoked { payload, .. } => payload.len(),
+        EventKind::MethodAnswered { payload, .. } => payload.len(),
+        EventKind::MethodAnswerIgnored { rid } => rid.len(),
+        EventKind::Telemetry { properties, payload } => {
+            let system = properties.system.iter().map(|(key, value)| key.len() + value.len() + 48);
+            let application = properties
+                .application
+                .iter()
+                .map(|(key, value)| key.len() + value.as_ref().map_or(0, String::len) + 48);
+            payload.len() + system.sum::<usize>() + application.sum::<usize>()
+        }
+        EventKind::DeviceCreated
+        | EventKind::DeviceUpdated { .. }
+        | EventKind::DeviceDeleted
+        | EventKind::Disconnected { .. }
+        | EventKind::MethodDelivered { .. }
+        | EventKind::MethodFailed { .. }
+        | EventKind::C2dEnqueued { .. }
+        | EventKind::C2dDelivered { .. }
+        | EventKind::C2dSettled { .. } => 0,
+    };
+    size_of::<Event>() + owned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hub_proto::ids::DeviceId;
+    use hub_proto::time::Timestamp;
+
+    fn event(kind: EventKind) -> Event {
+        let device = DeviceId::parse("d1").unwrap();
+        Event { at: Timestamp::from_unix_seconds(0), device, kind }
+    }
+
+    fn log_of(events: usize, bytes: usize) -> EventLog {
+        EventLog::new(EventLogLimits { events, bytes })
+    }
+
+    fn numbers(page: &EventPage) -> Vec<u64> {
+        page.events.iter().map(|(number, _)| *number).collect()
+    }
+
+    #[test]
+    fn events_are_numbered_from_one_and_read_in_order() {
+        let log = log_of(10, usize::MAX);
+        assert_eq!((log.oldest(), log.newest()), (None, 0));
+        assert_eq!(log.append(event(EventKind::DeviceCreated)), 1);
+        assert_eq!(log.append(event(EventKind::DeviceDeleted)), 2);
+        let page = log.read(0, 10);
+        assert_eq!((numbers(&page), page.missed), (vec![1, 2], 0));
+        assert_eq!(page.events[1].1.kind, EventKind::DeviceDeleted);
+        assert_eq!(numbers(&log.read(1, 10)), [2]);
+        assert_eq!(numbers(&log.read(0, 1)), [1]);
+        assert_eq!(numbers(&log.read(2, 10)), [0; 0]);
+        assert_eq!(numbers(&log.read(u64::MAX, 10)), [0; 0]);
+    }
+
+    #[test]
+    fn the_oldest_go_first_and_a_late_reader_learns_how_many_it_missed() {
+        let log = log_of(3, usize::MAX);
+        for _ in 0..5 {
+            log.append(event(EventKind::DeviceCreated));
+        }
+        assert_eq!((log.oldest(), log.newest()), (Some(3), 5));
+        let page = log.read(1, 10);
+        assert_eq!((numbers(&page), page.missed), (vec![3, 4, 5], 1));
+        assert_eq!(log.read(2, 10).missed, 0);
+    }
+
+    #[test]
+    fn bodies_count_against_the_bytes_and_an_event_too_large_leaves_nothing() {
+        let small = || event(EventKind::DeviceCreated);
+        let log = log_of(100, size_bytes(&small()) * 4);
+        for _ in 0..3 {
+            log.append(small());
+        }
+        let payload = vec![0; size_bytes(&small())];
+        log.append(event(EventKind::Telemetry { properties: Default::default(), payload }));
+        assert_eq!((log.oldest(), log.newest()), (Some(3), 4));
+        let payload = vec![0; size_bytes(&small()) * 5];
+        log.append(event(EventKind::Telemetry { properties: Default::default(), payload }));
+        assert_eq!((log.oldest(), log.newest()), (None, 5));
+        assert_eq!(log.read(3, 10).missed, 2);
+    }
+
+    #[tokio::test]
+    async fn a_follower_wakes_when_something_happens_and_not_before() {
+        let log = log_of(10, usize::MAX);
+        let follower = tokio::spawn({
+            let log = log.clone();
+            async move { log.appended_after(0).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!follower.is_finished());
+        log.append(event(EventKind::DeviceCreated));
+        follower.await.unwrap();
+        log.appended_after(0).await;
+    }
+}

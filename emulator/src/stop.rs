@@ -1,0 +1,80 @@
+//! The ordered stop: one switch that every connection watches, and a count of those still open.
+//!
+//! Knows nothing of what the connections do.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+/// The switch. Dropping it without [`StopSwitch::stop`] also ends every connection, unawaited.
+#[derive(Debug)]
+pub(crate) struct StopSwitch {
+    stopping: watch::Sender<bool>,
+    open: mpsc::Receiver<Infallible>,
+    token: StopToken,
+}
+
+/// Held by every connection and accept loop for as long as it lives.
+#[derive(Clone, Debug)]
+pub(crate) struct StopToken {
+    stopping: watch::Receiver<bool>,
+    _open: mpsc::Sender<Infallible>,
+}
+
+impl StopSwitch {
+    pub(crate) fn new() -> Self {
+        let (stopping, watcher) = watch::channel(false);
+        // Nothing is ever sent: the channel closes when the last token is gone.
+        let (guard, open) = mpsc::channel(1);
+        Self { stopping, open, token: StopToken { stopping: watcher, _open: guard } }
+    }
+
+    /// A token for one more connection.
+    pub(crate) fn token(&self) -> StopToken {
+        self.token.clone()
+    }
+
+    /// Tells every holder of a token to end; says whether all did within `patience`.
+    pub(crate) async fn stop(self, patience: Duration) -> bool {
+        let Self { stopping, mut open, token } = self;
+        drop(token);
+        stopping.send_replace(true);
+        tokio::time::timeout(patience, open.recv()).await.is_ok()
+    }
+}
+
+impl StopToken {
+    /// Comes back when the emulator stops.
+    pub(crate) async fn stopped(&mut self) {
+        // An error says that the switch was dropped, which is a stop as well.
+        let _ = self.stopping.wait_for(|stopping| *stopping).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn stop_waits_for_the_last_token_and_no_longer_than_its_patience() {
+        let switch = StopSwitch::new();
+        let mut token = switch.token();
+        let holder = tokio::spawn(async move { token.stopped().await });
+        assert!(switch.stop(Duration::from_secs(1)).await);
+        holder.await.unwrap();
+
+        let switch = StopSwitch::new();
+        let stubborn = switch.token();
+        assert!(!switch.stop(Duration::from_secs(1)).await);
+        drop(stubborn);
+    }
+
+    #[tokio::test]
+    async fn dropping_the_switch_stops_every_holder() {
+        let switch = StopSwitch::new();
+        let mut token = switch.token();
+        drop(switch);
+        token.stopped().await;
+    }
+}
