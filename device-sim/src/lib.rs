@@ -1,1 +1,21 @@
 //! Virtual devices: they speak MQTT to a hub as an SDK does, and reboot on command.
+//!
+//! Everything but [`driver`] and [`transport`] is a pure function of its arguments: time and bytes
+//! come in, bytes and facts go out, and whatever is random comes from a seed. One [`device::Device`]
+//! is a few hundred bytes and a table of deadlines, so that a driver may run one or thousands.
+//!
+//! | Module | Responsible for |
+//! |---|---|
+//! | [`session`] | the client's side of one MQTT connection to a hub |
+//! | [`behaviour`] | what a device does with what it hears: the reboot |
+//! | [`device`] | one device: joins session and behaviour, decides when to dial |
+//! | [`transport`] | TCP and TLS |
+//! | [`driver`] | owns socket and timer of a device; the only place that waits |
+//! | [`random`] | seeded numbers |
+
+pub mod behaviour;
+pub mod device;
+pub mod driver;
+pub mod random;
+pub mod session;
+pub mod transport;

@@ -1,0 +1,140 @@
+//! Owns the socket and the timer of a device. The only place of this crate that waits.
+//!
+//! One loop drives one device today. All state is in [`Device`], so a loop over many devices needs
+//! only a table of sockets and a heap of deadlines here.
+
+use std::io;
+
+use hub_proto::time::{Instant, Now, Timestamp};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+
+use crate::device::{Command, Device, Fact};
+use crate::transport::{Stream, Target, connect};
+
+/// Tells the time: tokio's, so that virtual time moves it, counted from a wall time that the caller
+/// read.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: tokio::time::Instant,
+    wall_start: Timestamp,
+}
+
+impl Clock {
+    /// A clock that shows `wall` now.
+    pub fn starting_at(wall: Timestamp) -> Self {
+        Self {
+            start: tokio::time::Instant::now(),
+            wall_start: wall,
+        }
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Now {
+        let since = self.start.elapsed();
+        Now {
+            mono: Instant::from_start(since),
+            wall: self.wall_start.saturating_add(since),
+        }
+    }
+
+    async fn sleep_until(&self, deadline: Option<Instant>) {
+        match deadline {
+            Some(deadline) => {
+                tokio::time::sleep_until(self.start + deadline.since_start()).await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Drives `device` until `stop` turns true or its sender is gone. Facts go to `facts`; a watcher that
+/// does not keep up slows the device down rather than miss one, and one that has left is no matter.
+pub async fn drive(
+    mut device: Device,
+    target: Target,
+    clock: Clock,
+    facts: mpsc::Sender<Fact>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut socket: Option<Box<dyn Stream>> = None;
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stopped| *stopped) => break,
+            () = settle(&mut device, &mut socket, &target, &clock, &facts) => {}
+        }
+        let deadline = device.poll_deadline();
+        tokio::select! {
+            _ = stop.wait_for(|stopped| *stopped) => break,
+            () = clock.sleep_until(deadline) => device.handle_deadline(clock.now()),
+            read = read(socket.as_mut(), &mut buffer) => match read {
+                Ok(0) => lose(&mut device, &mut socket, &clock, "the hub closed the connection"),
+                Ok(bytes) => device.handle_bytes(clock.now(), &buffer[..bytes]),
+                Err(error) => lose(&mut device, &mut socket, &clock, &error.to_string()),
+            },
+        }
+    }
+    device.stop();
+    settle(&mut device, &mut socket, &target, &clock, &facts).await;
+}
+
+/// Carries out everything the device wants, until it wants nothing.
+async fn settle(
+    device: &mut Device,
+    socket: &mut Option<Box<dyn Stream>>,
+    target: &Target,
+    clock: &Clock,
+    facts: &mpsc::Sender<Fact>,
+) {
+    loop {
+        let output = device.take_output();
+        if !output.is_empty()
+            && let Some(stream) = socket.as_mut()
+            && let Err(error) = write(stream, &output).await
+        {
+            lose(device, socket, clock, &error.to_string());
+        }
+        while let Some(fact) = device.poll_fact() {
+            tracing::debug!(?fact, "device");
+            // A watcher that has left is no reason to stop.
+            let _ = facts.send(fact).await;
+        }
+        match device.poll_command() {
+            Some(Command::Close) => {
+                if let Some(mut stream) = socket.take() {
+                    // The hub may have closed first; either way it is closed.
+                    let _ = stream.shutdown().await;
+                }
+            }
+            Some(Command::Dial) => match connect(target).await {
+                Ok(stream) => {
+                    *socket = Some(stream);
+                    device.handle_opened(clock.now());
+                }
+                Err(error) => device.handle_lost(clock.now(), &error.to_string()),
+            },
+            None if output.is_empty() => return,
+            None => {}
+        }
+    }
+}
+
+fn lose(device: &mut Device, socket: &mut Option<Box<dyn Stream>>, clock: &Clock, reason: &str) {
+    *socket = None;
+    device.handle_lost(clock.now(), reason);
+}
+
+async fn read(socket: Option<&mut Box<dyn Stream>>, buffer: &mut [u8]) -> io::Result<usize> {
+    match socket {
+        Some(stream) => stream.read(buffer).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn write(stream: &mut Box<dyn Stream>, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+const READ_BYTES: usize = 16 * 1024;

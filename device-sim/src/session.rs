@@ -1,0 +1,412 @@
+//! The client's side of one MQTT connection to a hub, without I/O.
+//!
+//! The owner of the socket makes a [`Session`] when the socket is open, writes what
+//! [`Session::take_output`] gives, feeds what it reads to [`Session::receive`], then drains
+//! [`Session::poll_event`], and calls [`Session::handle_deadline`] when [`Session::poll_deadline`] has
+//! come. What a method means, and when to dial again, is for others to say.
+//!
+//! Twin requests and method answers go out at QoS 0, as those of the Node, C and C# SDKs do: each has
+//! an answer of its own, so an acknowledgement adds nothing.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use hub_proto::mqtt::decode::decode;
+use hub_proto::mqtt::encode::{encode, encode_publish};
+use hub_proto::mqtt::packet::{Connect, ConnectCode, Delivery, Packet, PacketId, Publish};
+use hub_proto::time::Instant;
+use hub_proto::topic::HubTopic;
+use thiserror::Error;
+
+/// What a connection is opened with.
+#[derive(Clone, Copy)]
+pub struct Login<'a> {
+    /// The hub's host name, as in the connection string.
+    pub host: &'a str,
+    /// The device.
+    pub device_id: &'a str,
+    /// A SAS token for the device. Never logged.
+    pub token: &'a str,
+    /// Seconds between two signs of life; at least 1.
+    pub keep_alive_s: u16,
+}
+
+/// What the hub said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// CONNACK 0.
+    Connected {
+        /// Whether the hub remembered the last connection's subscriptions.
+        session_present: bool,
+    },
+    /// SUBACK: methods and twin changes arrive from now on.
+    Subscribed,
+    /// The twin asked for.
+    Twin {
+        /// `{"desired":…,"reported":…}`
+        document: String,
+    },
+    /// A reported patch was stored.
+    Reported {
+        /// The new reported version.
+        version: Option<u64>,
+    },
+    /// A twin request was refused.
+    TwinRefused {
+        /// The hub's status.
+        status: u16,
+        /// The hub's body.
+        body: String,
+    },
+    /// The service changed desired properties.
+    Desired {
+        /// The new desired version.
+        version: u64,
+        /// The change.
+        patch: String,
+    },
+    /// The service calls a method.
+    Method {
+        /// Its name.
+        name: String,
+        /// To be given back with the answer.
+        rid: String,
+        /// JSON text.
+        payload: Vec<u8>,
+    },
+}
+
+/// Why a session is over. The socket is to be closed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SessionError {
+    /// CONNACK with a code other than 0.
+    #[error("the hub refused the connection: {0:?}")]
+    Refused(ConnectCode),
+    /// SUBACK with a failure code.
+    #[error("the hub refused the subscription")]
+    SubscriptionRefused,
+    /// The hub does not answer.
+    #[error("the hub did not answer within {0:?}")]
+    Silent(Duration),
+    /// The hub broke the protocol.
+    #[error("the hub sent {0}")]
+    Protocol(String),
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Session {
+    phase: Phase,
+    keep_alive: Duration,
+    /// When a PINGREQ, or the end of patience, is due.
+    deadline: Instant,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    events: VecDeque<Event>,
+    last_rid: u64,
+    /// Twin requests without an answer so far, by their `$rid`.
+    open_requests: Vec<(u64, Request)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// CONNECT is out.
+    Connecting,
+    /// CONNACK was good, SUBSCRIBE is out.
+    Subscribing,
+    /// Everything is granted; a PINGREQ may be out.
+    Online { ping_sent: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Request {
+    Get,
+    Patch,
+}
+
+impl Session {
+    /// Opens a session on a fresh socket: CONNECT is in the output.
+    pub fn open(login: Login<'_>, now: Instant) -> Self {
+        let user_name = format!(
+            "{}/{}/?api-version={API_VERSION}&DeviceClientType={CLIENT_TYPE}",
+            login.host, login.device_id
+        );
+        let mut output = Vec::with_capacity(512);
+        encode(
+            &Packet::Connect(Connect {
+                client_id: login.device_id,
+                clean_session: false,
+                keep_alive_s: login.keep_alive_s,
+                will: None,
+                user_name: Some(&user_name),
+                password: Some(login.token.as_bytes()),
+            }),
+            &mut output,
+        );
+        Self {
+            phase: Phase::Connecting,
+            keep_alive: Duration::from_secs(u64::from(login.keep_alive_s.max(1))),
+            deadline: now + ANSWER_WITHIN,
+            input: Vec::new(),
+            output,
+            events: VecDeque::new(),
+            last_rid: 0,
+            open_requests: Vec::new(),
+        }
+    }
+
+    /// Whether methods and twin requests work now.
+    pub fn is_online(&self) -> bool {
+        matches!(self.phase, Phase::Online { .. })
+    }
+
+    /// Feeds bytes from the socket. After an error the session is dead.
+    pub fn receive(&mut self, now: Instant, bytes: &[u8]) -> Result<(), SessionError> {
+        let mut input = std::mem::take(&mut self.input);
+        input.extend_from_slice(bytes);
+        let mut used = 0;
+        loop {
+            let next = decode(&input[used..], PACKET_BYTES_MAX)
+                .map_err(|violation| SessionError::Protocol(violation.to_string()))?;
+            let Some((packet, length)) = next else { break };
+            self.handle_packet(now, &packet)?;
+            used += length;
+        }
+        input.drain(..used);
+        self.input = input;
+        Ok(())
+    }
+
+    /// The next thing the hub said.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What is to be written to the socket, in order; empty if nothing.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.output)
+    }
+
+    /// When [`Session::handle_deadline`] is to be called.
+    pub fn poll_deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Sends a sign of life, or gives the hub up.
+    pub fn handle_deadline(&mut self, now: Instant) -> Result<(), SessionError> {
+        if now < self.deadline {
+            return Ok(());
+        }
+        match self.phase {
+            Phase::Online { ping_sent: false } => {
+                encode(&Packet::PingReq, &mut self.output);
+                self.phase = Phase::Online { ping_sent: true };
+                self.deadline = now + ANSWER_WITHIN;
+                Ok(())
+            }
+            Phase::Connecting | Phase::Subscribing | Phase::Online { ping_sent: true } => {
+                Err(SessionError::Silent(ANSWER_WITHIN))
+            }
+        }
+    }
+
+    /// Asks for the twin; [`Event::Twin`] or [`Event::TwinRefused`] follows.
+    pub fn get_twin(&mut self) {
+        let rid = self.next_rid(Request::Get);
+        self.publish(&format!("$iothub/twin/GET/?$rid={rid}"), b"");
+    }
+
+    /// Patches the reported properties; [`Event::Reported`] or [`Event::TwinRefused`] follows.
+    pub fn report(&mut self, patch: &str) {
+        let rid = self.next_rid(Request::Patch);
+        self.publish(
+            &format!("$iothub/twin/PATCH/properties/reported/?$rid={rid}"),
+            patch.as_bytes(),
+        );
+    }
+
+    /// Answers a method call.
+    pub fn respond(&mut self, rid: &str, status: i32, payload: &[u8]) {
+        self.publish(
+            &format!("$iothub/methods/res/{status}/?$rid={rid}"),
+            payload,
+        );
+    }
+
+    /// Says goodbye; the socket is to be closed once the output is written.
+    pub fn disconnect(&mut self) {
+        encode(&Packet::Disconnect, &mut self.output);
+    }
+
+    fn publish(&mut self, topic: &str, payload: &[u8]) {
+        encode_publish(
+            &mut self.output,
+            Delivery::AtMostOnce,
+            false,
+            |out| out.extend_from_slice(topic.as_bytes()),
+            payload,
+        );
+    }
+
+    fn next_rid(&mut self, request: Request) -> u64 {
+        self.last_rid += 1;
+        if self.open_requests.len() == OPEN_REQUESTS_MAX {
+            // The oldest is the least likely to be answered; its answer will be ignored.
+            self.open_requests.remove(0);
+        }
+        self.open_requests.push((self.last_rid, request));
+        self.last_rid
+    }
+
+    fn handle_packet(&mut self, now: Instant, packet: &Packet<'_>) -> Result<(), SessionError> {
+        match (self.phase, packet) {
+            (Phase::Connecting, Packet::ConnAck(ack)) => {
+                if ack.code != ConnectCode::Accepted {
+                    return Err(SessionError::Refused(ack.code));
+                }
+                self.events.push_back(Event::Connected {
+                    session_present: ack.session_present,
+                });
+                encode_subscribe(FILTERS, &mut self.output);
+                self.phase = Phase::Subscribing;
+                self.deadline = now + ANSWER_WITHIN;
+            }
+            (Phase::Subscribing, Packet::SubAck(ack)) => {
+                if ack.codes.iter().any(|code| *code > 1) {
+                    return Err(SessionError::SubscriptionRefused);
+                }
+                self.events.push_back(Event::Subscribed);
+                self.go_on(now);
+            }
+            (Phase::Online { .. }, Packet::PingResp) => self.go_on(now),
+            // A remembered session may deliver before the SUBACK.
+            (Phase::Subscribing | Phase::Online { .. }, Packet::Publish(publish)) => {
+                self.handle_publish(publish);
+            }
+            (Phase::Online { .. }, Packet::PubAck(_)) => {}
+            (_, unexpected) => return Err(SessionError::Protocol(unexpected_name(unexpected))),
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, now: Instant) {
+        self.phase = Phase::Online { ping_sent: false };
+        // Half of the keep-alive leaves room for one lost round trip. [MQTT-3.1.2-23]
+        self.deadline = now + self.keep_alive / 2;
+    }
+
+    fn handle_publish(&mut self, publish: &Publish<'_>) {
+        if let Delivery::AtLeastOnce(packet_id) = publish.delivery {
+            encode(&Packet::PubAck(packet_id), &mut self.output);
+        }
+        let text = || String::from_utf8_lossy(publish.payload).into_owned();
+        // A topic of a newer hub is no reason to hang up.
+        let Ok(topic) = HubTopic::parse(publish.topic) else {
+            return;
+        };
+        match topic {
+            HubTopic::MethodRequest { name, rid } => self.events.push_back(Event::Method {
+                name: name.to_owned(),
+                rid: rid.to_owned(),
+                payload: publish.payload.to_vec(),
+            }),
+            HubTopic::DesiredChange { version } => {
+                self.events.push_back(Event::Desired {
+                    version,
+                    patch: text(),
+                });
+            }
+            HubTopic::TwinResponse {
+                status,
+                rid,
+                version,
+            } => {
+                let Some(request) = self.close_request(rid) else {
+                    return;
+                };
+                self.events.push_back(match (status, request) {
+                    (200..300, Request::Get) => Event::Twin { document: text() },
+                    (200..300, Request::Patch) => Event::Reported { version },
+                    _ => Event::TwinRefused {
+                        status,
+                        body: text(),
+                    },
+                });
+            }
+            // Acknowledged above; no behaviour reads messages yet.
+            HubTopic::CloudToDevice { .. } => {}
+        }
+    }
+
+    fn close_request(&mut self, rid: &str) -> Option<Request> {
+        let rid: u64 = rid.parse().ok()?;
+        let position = self
+            .open_requests
+            .iter()
+            .position(|(open, _)| *open == rid)?;
+        Some(self.open_requests.remove(position).1)
+    }
+}
+
+impl fmt::Debug for Login<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("host", &self.host)
+            .field("device_id", &self.device_id)
+            .field("token", &"***")
+            .field("keep_alive_s", &self.keep_alive_s)
+            .finish()
+    }
+}
+
+/// One SUBSCRIBE, each filter at QoS 1.
+fn encode_subscribe(filters: &[&str], out: &mut Vec<u8>) {
+    let body_bytes = 2 + filters.iter().map(|filter| filter.len() + 3).sum::<usize>();
+    let length = u8::try_from(body_bytes).ok().filter(|length| *length < 128);
+    out.push(0x82); // SUBSCRIBE with its fixed flags. [MQTT-3.8.1-1]
+    out.push(length.expect("the filters are constants of less than 128 bytes in all"));
+    out.extend_from_slice(&SUBSCRIBE_ID.get().to_be_bytes());
+    for filter in filters {
+        let bytes = u16::try_from(filter.len()).expect("the filters are short constants");
+        out.extend_from_slice(&bytes.to_be_bytes());
+        out.extend_from_slice(filter.as_bytes());
+        out.push(1);
+    }
+}
+
+fn unexpected_name(packet: &Packet<'_>) -> String {
+    let name = match packet {
+        Packet::Connect(_) => "CONNECT",
+        Packet::ConnAck(_) => "CONNACK",
+        Packet::Publish(_) => "PUBLISH",
+        Packet::PubAck(_) => "PUBACK",
+        Packet::Subscribe(_) => "SUBSCRIBE",
+        Packet::SubAck(_) => "SUBACK",
+        Packet::Unsubscribe(_) => "UNSUBSCRIBE",
+        Packet::UnsubAck(_) => "UNSUBACK",
+        Packet::PingReq => "PINGREQ",
+        Packet::PingResp => "PINGRESP",
+        Packet::Disconnect => "DISCONNECT",
+    };
+    format!("{name} out of turn")
+}
+
+const API_VERSION: &str = "2021-04-12";
+const CLIENT_TYPE: &str = concat!("hubnerite-device-sim%2F", env!("CARGO_PKG_VERSION"));
+const FILTERS: &[&str] = &[
+    "$iothub/methods/POST/#",
+    "$iothub/twin/res/#",
+    "$iothub/twin/PATCH/properties/desired/#",
+];
+const SUBSCRIBE_ID: PacketId = PacketId::new(1).expect("one is not zero");
+/// How long the hub may take for CONNACK, SUBACK or PINGRESP.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// The hub's own limit of 256 KiB for a packet, and a topic.
+const PACKET_BYTES_MAX: usize = 262_144 + 65_535;
+/// Twin requests one device has open at a time.
+const OPEN_REQUESTS_MAX: usize = 16;
+
+#[cfg(test)]
+#[path = "session_tests.rs"]
+mod tests;
