@@ -2,14 +2,43 @@
 //!
 //! `SharedAccessSignature sr={audience}&sig={signature}&se={expiry}[&skn={policy}]`, fields in any
 //! order. The signature is over `sr` and `se` exactly as they stand in the token, because each SDK
-//! encodes them its own way.
+//! encodes them its own way. Whether a token has run out, and which key ought to have signed it, is
+//! for the caller to say: nothing here knows the time, a policy or a device.
+//!
+//! Source: "Control access by using shared access signatures", and Azure/azure-iot-sdk-csharp
+//! `SharedAccessSignature.cs`.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sha2::Sha256;
 use thiserror::Error;
 
 use crate::ids::ClientIdentity;
 use crate::time::Timestamp;
+
+/// Longest token that is read. A host name and two ids, each character encoded twice over (`%2523`),
+/// leave more than half of it unused.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Most fields that are read; four have a meaning.
+const FIELDS_MAX: usize = 16;
+/// Longest policy name. (Azure/azure-iot-sdk-csharp `SharedAccessSignatureConstants.cs`)
+const KEY_NAME_CHARS_MAX: usize = 256;
+/// Shortest and longest key, decoded.
+const KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
+/// Longest text that is decoded as a key: more cannot give [`KEY_BYTES`].
+const KEY_TEXT_BYTES_MAX: usize = 88;
+
+/// What `urllib.parse.quote(text, safe="")` of Python leaves as it is.
+pub(crate) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// A key: its base64 text, kept byte for byte, and what it decodes to. `Debug` prints `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,11 +68,34 @@ pub enum Resource<'a> {
 
 /// Why a text is not a SAS token or a key. Never names the secret part.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub enum SasError {
     /// Not `SharedAccessSignature …`.
     #[error("the token does not start with SharedAccessSignature")]
     NotASignature,
+    /// Longer than any client makes it.
+    #[error("the token has {bytes} bytes, at most {TOKEN_BYTES_MAX} are allowed")]
+    TokenTooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// More fields than any client sends.
+    #[error("the token has more than {FIELDS_MAX} fields")]
+    TooManyFields,
+    /// A required field is missing or empty.
+    #[error("the token has no {0}")]
+    Missing(&'static str),
+    /// A field stands twice, so that it says two things.
+    #[error("the token has {0} twice")]
+    Twice(&'static str),
+    /// `se` is not a number of seconds.
+    #[error("the token's expiry is not a number of seconds")]
+    Expiry,
+    /// `sig` is not base64.
+    #[error("the token's signature is not base64")]
+    Signature,
+    /// `skn` is too long, or not UTF-8.
+    #[error("the token's policy name is too long or not UTF-8")]
+    KeyName,
     /// The key is not base64.
     #[error("the key is not base64")]
     KeyNotBase64,
@@ -58,24 +110,65 @@ pub enum SasError {
 impl SasKey {
     /// Reads a key of 16 to 64 bytes from base64 text.
     pub fn from_base64(text: &str) -> Result<Self, SasError> {
-        todo!("{text}")
+        if text.len() > KEY_TEXT_BYTES_MAX {
+            // Not worth decoding: the answer is known, and the text is not bounded.
+            return Err(SasError::KeyLength {
+                bytes: text.len() / 4 * 3,
+            });
+        }
+        let bytes = BASE64.decode(text).map_err(|_| SasError::KeyNotBase64)?;
+        if !KEY_BYTES.contains(&bytes.len()) {
+            return Err(SasError::KeyLength { bytes: bytes.len() });
+        }
+        Ok(Self {
+            text: text.into(),
+            bytes: bytes.into(),
+        })
     }
 
     /// A key from random bytes that the caller drew.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        todo!("{}", bytes.len())
+        Self {
+            text: BASE64.encode(bytes).into(),
+            bytes: Box::from(bytes.as_slice()),
+        }
     }
 
     /// The base64 text, for a response or a connection string. Never log it.
     pub fn expose(&self) -> &str {
         &self.text
     }
+
+    fn hmac(&self, audience: &str, expiry: &str) -> Hmac<Sha256> {
+        let mut hmac =
+            Hmac::<Sha256>::new_from_slice(&self.bytes).expect("HMAC takes a key of any length");
+        hmac.update(audience.as_bytes());
+        hmac.update(b"\n");
+        hmac.update(expiry.as_bytes());
+        hmac
+    }
 }
 
 impl<'a> SasToken<'a> {
     /// Reads a token.
     pub fn parse(text: &'a str) -> Result<Self, SasError> {
-        todo!("{text}")
+        if text.len() > TOKEN_BYTES_MAX {
+            return Err(SasError::TokenTooLong { bytes: text.len() });
+        }
+        let mut words = text.split_ascii_whitespace();
+        let (Some("SharedAccessSignature"), Some(fields), None) =
+            (words.next(), words.next(), words.next())
+        else {
+            return Err(SasError::NotASignature);
+        };
+        let Fields { sr, sig, se, skn } = Fields::split(fields)?;
+        Ok(Self {
+            audience_raw: required("sr", sr)?,
+            signature: decode_signature(required("sig", sig)?)?,
+            expiry_raw: required("se", se)?,
+            expiry: parse_expiry(required("se", se)?)?,
+            key_name: decode_key_name(skn)?,
+        })
     }
 
     /// When the token runs out.
@@ -90,19 +183,150 @@ impl<'a> SasToken<'a> {
 
     /// Whether `key` made the signature; takes the same time whatever differs.
     pub fn is_signed_by(&self, key: &SasKey) -> bool {
-        todo!("{} {} {} {}", self.audience_raw, self.expiry_raw, self.signature.len(), key.bytes.len())
+        key.hmac(self.audience_raw, self.expiry_raw)
+            .verify_slice(&self.signature)
+            .is_ok()
     }
 
-    /// Whether the audience covers `resource`, segment by segment, on a host that `is_host` accepts.
-    /// A device's audience never covers one of its modules, nor the reverse.
+    /// Whether the audience covers `resource`, segment by segment, on a host that `is_host` accepts
+    /// (it gets the host as the token spells it, so it is to ignore case).
+    ///
+    /// Who signed decides how far an audience reaches. A policy's token (`skn` is there) covers all
+    /// that lies below its path: `{host}` covers everything. A device's or module's own key covers
+    /// exactly its owner: a device's audience never covers one of its modules, nor the reverse.
     pub fn covers(&self, is_host: impl Fn(&str) -> bool, resource: Resource<'_>) -> bool {
-        todo!("{resource:?} {}", is_host(""))
+        let audience = percent_decode(self.audience_raw);
+        let mut segments: Vec<&str> = audience.trim_end_matches('/').split('/').collect();
+        // Microsoft's editor tooling leaves `/?api-version=…` behind a device's or module's path:
+        // an even number of segments. Elsewhere the text may be an id, and must not be cut away.
+        if segments.len() >= 4
+            && segments.len().is_multiple_of(2)
+            && segments
+                .last()
+                .is_some_and(|last| last.starts_with("?api-version="))
+        {
+            segments.pop();
+        }
+        let (host, path) = (segments[0], &segments[1..]);
+        if host.is_empty() || !is_host(host) {
+            return false;
+        }
+        let by_policy = self.key_name.is_some();
+        let wanted: &[&str] = match resource {
+            Resource::Hub => return by_policy && path.is_empty(),
+            Resource::Client(ClientIdentity::Device(device)) => &["devices", device.as_str()],
+            Resource::Client(ClientIdentity::Module(device, module)) => {
+                &["devices", device.as_str(), "modules", module.as_str()]
+            }
+        };
+        let is_long_enough = by_policy || path.len() == wanted.len();
+        is_long_enough
+            && path.len() <= wanted.len()
+            && path
+                .iter()
+                .zip(wanted)
+                .all(|(segment, wanted)| is_same_segment(segment, wanted))
     }
 }
 
 /// Makes a token over `audience` (not yet encoded) that runs until `expiry_unix_s`.
 pub fn sign(audience: &str, key: &SasKey, expiry_unix_s: i64, key_name: Option<&str>) -> String {
-    todo!("{audience} {} {expiry_unix_s} {key_name:?}", key.text.len())
+    let audience = utf8_percent_encode(audience, UNRESERVED).to_string();
+    let expiry = expiry_unix_s.to_string();
+    let signature = BASE64.encode(key.hmac(&audience, &expiry).finalize().into_bytes());
+    let signature = utf8_percent_encode(&signature, UNRESERVED);
+    let mut token = format!("SharedAccessSignature sr={audience}&sig={signature}&se={expiry}");
+    if let Some(key_name) = key_name {
+        token.push_str("&skn=");
+        token.extend(utf8_percent_encode(key_name, UNRESERVED));
+    }
+    token
+}
+
+/// The raw values of the fields that have a meaning.
+#[derive(Default)]
+struct Fields<'a> {
+    sr: Option<&'a str>,
+    sig: Option<&'a str>,
+    se: Option<&'a str>,
+    skn: Option<&'a str>,
+}
+
+impl<'a> Fields<'a> {
+    fn split(text: &'a str) -> Result<Self, SasError> {
+        let mut fields = Self::default();
+        for (index, field) in text.split('&').enumerate() {
+            if index == FIELDS_MAX {
+                return Err(SasError::TooManyFields);
+            }
+            let Some((name, value)) = field.split_once('=') else {
+                continue;
+            };
+            let known = [
+                ("sr", &mut fields.sr),
+                ("sig", &mut fields.sig),
+                ("se", &mut fields.se),
+                ("skn", &mut fields.skn),
+            ];
+            for (known_name, slot) in known {
+                if known_name.eq_ignore_ascii_case(name) && slot.replace(value).is_some() {
+                    return Err(SasError::Twice(known_name));
+                }
+            }
+        }
+        Ok(fields)
+    }
+}
+
+fn required<'a>(name: &'static str, value: Option<&'a str>) -> Result<&'a str, SasError> {
+    value
+        .filter(|value| !value.is_empty())
+        .ok_or(SasError::Missing(name))
+}
+
+/// Whole seconds, and perhaps a fraction, which is cut off.
+fn parse_expiry(raw: &str) -> Result<Timestamp, SasError> {
+    let (seconds, fraction) = raw.split_once('.').unwrap_or((raw, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(seconds) || !is_number(fraction) {
+        return Err(SasError::Expiry);
+    }
+    let seconds = seconds.parse().map_err(|_| SasError::Expiry)?;
+    Ok(Timestamp::from_unix_seconds(seconds))
+}
+
+fn decode_signature(raw: &str) -> Result<Vec<u8>, SasError> {
+    // A plus that went through a form encoder twice arrives as a space; base64 has none.
+    let text: Vec<u8> = percent_decode_str(raw)
+        .map(|b| if b == b' ' { b'+' } else { b })
+        .collect();
+    BASE64.decode(text).map_err(|_| SasError::Signature)
+}
+
+fn decode_key_name(raw: Option<&str>) -> Result<Option<String>, SasError> {
+    let Some(raw) = raw.filter(|raw| !raw.is_empty()) else {
+        return Ok(None);
+    };
+    let name = percent_decode_str(raw)
+        .decode_utf8()
+        .map_err(|_| SasError::KeyName)?;
+    if name.chars().count() > KEY_NAME_CHARS_MAX {
+        return Err(SasError::KeyName);
+    }
+    Ok(Some(name.into_owned()))
+}
+
+/// Case is ignored, since the documentation asks for a lower-cased URI. A segment may be encoded once
+/// more than the whole (ids with `%` or `#`: Azure/iotedge#759, Azure/azure-iot-sdk-csharp#771).
+fn is_same_segment(segment: &str, wanted: &str) -> bool {
+    segment.eq_ignore_ascii_case(wanted) || percent_decode(segment).eq_ignore_ascii_case(wanted)
+}
+
+/// Decodes what can be decoded; what is not UTF-8 afterwards stays as it was.
+fn percent_decode(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text)
+        .decode_utf8()
+        .unwrap_or(Cow::Borrowed(text))
 }
 
 impl fmt::Debug for SasKey {
@@ -118,5 +342,269 @@ impl fmt::Debug for SasToken<'_> {
             .field("expiry", &self.expiry)
             .field("key_name", &self.key_name)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{DeviceId, ModuleId};
+
+    const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    const HOST: &str = "myhub.azure-devices.net";
+
+    /// Each producer's spelling of the audience, with the signature computed apart from this code
+    /// (Python's `hmac`) over that spelling and `se=1893456000`.
+    const VECTORS: [(&str, &str); 4] = [
+        (
+            "myhub.azure-devices.net%2Fdevices%2Fdev1",
+            "MLMb9mfGGKt00TL7mIqeMsK/9ViHgXLyY2kJs/BSm/M=",
+        ),
+        (
+            "myhub.azure-devices.net%2fdevices%2fdev1",
+            "1HsygLjwjl/C+5MkgPBGyzihQepx9Em5hEXZ3o8k7hI=",
+        ),
+        (
+            "myhub.azure-devices.net/devices/dev1",
+            "HenFdM/DE+vK7Pk3+y/jZAJe6lpy5tBLFv1x9HbW+Fs=",
+        ),
+        (
+            "myhub.azure-devices.net",
+            "khSw3Hu42nfiGmvv0z8UfhaVjclOsrYKOsP3H0wMCJU=",
+        ),
+    ];
+
+    fn key() -> SasKey {
+        SasKey::from_base64(KEY).unwrap()
+    }
+
+    fn is_host(host: &str) -> bool {
+        host.eq_ignore_ascii_case(HOST)
+    }
+
+    fn device(id: &str) -> ClientIdentity {
+        ClientIdentity::Device(DeviceId::parse(id).unwrap())
+    }
+
+    fn module(device: &str, module: &str) -> ClientIdentity {
+        ClientIdentity::Module(
+            DeviceId::parse(device).unwrap(),
+            ModuleId::parse(module).unwrap(),
+        )
+    }
+
+    #[test]
+    fn the_signature_is_over_the_audience_as_it_stands_in_the_token() {
+        for (sr, signature) in VECTORS {
+            let encoded = utf8_percent_encode(signature, UNRESERVED).to_string();
+            let half_encoded = signature.replace('+', "%2B").replace('=', "%3D");
+            let form_encoded = signature.replace('+', "%20");
+            for sig in [signature, &encoded, &half_encoded, &form_encoded] {
+                for text in [
+                    format!("SharedAccessSignature sr={sr}&sig={sig}&se=1893456000"),
+                    format!("SharedAccessSignature sr={sr}&sig={sig}&skn=p&se=1893456000"),
+                    format!("SharedAccessSignature sig={sig}&se=1893456000&sr={sr}"),
+                    format!("SharedAccessSignature SE=1893456000&x=y&SIG={sig}&Sr={sr}"),
+                ] {
+                    let token = SasToken::parse(&text).unwrap();
+                    assert!(token.is_signed_by(&key()), "{text}");
+                    assert_eq!(token.expiry(), Timestamp::from_unix_seconds(1_893_456_000));
+                    assert!(!token.is_signed_by(&SasKey::from_bytes(&[7; 32])));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_is_signed_as_the_python_sdk_signs() {
+        let (sr, signature) = VECTORS[0];
+        let encoded = utf8_percent_encode(signature, UNRESERVED);
+        let audience = format!("{HOST}/devices/dev1");
+        assert_eq!(
+            sign(&audience, &key(), 1_893_456_000, Some("iothubowner")),
+            format!("SharedAccessSignature sr={sr}&sig={encoded}&se=1893456000&skn=iothubowner"),
+        );
+    }
+
+    #[test]
+    fn a_changed_token_is_not_signed() {
+        let text = sign("h/devices/d", &key(), 1_893_456_000, None);
+        for changed in [
+            text.replace("se=1893456000", "se=1893456001"),
+            text.replace("devices%2Fd", "devices%2Fe"),
+            text.replace("%2F", "%2f"),
+            text.replace("sig=", "sig=AAAA"),
+        ] {
+            assert_ne!(changed, text);
+            assert!(
+                !SasToken::parse(&changed).unwrap().is_signed_by(&key()),
+                "{changed}"
+            );
+        }
+    }
+
+    #[test]
+    fn malformed_tokens_say_what_is_wrong() {
+        let long = format!("SharedAccessSignature {}", "x".repeat(TOKEN_BYTES_MAX));
+        let many = format!("SharedAccessSignature {}", "a=b&".repeat(FIELDS_MAX));
+        let cases = [
+            ("", SasError::NotASignature),
+            ("Bearer abc", SasError::NotASignature),
+            ("SharedAccessSignature", SasError::NotASignature),
+            ("SharedAccessSignature sr=a sig=b", SasError::NotASignature),
+            (&long, SasError::TokenTooLong { bytes: long.len() }),
+            (&many, SasError::TooManyFields),
+            (
+                "SharedAccessSignature sig=QQ==&se=1",
+                SasError::Missing("sr"),
+            ),
+            (
+                "SharedAccessSignature sr=a&sig=&se=1",
+                SasError::Missing("sig"),
+            ),
+            (
+                "SharedAccessSignature sr=a&sig=QQ==",
+                SasError::Missing("se"),
+            ),
+            (
+                "SharedAccessSignature sr=a&sr=b&sig=QQ==&se=1",
+                SasError::Twice("sr"),
+            ),
+            (
+                "SharedAccessSignature sr=a&sig=QQ==&se=-1",
+                SasError::Expiry,
+            ),
+            (
+                "SharedAccessSignature sr=a&sig=QQ==&se=1.",
+                SasError::Expiry,
+            ),
+            (
+                "SharedAccessSignature sr=a&sig=QQ==&se=99999999999999999999",
+                SasError::Expiry,
+            ),
+            ("SharedAccessSignature sr=a&sig=!&se=1", SasError::Signature),
+            (
+                "SharedAccessSignature sr=a&sig=QQ==&se=1&skn=%FF",
+                SasError::KeyName,
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(SasToken::parse(text).unwrap_err(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_expiry_may_carry_a_fraction_and_an_empty_policy_is_none() {
+        let token = SasToken::parse("SharedAccessSignature sr=a&sig=QQ==&se=12.75&skn=").unwrap();
+        assert_eq!(token.expiry(), Timestamp::from_unix_seconds(12));
+        assert_eq!(token.key_name(), None);
+        let token = SasToken::parse("SharedAccessSignature sr=a&sig=QQ==&se=0&skn=a%2Db").unwrap();
+        assert_eq!(token.key_name(), Some("a-b"));
+    }
+
+    /// Audience; covers dev1, its module m, the device `a#b%c`, the hub: by own key, by policy.
+    const REACH: &[(&str, &str, &str)] = &[
+        ("myhub.azure-devices.net", "----", "dmoh"),
+        ("MYHUB.azure-devices.net/", "----", "dmoh"),
+        ("myhub.azure-devices.net/devices", "----", "dmo-"),
+        ("myhub.azure-devices.net%2Fdevices%2Fdev1", "d---", "dm--"),
+        ("myhub.azure-devices.net%2fdevices%2fDEV1", "d---", "dm--"),
+        ("myhub.azure-devices.net/devices/dev1/", "d---", "dm--"),
+        ("myhub.azure-devices.net/devices/dev", "----", "----"),
+        ("myhub.azure-devices.net/devices/dev12", "----", "----"),
+        ("myhub.azure-devices.net/twins/dev1", "----", "----"),
+        (
+            "myhub.azure-devices.net%2Fdevices%2Fdev1%2Fmodules%2Fm",
+            "-m--",
+            "-m--",
+        ),
+        (
+            "myhub.azure-devices.net/devices/dev1/modules",
+            "----",
+            "-m--",
+        ),
+        (
+            "myhub.azure-devices.net/devices/dev1/modules/m/x",
+            "----",
+            "----",
+        ),
+        (
+            "myhub.azure-devices.net%2Fdevices%2Fdev1%2F%3Fapi-version%3D2016",
+            "d---",
+            "dm--",
+        ),
+        // Not a suffix here, but the id of a device: it must not open all devices.
+        (
+            "myhub.azure-devices.net/devices/?api-version=2016",
+            "----",
+            "----",
+        ),
+        (
+            "myhub.azure-devices.net%2Fdevices%2Fa%23b%25c",
+            "--o-",
+            "--o-",
+        ),
+        (
+            "myhub.azure-devices.net%2Fdevices%2Fa%2523b%2525c",
+            "--o-",
+            "--o-",
+        ),
+        ("other.azure-devices.net/devices/dev1", "----", "----"),
+        ("/devices/dev1", "----", "----"),
+        ("%FF", "----", "----"),
+    ];
+
+    #[test]
+    fn an_audience_reaches_as_far_as_its_signer_may() {
+        let dev1 = device("dev1");
+        let odd = device("a#b%c");
+        let module = module("dev1", "m");
+        for (sr, by_key, by_policy) in REACH {
+            for (skn, expected) in [("", by_key), ("&skn=p", by_policy)] {
+                let text = format!("SharedAccessSignature sr={sr}&sig=QQ==&se=1{skn}");
+                let token = SasToken::parse(&text).unwrap();
+                let covered: String = [
+                    ('d', Resource::Client(&dev1)),
+                    ('m', Resource::Client(&module)),
+                    ('o', Resource::Client(&odd)),
+                    ('h', Resource::Hub),
+                ]
+                .map(|(letter, resource)| {
+                    if token.covers(is_host, resource) {
+                        letter
+                    } else {
+                        '-'
+                    }
+                })
+                .iter()
+                .collect();
+                assert_eq!(covered, *expected, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_16_to_64_bytes_and_never_shown() {
+        assert_eq!(
+            SasKey::from_base64("1").unwrap_err(),
+            SasError::KeyNotBase64
+        );
+        for (bytes, is_legal) in [(0, false), (15, false), (16, true), (36, true), (64, true)] {
+            assert_eq!(
+                SasKey::from_base64(&BASE64.encode(vec![1; bytes])).is_ok(),
+                is_legal
+            );
+        }
+        for bytes in [65, 66, 67, 4096] {
+            let error = SasKey::from_base64(&BASE64.encode(vec![1; bytes])).unwrap_err();
+            assert!(
+                matches!(error, SasError::KeyLength { bytes } if bytes > 64),
+                "{error}"
+            );
+        }
+        assert_eq!(key().expose(), KEY);
+        assert_eq!(format!("{:?}", key()), "SasKey(***)");
+        let text = sign("h", &key(), 1, None);
+        assert!(!format!("{:?}", SasToken::parse(&text).unwrap()).contains("sig"));
     }
 }

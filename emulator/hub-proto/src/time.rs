@@ -94,6 +94,7 @@ impl Timestamp {
     }
 
     /// `self` moved forward by `duration`, clamped to the year 9999.
+    #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         let ticks = i64::try_from(duration.as_nanos() / 100).unwrap_or(i64::MAX);
         let last = LAST_SECOND * TICKS_PER_SECOND + (TICKS_PER_SECOND - 1);
