@@ -1,11 +1,31 @@
 //! The hub's topic grammar, both ways. There is no topic matching: the few legal topics are parsed
 //! into an enum once.
 //!
-//! Source: "Communicate with your IoT hub using MQTT", and the SDKs' topic code.
+//! This module is the judge of wildcards, because it knows whose topics may appear: ids may hold `#`
+//! and `+`, so `devices/a#b/messages/devicebound/#` is a plain prefix and one wildcard, which no
+//! general MQTT codec can know. Case counts, and ids are never percent-decoded.
+//!
+//! Source: "Communicate with your hub using the MQTT protocol", and the SDKs' topic code.
+
+use std::fmt;
+use std::io::Write as _;
 
 use thiserror::Error;
 
 use crate::ids::{ClientIdentity, MethodName};
+
+/// Longest request id. SDKs send a number or a GUID; the bound makes sure that a topic with an echoed
+/// id never outgrows a topic's 65,535 bytes, which an id as long as its own topic could.
+pub const RID_BYTES_MAX: usize = 1024;
+/// How much of a foreign topic an error repeats.
+const SHOWN_CHARS_MAX: usize = 128;
+
+const TWIN_GET: &str = "$iothub/twin/GET/";
+const TWIN_PATCH: &str = "$iothub/twin/PATCH/properties/reported/";
+const TWIN_RESPONSE: &str = "$iothub/twin/res/";
+const TWIN_DESIRED: &str = "$iothub/twin/PATCH/properties/desired/";
+const METHOD_REQUEST: &str = "$iothub/methods/POST/";
+const METHOD_RESPONSE: &str = "$iothub/methods/res/";
 
 /// A topic on which a device or module publishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +108,6 @@ pub enum HubTopic<'a> {
 
 /// Why a topic or filter is not the hub's: the connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
 pub enum TopicError {
     /// None of the hub's topics.
     #[error("topic {topic:?} is none of the hub's")]
@@ -96,26 +115,267 @@ pub enum TopicError {
         /// The topic, cut to a sensible length.
         topic: String,
     },
+    /// None of the filters the hub grants.
+    #[error("filter {filter:?} is none the hub grants")]
+    UnknownFilter {
+        /// The filter, cut to a sensible length.
+        filter: String,
+    },
+    /// A topic or filter of another device or module.
+    #[error("{topic:?} is not the client's own: it names another device or module")]
+    Foreign {
+        /// The topic or filter, cut to a sensible length.
+        topic: String,
+    },
+    /// A wildcard in a topic that holds no id. [MQTT-3.3.2-2]
+    #[error("topic {topic:?} holds a wildcard")]
+    Wildcard {
+        /// The topic, cut to a sensible length.
+        topic: String,
+    },
+    /// A request that must have a `$rid` has none.
+    #[error("topic {topic:?} has no $rid")]
+    NoRid {
+        /// The topic, cut to a sensible length.
+        topic: String,
+    },
+    /// The request id is longer than [`RID_BYTES_MAX`].
+    #[error("the $rid has {bytes} bytes, at most {RID_BYTES_MAX} are allowed")]
+    RidTooLong {
+        /// How long it is.
+        bytes: usize,
+    },
+    /// `$version` is not a number.
+    #[error("topic {topic:?} has a $version that is not a number")]
+    Version {
+        /// The topic, cut to a sensible length.
+        topic: String,
+    },
 }
 
 /// Reads the topic of a PUBLISH from `client`.
-pub fn parse_publish<'a>(topic: &'a str, client: &ClientIdentity) -> Result<PublishTopic<'a>, TopicError> {
-    todo!("{topic} {client:?}")
+pub fn parse_publish<'a>(
+    topic: &'a str,
+    client: &ClientIdentity,
+) -> Result<PublishTopic<'a>, TopicError> {
+    let unknown = || TopicError::Unknown {
+        topic: shown(topic),
+    };
+    if topic.starts_with("devices/") {
+        let own = own_part(topic, client).ok_or_else(|| TopicError::Foreign {
+            topic: shown(topic),
+        })?;
+        return match own.strip_prefix("messages/events") {
+            Some("") => Ok(PublishTopic::Telemetry { bag: "" }),
+            Some(rest) => match rest.strip_prefix('/') {
+                Some(bag) => Ok(PublishTopic::Telemetry { bag: trim_bag(bag) }),
+                None => Err(unknown()),
+            },
+            None if names_module(own, client) => Err(TopicError::Foreign {
+                topic: shown(topic),
+            }),
+            None => Err(unknown()),
+        };
+    }
+    if topic.contains(['#', '+']) {
+        return Err(TopicError::Wildcard {
+            topic: shown(topic),
+        });
+    }
+    let no_rid = || TopicError::NoRid {
+        topic: shown(topic),
+    };
+    if let Some(rest) = topic.strip_prefix(TWIN_GET) {
+        // Between `GET/` and `?` a sub-resource could stand; the hub knows none.
+        let query = rest.strip_prefix('?').ok_or_else(|| match rest {
+            "" => no_rid(),
+            _ => unknown(),
+        })?;
+        return Ok(PublishTopic::TwinGet {
+            rid: rid(query)?.ok_or_else(no_rid)?,
+        });
+    }
+    if let Some(rest) = topic.strip_prefix(TWIN_PATCH) {
+        let query = match rest {
+            "" => "",
+            _ => rest.strip_prefix('?').ok_or_else(unknown)?,
+        };
+        let if_version = parameter(query, "$version").map(str::parse).transpose();
+        return Ok(PublishTopic::TwinPatchReported {
+            rid: rid(query)?,
+            if_version: if_version.map_err(|_| TopicError::Version {
+                topic: shown(topic),
+            })?,
+        });
+    }
+    if let Some(rest) = topic.strip_prefix(METHOD_RESPONSE) {
+        let (status, rest) = rest.split_once('/').ok_or_else(unknown)?;
+        let query = match rest {
+            "" => "",
+            _ => rest.strip_prefix('?').ok_or_else(unknown)?,
+        };
+        return Ok(PublishTopic::MethodResponse {
+            status: if status.is_empty() {
+                return Err(unknown());
+            } else {
+                status
+            },
+            rid: rid(query)?.ok_or_else(no_rid)?,
+        });
+    }
+    Err(unknown())
 }
 
 /// Reads a filter of a SUBSCRIBE from `client`.
 pub fn parse_filter(filter: &str, client: &ClientIdentity) -> Result<Subscription, TopicError> {
-    todo!("{filter} {client:?}")
+    let unknown = || TopicError::UnknownFilter {
+        filter: shown(filter),
+    };
+    if filter.starts_with("devices/") {
+        let foreign = || TopicError::Foreign {
+            topic: shown(filter),
+        };
+        let own = own_part(filter, client).ok_or_else(foreign)?;
+        return match (own, client) {
+            ("messages/devicebound/#", _) => Ok(Subscription::CloudToDevice),
+            ("#" | "inputs/#", ClientIdentity::Module(..)) => Ok(Subscription::ModuleInputs),
+            _ if names_module(own, client) => Err(foreign()),
+            _ => Err(unknown()),
+        };
+    }
+    match filter {
+        "$iothub/twin/res/#" => return Ok(Subscription::TwinResponses),
+        "$iothub/twin/PATCH/properties/desired/#" => return Ok(Subscription::DesiredChanges),
+        "$iothub/methods/POST/#" => return Ok(Subscription::Methods),
+        _ => {}
+    }
+    let name = filter
+        .strip_prefix(METHOD_REQUEST)
+        .and_then(|rest| rest.strip_suffix("/#"));
+    let name = name
+        .and_then(|name| MethodName::parse(name).ok())
+        .ok_or_else(unknown)?;
+    Ok(Subscription::Method(name))
 }
 
 impl<'a> HubTopic<'a> {
     /// Appends the topic's text to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        todo!("{self:?} {}", out.len())
+        match *self {
+            // SDKs find the request id only as the first parameter, directly after the `?`.
+            Self::TwinResponse {
+                status,
+                rid,
+                version: None,
+            } => print(out, format_args!("{TWIN_RESPONSE}{status:03}/?$rid={rid}")),
+            Self::TwinResponse {
+                status,
+                rid,
+                version: Some(version),
+            } => print(
+                out,
+                format_args!("{TWIN_RESPONSE}{status:03}/?$rid={rid}&$version={version}"),
+            ),
+            Self::DesiredChange { version } => {
+                print(out, format_args!("{TWIN_DESIRED}?$version={version}"))
+            }
+            // Nothing may follow the rid: the C and C# SDKs take the whole rest as rid.
+            Self::MethodRequest { name, rid } => {
+                print(out, format_args!("{METHOD_REQUEST}{name}/?$rid={rid}"))
+            }
+            Self::CloudToDevice { device_id, bag } => print(
+                out,
+                format_args!("devices/{device_id}/messages/devicebound/{bag}"),
+            ),
+        }
     }
 
     /// Reads a topic that a hub published on.
     pub fn parse(topic: &'a str) -> Result<Self, TopicError> {
-        todo!("{topic}")
+        Self::read(topic).ok_or_else(|| TopicError::Unknown {
+            topic: shown(topic),
+        })
+    }
+
+    fn read(topic: &'a str) -> Option<Self> {
+        if let Some(rest) = topic.strip_prefix(TWIN_RESPONSE) {
+            let (status, query) = rest.split_once("/?")?;
+            if status.len() != 3 || !status.bytes().all(|b| b.is_ascii_digit()) {
+                return None;
+            }
+            let rid = parameter(query, "$rid")?;
+            let version = match parameter(query, "$version") {
+                Some(version) => Some(version.parse().ok()?),
+                None => None,
+            };
+            return Some(Self::TwinResponse {
+                status: status.parse().ok()?,
+                rid,
+                version,
+            });
+        }
+        if let Some(rest) = topic.strip_prefix(TWIN_DESIRED) {
+            let version = parameter(rest.strip_prefix('?')?, "$version")?
+                .parse()
+                .ok()?;
+            return Some(Self::DesiredChange { version });
+        }
+        if let Some(rest) = topic.strip_prefix(METHOD_REQUEST) {
+            let (name, rid) = rest.split_once("/?$rid=")?;
+            let is_plain = !name.is_empty() && !name.contains('/') && !rid.is_empty();
+            return is_plain.then_some(Self::MethodRequest { name, rid });
+        }
+        let (device_id, rest) = topic.strip_prefix("devices/")?.split_once('/')?;
+        let bag = rest.strip_prefix("messages/devicebound/")?;
+        (!device_id.is_empty()).then_some(Self::CloudToDevice { device_id, bag })
+    }
+}
+
+fn print(out: &mut Vec<u8>, topic: fmt::Arguments<'_>) {
+    out.write_fmt(topic)
+        .expect("writing to a vector cannot fail");
+}
+
+/// What follows the client's own prefix: `devices/{d}/` or `devices/{d}/modules/{m}/`.
+fn own_part<'a>(topic: &'a str, client: &ClientIdentity) -> Option<&'a str> {
+    let after = |text: &'a str, id: &str| text.strip_prefix(id)?.strip_prefix('/');
+    let rest = after(topic.strip_prefix("devices/")?, client.device_id().as_str())?;
+    match client {
+        ClientIdentity::Device(_) => Some(rest),
+        ClientIdentity::Module(_, module) => after(rest.strip_prefix("modules/")?, module.as_str()),
+    }
+}
+
+/// Whether a device's topic goes on to one of its modules, which is another client.
+fn names_module(own: &str, client: &ClientIdentity) -> bool {
+    matches!(client, ClientIdentity::Device(_)) && own.starts_with("modules/")
+}
+
+/// Takes the `?` of `events/?a=b` off, and the one `/` that the C# SDK puts behind a bag.
+fn trim_bag(bag: &str) -> &str {
+    let bag = bag.strip_prefix('?').unwrap_or(bag);
+    bag.strip_suffix('/').unwrap_or(bag)
+}
+
+/// The request id of a query, if there is one that is not empty.
+fn rid(query: &str) -> Result<Option<&str>, TopicError> {
+    match parameter(query, "$rid") {
+        Some(rid) if rid.len() > RID_BYTES_MAX => Err(TopicError::RidTooLong { bytes: rid.len() }),
+        rid => Ok(rid),
+    }
+}
+
+/// The value of `name` in `k=v&k2=v2`, raw; the first counts, and an empty one is none.
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    let mut values = query
+        .split('&')
+        .filter_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+    values.next().filter(|value| !value.is_empty())
+}
+
+fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
