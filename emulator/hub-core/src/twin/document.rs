@@ -1,8 +1,14 @@
 //! How a twin is printed: the service's document and the device's view.
 
+use std::fmt::Write as _;
+
 use hub_proto::ids::DeviceId;
 use hub_proto::time::Timestamp;
 
+use super::section::{Section, print_key};
+use super::state::Twin;
+use super::tree::{Entry, Stamp, Value};
+use crate::json::push_string;
 use crate::registry::Status;
 
 /// A twin as the service sees it: the whole document as JSON text, and its etag.
@@ -33,4 +39,158 @@ pub struct DocumentIdentity<'a> {
     pub last_activity: Timestamp,
     /// Messages waiting for the device.
     pub c2d_messages: usize,
+}
+
+impl DocumentIdentity<'_> {
+    /// The status as documents name it.
+    pub(crate) fn status_name(&self) -> &'static str {
+        match self.status {
+            Status::Enabled => "enabled",
+            Status::Disabled => "disabled",
+        }
+    }
+
+    /// The connection state as documents name it.
+    pub(crate) fn connection_state_name(&self) -> &'static str {
+        if self.connected {
+            "Connected"
+        } else {
+            "Disconnected"
+        }
+    }
+}
+
+/// X.509 is not built, so every device is one with symmetric keys.
+pub(crate) const AUTHENTICATION_TYPE: &str = "sas";
+
+impl Twin {
+    /// The body of a device's GET: `{"desired":{…,"$version":n},"reported":{…,"$version":n}}`.
+    pub fn device_view(&self) -> Vec<u8> {
+        let mut out = String::new();
+        out.push_str("{\"desired\":");
+        push_section(&mut out, &self.desired, MetadataForm::None);
+        out.push_str(",\"reported\":");
+        push_section(&mut out, &self.reported, MetadataForm::None);
+        out.push('}');
+        out.into_bytes()
+    }
+
+    /// The document that the service reads, and a query returns.
+    ///
+    /// The order of the members is the service's. `x509Thumbprint` has capitals as live twins have;
+    /// its members are null, which every SDK reads alike in either spelling.
+    pub fn document(&self, identity: &DocumentIdentity<'_>) -> TwinDocument {
+        let etag = self.etag();
+        let mut out = String::new();
+        push_identity(&mut out, identity, &etag);
+        out.push_str(",\"modelId\":");
+        push_string(&mut out, self.model_id());
+        push(&mut out, format_args!(",\"version\":{}", self.version()));
+        if !self.tags.children.is_empty() {
+            out.push_str(",\"tags\":{");
+            push_members(&mut out, &self.tags.children);
+            out.push('}');
+        }
+        out.push_str(",\"properties\":{\"desired\":");
+        push_section(&mut out, &self.desired, MetadataForm::TimesAndVersions);
+        out.push_str(",\"reported\":");
+        push_section(&mut out, &self.reported, MetadataForm::Times);
+        out.push_str("},\"capabilities\":{\"iotEdge\":false}}");
+        TwinDocument { etag, json: out }
+    }
+}
+
+/// What a section shows of its metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MetadataForm {
+    /// Nothing: a device never sees it.
+    None,
+    /// `$lastUpdated`: reported properties.
+    Times,
+    /// `$lastUpdatedVersion` too: desired properties, once they were written.
+    TimesAndVersions,
+}
+
+fn push_identity(out: &mut String, identity: &DocumentIdentity<'_>, etag: &str) {
+    out.push_str("{\"deviceId\":");
+    push_string(out, identity.device_id.as_str());
+    push(out, format_args!(",\"etag\":\"{etag}\",\"deviceEtag\":"));
+    push_string(out, identity.device_etag);
+    push(
+        out,
+        format_args!(",\"status\":\"{}\"", identity.status_name()),
+    );
+    if let Some(reason) = identity.status_reason {
+        out.push_str(",\"statusReason\":");
+        push_string(out, reason);
+    }
+    push(
+        out,
+        format_args!(
+            ",\"statusUpdateTime\":\"{}\",\"connectionState\":\"{}\",\"lastActivityTime\":\"{}\",\
+             \"cloudToDeviceMessageCount\":{},\"authenticationType\":\"{AUTHENTICATION_TYPE}\",\
+             \"x509Thumbprint\":{{\"PrimaryThumbprint\":null,\"SecondaryThumbprint\":null}}",
+            identity.status_updated,
+            identity.connection_state_name(),
+            identity.last_activity,
+            identity.c2d_messages,
+        ),
+    );
+}
+
+/// Values first, in the order they came, then `$metadata`, then `$version`.
+fn push_section(out: &mut String, section: &Section, form: MetadataForm) {
+    out.push('{');
+    let start = out.len();
+    push_members(out, &section.children);
+    if form != MetadataForm::None {
+        print_key("$metadata", start, out);
+        push_metadata(out, section.stamp, &section.children, form);
+    }
+    print_key("$version", start, out);
+    push(out, format_args!("{}}}", section.version));
+}
+
+/// Appends the members of an object, without its braces.
+fn push_members(out: &mut String, children: &[Entry]) {
+    let start = out.len();
+    for entry in children {
+        print_key(&entry.key, start, out);
+        match &entry.node.value {
+            Value::Leaf(text) => out.push_str(text),
+            Value::Object(children) => {
+                out.push('{');
+                push_members(out, children);
+                out.push('}');
+            }
+        }
+    }
+}
+
+/// Appends the metadata of a node, which mirrors the node.
+fn push_metadata(out: &mut String, stamp: Stamp, children: &[Entry], form: MetadataForm) {
+    push(
+        out,
+        format_args!("{{\"$lastUpdated\":\"{}\"", stamp.updated),
+    );
+    if form == MetadataForm::TimesAndVersions && stamp.version > 0 {
+        push(
+            out,
+            format_args!(",\"$lastUpdatedVersion\":{}", stamp.version),
+        );
+    }
+    for entry in children {
+        out.push(',');
+        push_string(out, &entry.key);
+        out.push(':');
+        match &entry.node.value {
+            Value::Leaf(_) => push_metadata(out, entry.node.stamp, &[], form),
+            Value::Object(below) => push_metadata(out, entry.node.stamp, below, form),
+        }
+    }
+    out.push('}');
+}
+
+fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a String takes any text");
 }

@@ -1,15 +1,28 @@
 //! A twin: its sections, its counters, and what a write does to them.
 
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hub_proto::time::Timestamp;
 
-use super::{DocumentIdentity, TwinDocument, TwinUpdate, UpdateMode};
+use super::patch::{DollarKeys, Patch};
+use super::section::{Effect, Section, print_replacement};
+use super::update::{SectionUpdate, TwinUpdate, UpdateMode, check_body};
 use crate::error::HubError;
+use crate::json::Reader;
 use crate::limits::Limits;
 
 /// A twin: tags, desired and reported properties, with their counters.
 #[derive(Clone, Debug)]
 pub struct Twin {
+    pub(crate) tags: Section,
+    pub(crate) desired: Section,
+    pub(crate) reported: Section,
     model_id: Box<str>,
+    version: u64,
+    /// Writes of the service; the etag. A device's reports leave it alone.
+    service_writes: u64,
 }
 
 /// What a write of the service did. Both are `None` if nothing counted: an empty patch, or one that
@@ -55,17 +68,24 @@ pub struct ReportedChange {
 impl Twin {
     /// The twin of a new identity: empty, version 2, etag `AAAAAAAAAAE=`, both `$version` 1.
     pub fn new(at: Timestamp) -> Self {
-        todo!("{at}")
+        Self {
+            tags: Section::new(at),
+            desired: Section::new(at),
+            reported: Section::new(at),
+            model_id: Box::default(),
+            version: 2,
+            service_writes: 1,
+        }
     }
 
     /// The etag, without quotes: base64 of a big-endian counter of the service's writes.
     pub fn etag(&self) -> String {
-        todo!()
+        STANDARD.encode(self.service_writes.to_be_bytes())
     }
 
     /// Counts every write, the device's too.
     pub fn version(&self) -> u64 {
-        todo!()
+        self.version
     }
 
     /// The plug and play model the device named when it connected, or empty.
@@ -86,7 +106,40 @@ impl Twin {
         mode: UpdateMode,
         limits: &Limits,
     ) -> Result<TwinChange, HubError> {
-        todo!("{at} {update:?} {mode:?} {limits:?}")
+        let tags = Plan::new(&self.tags, update.tags, mode);
+        let desired = Plan::new(&self.desired, update.desired, mode);
+        if let Some(plan) = &tags {
+            check_size("tags", &self.tags, plan.effect, limits.tags_bytes)?;
+        }
+        if let Some(plan) = &desired {
+            check_size(
+                "properties.desired",
+                &self.desired,
+                plan.effect,
+                limits.desired_bytes,
+            )?;
+        }
+        if tags.is_some() || desired.is_some() {
+            self.version += 1;
+            self.service_writes += 1;
+        }
+        Ok(TwinChange {
+            desired: desired.map(|plan| {
+                let mut text = plan.carry_out(&mut self.desired, at);
+                push_version(&mut text, self.desired.version);
+                DesiredChange {
+                    version: self.desired.version.into(),
+                    notification: text.into(),
+                }
+            }),
+            tags: tags.map(|plan| {
+                let text = plan.carry_out(&mut self.tags, at);
+                TagsChange {
+                    version: self.version,
+                    patch: text.into(),
+                }
+            }),
+        })
     }
 
     /// Carries out a device's patch: whole or, on an error, not at all. With `if_version` the
@@ -98,16 +151,88 @@ impl Twin {
         if_version: Option<u64>,
         limits: &Limits,
     ) -> Result<ReportedChange, HubError> {
-        todo!("{at} {body:?} {if_version:?} {limits:?}")
+        let actual = u64::from(self.reported.version);
+        if let Some(expected) = if_version.filter(|expected| *expected != actual) {
+            return Err(HubError::VersionMismatch { expected, actual });
+        }
+        let mut reader = Reader::new(check_body(body)?);
+        let section = "properties.reported";
+        let patch = Patch::read(&mut reader, section, DollarKeys::Refuse, limits)?;
+        let mut text = String::new();
+        patch.print(&mut text);
+        let effect = self.reported.effect_of_merge(&patch);
+        check_size(section, &self.reported, effect, limits.reported_bytes)?;
+        if effect.counts {
+            self.reported.merge(patch, effect, at);
+            self.version += 1;
+        }
+        Ok(ReportedChange {
+            version: self.reported.version.into(),
+            patch: text.into(),
+            changed: effect.counts,
+        })
+    }
+}
+
+/// A write of one section that counts.
+struct Plan {
+    patch: Patch,
+    mode: UpdateMode,
+    effect: Effect,
+}
+
+impl Plan {
+    /// `None` if the update would do nothing.
+    fn new(section: &Section, update: SectionUpdate, mode: UpdateMode) -> Option<Self> {
+        let patch = match (update, mode) {
+            (SectionUpdate::Patch(patch), _) => patch,
+            (SectionUpdate::Absent, UpdateMode::Merge) => return None,
+            (SectionUpdate::Clear, UpdateMode::Merge) => {
+                Patch::deleting(section.children.iter().map(|entry| &entry.key))
+            }
+            (SectionUpdate::Absent | SectionUpdate::Clear, UpdateMode::Replace) => Patch::default(),
+        };
+        let effect = match mode {
+            UpdateMode::Merge => section.effect_of_merge(&patch),
+            UpdateMode::Replace => section.effect_of_replace(&patch),
+        };
+        effect.counts.then_some(Self {
+            patch,
+            mode,
+            effect,
+        })
     }
 
-    /// The body of a device's GET: `{"desired":{…,"$version":n},"reported":{…,"$version":n}}`.
-    pub fn device_view(&self) -> Vec<u8> {
-        todo!()
+    /// Changes the section; gives the change as JSON text.
+    fn carry_out(self, section: &mut Section, at: Timestamp) -> String {
+        let mut text = String::new();
+        match self.mode {
+            UpdateMode::Merge => {
+                self.patch.print(&mut text);
+                section.merge(self.patch, self.effect, at);
+            }
+            UpdateMode::Replace => {
+                print_replacement(&section.children, &self.patch, &mut text);
+                section.replace(self.patch, self.effect, at);
+            }
+        }
+        text
     }
+}
 
-    /// The document that the service reads, and a query returns.
-    pub fn document(&self, identity: &DocumentIdentity<'_>) -> TwinDocument {
-        todo!("{identity:?}")
+/// A section may not grow past its limit; one that is past it may stay or shrink.
+fn check_size(name: &str, section: &Section, effect: Effect, limit: usize) -> Result<(), HubError> {
+    let bytes = section.size_after(effect);
+    if bytes > limit && bytes > section.size() {
+        return Err(HubError::Argument(format!(
+            "{name}: would have {bytes} bytes (keys and values), at most {limit} are allowed"
+        )));
     }
+    Ok(())
+}
+
+/// Puts `$version` last into a JSON object that is not empty.
+fn push_version(text: &mut String, version: u32) {
+    text.pop();
+    write!(text, ",\"$version\":{version}}}").expect("a String takes any text");
 }

@@ -1,0 +1,91 @@
+//! Sizes by the hub's way of counting: bytes of keys and strings (control characters are free), 8 a
+//! number, 4 a boolean; punctuation, `$metadata` and `$version` are free.
+
+use super::patch::{Patch, PatchNode};
+use super::tree::{Entry, Value};
+use crate::json::{Reader, Token, unquote};
+
+/// What a key or a string counts.
+pub(crate) fn of_string(text: &str) -> usize {
+    text.chars()
+        .filter(|character| !character.is_control())
+        .map(char::len_utf8)
+        .sum()
+}
+
+/// What a leaf counts: a scalar or a whole array, from its JSON text.
+pub(crate) fn of_leaf(text: &str) -> usize {
+    let mut reader = Reader::new(text);
+    let mut size = 0;
+    while let Some(token) = reader.next() {
+        size += match token {
+            Token::String(token) => unquote(token).map_or(token.len(), |text| of_string(&text)),
+            Token::Number(_) => 8,
+            Token::Bool(_) => 4,
+            Token::Null
+            | Token::BeginObject
+            | Token::EndObject
+            | Token::BeginArray
+            | Token::EndArray => 0,
+        };
+    }
+    size
+}
+
+/// What a stored value counts.
+pub(crate) fn of_value(value: &Value) -> usize {
+    match value {
+        Value::Leaf(text) => of_leaf(text),
+        Value::Object(children) => of_children(children),
+    }
+}
+
+/// What the members of an object count.
+pub(crate) fn of_children(children: &[Entry]) -> usize {
+    children
+        .iter()
+        .map(|entry| of_string(&entry.key) + of_value(&entry.node.value))
+        .sum()
+}
+
+/// What a patch counts once it is stored where nothing was: its nulls go.
+pub(crate) fn of_patch(patch: &Patch) -> usize {
+    let of_entry = |(key, node): &(_, PatchNode)| match node {
+        PatchNode::Null => 0,
+        node => of_string(key as &smol_str::SmolStr) + of_patch_node(node),
+    };
+    patch.entries().iter().map(of_entry).sum()
+}
+
+/// What one value of a patch counts, likewise.
+pub(crate) fn of_patch_node(node: &PatchNode) -> usize {
+    match node {
+        PatchNode::Null => 0,
+        PatchNode::Leaf(text) => of_leaf(text),
+        PatchNode::Object(patch) => of_patch(patch),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_count_by_the_hubs_rule() {
+        let cases = [
+            ("1", 8),
+            ("-1.5e3", 8),
+            ("true", 4),
+            ("false", 4),
+            (r#""""#, 0),
+            (r#""abc""#, 3),
+            (r#""é€""#, 5),
+            (r#""a\nb\u0001\u0085""#, 2),
+            (r#"["ab",1,true,[2]]"#, 22),
+            (r#"[{"key":"v"}]"#, 4),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(of_leaf(text), expected, "{text}");
+        }
+    }
+}
