@@ -1,6 +1,8 @@
 //! The refusals of the hub: one variant each. What a client sees of them (status, body, header, topic)
 //! is decided at the edge, from [`HubError::code`] and the text.
 
+use std::time::Duration;
+
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::{DeviceId, IdError};
 use thiserror::Error;
@@ -76,6 +78,9 @@ pub enum HubError {
     /// The cloud-to-device queue of the device is full.
     #[error("the device's cloud-to-device queue holds {0} messages, the most it may hold")]
     QueueFull(usize),
+    /// The expiry time of a cloud-to-device message is past, or too far ahead.
+    #[error("the expiry time of a message must lie between now and {0:?} from now")]
+    MessageExpiry(Duration),
     /// Legal on the real hub, not built here yet; names the gap.
     #[error("Hubnerite does not implement {0} yet")]
     NotImplemented(String),
@@ -102,6 +107,7 @@ impl HubError {
             Self::TooLarge { .. } => ErrorCode::MessageTooLarge,
             Self::TooManyDevices(_) => ErrorCode::TooManyDevices,
             Self::QueueFull(_) => ErrorCode::DeviceMaximumQueueDepthExceeded,
+            Self::MessageExpiry(_) => ErrorCode::InvalidMessageExpiryTime,
             Self::NotImplemented(_) => ErrorCode::NotImplemented,
         }
     }

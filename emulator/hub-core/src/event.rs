@@ -150,4 +150,6 @@ pub enum C2dOutcome {
     Expired,
     /// It was delivered as often as allowed, in vain.
     DeliveryCountExceeded,
+    /// The service emptied the queue.
+    Purged,
 }

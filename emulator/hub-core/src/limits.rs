@@ -25,6 +25,8 @@ pub struct Limits {
     pub method_payload_bytes: usize,
     /// Method calls open on one device.
     pub method_calls_open: usize,
+    /// Subscriptions to single methods by name that one device may hold.
+    pub method_filters: usize,
     /// Bytes of a device-to-cloud message: body and properties.
     pub telemetry_bytes: usize,
     /// Bytes of a cloud-to-device message: body and properties.
@@ -37,6 +39,8 @@ pub struct Limits {
     pub c2d_deliveries: u32,
     /// How long a message lives if its sender does not say.
     pub c2d_time_to_live: Duration,
+    /// How far ahead a sender may put a message's expiry time.
+    pub c2d_time_to_live_max: Duration,
     /// How long past its `se` a SAS token still opens a connection or a request.
     pub sas_connect_grace: Duration,
     /// How long past its `se` a SAS token still holds an open connection.
@@ -55,14 +59,16 @@ impl Default for Limits {
             twin_string_bytes: 4096,
             method_payload_bytes: 128 * 1024,
             method_calls_open: 100,
+            method_filters: 100,
             telemetry_bytes: 256 * 1024,
             c2d_bytes: 64 * 1024,
             c2d_queue_messages: 50,
-            c2d_lock: Duration::from_secs(60),
+            c2d_lock: Duration::from_mins(1),
             c2d_deliveries: 10,
-            c2d_time_to_live: Duration::from_secs(3600),
-            sas_connect_grace: Duration::from_secs(300),
-            sas_live_grace: Duration::from_secs(600),
+            c2d_time_to_live: Duration::from_hours(1),
+            c2d_time_to_live_max: Duration::from_hours(48),
+            sas_connect_grace: Duration::from_mins(5),
+            sas_live_grace: Duration::from_mins(10),
         }
     }
 }

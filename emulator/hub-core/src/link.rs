@@ -1,7 +1,11 @@
-//! Links: the live connection of a device, as the hub sees it.
+//! Links: the live connection of a device, as the hub sees it, and the subscriptions on it.
+//!
+//! Knows nothing of sockets or packets: packet ids, keep-alive and token expiry are the connection's.
 
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{DeviceId, MethodName};
+use hub_proto::mqtt::packet::QoS;
 use hub_proto::sas::SasToken;
+use hub_proto::topic::Subscription;
 use thiserror::Error;
 
 /// One connection of one device, unique for the life of the hub process.
@@ -100,4 +104,97 @@ pub enum LinkClose {
     /// The hub is stopping.
     #[error("the hub is stopping")]
     Shutdown,
+}
+
+/// Whether a device is there, and what is remembered of it meanwhile.
+#[derive(Debug)]
+pub(crate) enum Link {
+    /// No connection.
+    Offline {
+        /// The stored session, if the last connection left one: subscriptions outlive a connection
+        /// with clean session off. [MQTT-3.1.2-4]
+        session: Option<Subscriptions>,
+    },
+    /// A connection. Boxed, since most of a million devices are away.
+    Online(Box<OnlineLink>),
+}
+
+/// A connection that is up.
+#[derive(Debug)]
+pub(crate) struct OnlineLink {
+    pub(crate) id: LinkId,
+    pub(crate) clean_session: bool,
+    pub(crate) will: Option<Will>,
+    pub(crate) subscriptions: Subscriptions,
+}
+
+impl Link {
+    /// The connection, if it is up.
+    pub(crate) fn online(&self) -> Option<&OnlineLink> {
+        match self {
+            Self::Online(online) => Some(online),
+            Self::Offline { .. } => None,
+        }
+    }
+}
+
+/// What a device listens to. The granted quality of service is kept where it has an effect: on
+/// cloud-to-device messages. Everything else goes at `QoS` 0, whatever was granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Subscriptions {
+    pub(crate) cloud_to_device: Option<QoS>,
+    pub(crate) twin_responses: bool,
+    pub(crate) desired_changes: bool,
+    all_methods: bool,
+    /// Methods subscribed to by name; as a rule none.
+    methods: Vec<MethodName>,
+}
+
+/// A device subscribed to more single methods than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooManyFilters;
+
+impl Subscriptions {
+    /// Notes a granted subscription.
+    pub(crate) fn add(
+        &mut self,
+        subscription: &Subscription,
+        qos: QoS,
+        method_filters_max: usize,
+    ) -> Result<(), TooManyFilters> {
+        match subscription {
+            Subscription::CloudToDevice => self.cloud_to_device = Some(qos),
+            Subscription::TwinResponses => self.twin_responses = true,
+            Subscription::DesiredChanges => self.desired_changes = true,
+            Subscription::Methods => self.all_methods = true,
+            Subscription::Method(name) => {
+                if !self.methods.contains(name) {
+                    if self.methods.len() >= method_filters_max {
+                        return Err(TooManyFilters);
+                    }
+                    self.methods.push(name.clone());
+                }
+            }
+            // Nothing is ever sent to a module's input here.
+            Subscription::ModuleInputs => {}
+        }
+        Ok(())
+    }
+
+    /// Forgets a subscription.
+    pub(crate) fn remove(&mut self, subscription: &Subscription) {
+        match subscription {
+            Subscription::CloudToDevice => self.cloud_to_device = None,
+            Subscription::TwinResponses => self.twin_responses = false,
+            Subscription::DesiredChanges => self.desired_changes = false,
+            Subscription::Methods => self.all_methods = false,
+            Subscription::Method(name) => self.methods.retain(|held| held != name),
+            Subscription::ModuleInputs => {}
+        }
+    }
+
+    /// Whether a call of `name` reaches the device.
+    pub(crate) fn hears(&self, name: &MethodName) -> bool {
+        self.all_methods || self.methods.contains(name)
+    }
 }

@@ -1,0 +1,200 @@
+//! Connections of devices: who gets in, what is remembered, what the end of one sets off.
+
+use hub_proto::ids::DeviceId;
+use hub_proto::mqtt::packet::QoS;
+use hub_proto::time::Now;
+use hub_proto::topic::Subscription;
+
+use super::state::{Common, Device, Shard};
+use crate::error::HubError;
+use crate::event::EventKind;
+use crate::link::{
+    Credential, Link, LinkAccepted, LinkClose, LinkId, LinkRefusal, LinkUp, OnlineLink,
+    TooManyFilters,
+};
+use crate::output::Output;
+
+/// What connected devices do. An event of a link that is not the device's current one is ignored.
+impl Shard {
+    /// A device wants in. If it may, an older link of it is closed and stored subscriptions hold.
+    /// The driver writes CONNACK before it carries out what follows.
+    pub fn link_up(&mut self, now: Now, link_up: LinkUp<'_>) -> Result<LinkAccepted, LinkRefusal> {
+        let LinkUp {
+            link,
+            device: id,
+            credential,
+            clean_session,
+            will,
+            model_id,
+            client_type,
+        } = link_up;
+        let Ok((device, common)) = self.reach(&id) else {
+            return Err(LinkRefusal::UnknownDevice(id));
+        };
+        let is_believed = match credential {
+            Credential::DeviceToken(token) => device.registered.keys.signed(token),
+            Credential::Policy => true,
+        };
+        if !is_believed {
+            return Err(LinkRefusal::BadSignature(id));
+        }
+        if !device.is_enabled() {
+            return Err(LinkRefusal::Disabled(id));
+        }
+        // One connection per identity; the newer one wins. [MQTT-3.1.4-2]
+        device.close_link(now, common, LinkClose::TakenOver);
+        let stored = match &mut device.link {
+            Link::Offline { session } if !clean_session => session.take(),
+            Link::Offline { .. } => None,
+            Link::Online(_) => unreachable!("the older link was closed just now"),
+        };
+        // Session present only if there was one to resume. [MQTT-3.2.2-2] [MQTT-3.2.2-3]
+        let session_present = stored.is_some();
+        let subscriptions = stored.unwrap_or_default();
+        device.link = Link::Online(Box::new(OnlineLink {
+            id: link,
+            clean_session,
+            will,
+            subscriptions,
+        }));
+        device.connection_state_updated = now.wall;
+        device.last_activity = now.wall;
+        if let Some(model_id) = model_id {
+            device.twin.set_model_id(&model_id);
+        }
+        common.event(
+            now,
+            &id,
+            EventKind::Connected {
+                session_present,
+                client_type,
+            },
+        );
+        device.serve_subscriptions(now, common);
+        Ok(LinkAccepted { session_present })
+    }
+
+    /// A link ended. Not due for a link that the shard itself closed.
+    pub fn link_down(&mut self, now: Now, id: &DeviceId, link: LinkId, reason: LinkClose) {
+        if let Some((device, common)) = self.reach_linked(id, link) {
+            device.end_link(now, common, reason);
+        }
+    }
+
+    /// A device was granted a subscription (the SUBACK goes first).
+    pub fn subscribe(
+        &mut self,
+        now: Now,
+        id: &DeviceId,
+        link: LinkId,
+        granted: &[(Subscription, QoS)],
+    ) {
+        let Some((device, common)) = self.reach_linked(id, link) else {
+            return;
+        };
+        let Some(online) = device.online_mut() else {
+            return;
+        };
+        let filters_max = common.limits.method_filters;
+        let noted = granted.iter().try_for_each(|(subscription, qos)| {
+            online.subscriptions.add(subscription, *qos, filters_max)
+        });
+        let filters = granted
+            .iter()
+            .map(|(granted, _)| filter_text(granted, id))
+            .collect();
+        common.event(now, id, EventKind::Subscribed { filters });
+        if noted == Err(TooManyFilters) {
+            let reason = format!("more than {filters_max} subscriptions to single methods");
+            device.close_link(now, common, LinkClose::Violation(reason));
+        } else {
+            device.serve_subscriptions(now, common);
+        }
+    }
+
+    /// A device gave a subscription up.
+    pub fn unsubscribe(
+        &mut self,
+        _now: Now,
+        id: &DeviceId,
+        link: LinkId,
+        subscription: &Subscription,
+    ) {
+        if let Some((device, _)) = self.reach_linked(id, link)
+            && let Some(online) = device.online_mut()
+        {
+            online.subscriptions.remove(subscription);
+        }
+    }
+}
+
+impl Device {
+    /// Hands over what waited for the device to listen.
+    fn serve_subscriptions(&mut self, now: Now, common: &mut Common) {
+        self.deliver_parked_calls(now, common);
+        self.deliver_messages(now, common);
+    }
+
+    /// Has the connection closed, if there is one.
+    pub(super) fn close_link(&mut self, now: Now, common: &mut Common, reason: LinkClose) {
+        let Some(link) = self.link.online().map(|online| online.id) else {
+            return;
+        };
+        common.output(Output::CloseLink {
+            link,
+            reason: reason.clone(),
+        });
+        self.end_link(now, common, reason);
+    }
+
+    /// Takes the connection as ended: what was open on it fails, what was in flight goes back.
+    fn end_link(&mut self, now: Now, common: &mut Common, reason: LinkClose) {
+        let ended = std::mem::replace(&mut self.link, Link::Offline { session: None });
+        let Link::Online(ended) = ended else {
+            self.link = ended;
+            return;
+        };
+        if !ended.clean_session {
+            self.link = Link::Offline {
+                session: Some(ended.subscriptions),
+            };
+        }
+        self.connection_state_updated = now.wall;
+        // [MQTT-3.14.4-3] DISCONNECT discards the will; every other end publishes it.
+        let will = if reason == LinkClose::Goodbye {
+            None
+        } else {
+            ended.will
+        };
+        let error = match reason {
+            LinkClose::TakenOver => HubError::ConnectionReplaced,
+            LinkClose::Goodbye
+            | LinkClose::Lost
+            | LinkClose::KeepAlive
+            | LinkClose::CredentialExpired
+            | LinkClose::Disabled
+            | LinkClose::Deleted
+            | LinkClose::Violation(_)
+            | LinkClose::SlowReader(_)
+            | LinkClose::Shutdown => HubError::DeviceUnavailable,
+        };
+        common.event(now, &self.id, EventKind::Disconnected { reason });
+        if let Some(will) = will {
+            self.publish_will(now, common, will);
+        }
+        self.fail_delivered_calls(now, common, &error);
+        self.take_back_message(now, common);
+    }
+}
+
+fn filter_text(subscription: &Subscription, id: &DeviceId) -> String {
+    match subscription {
+        Subscription::CloudToDevice => format!("devices/{id}/messages/devicebound/#"),
+        Subscription::TwinResponses => "$iothub/twin/res/#".to_owned(),
+        Subscription::DesiredChanges => "$iothub/twin/PATCH/properties/desired/#".to_owned(),
+        Subscription::Methods => "$iothub/methods/POST/#".to_owned(),
+        Subscription::Method(name) => format!("$iothub/methods/POST/{name}/#"),
+        // Modules are not served; the filter stands for both forms that their clients use.
+        Subscription::ModuleInputs => format!("devices/{id}/inputs/#"),
+    }
+}

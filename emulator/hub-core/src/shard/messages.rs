@@ -1,0 +1,220 @@
+//! Cloud-to-device messages: queue, delivery, acknowledgement, expiry.
+
+use hub_proto::ids::DeviceId;
+use hub_proto::mqtt::packet::{PacketId, QoS};
+use hub_proto::property_bag::PropertyBag;
+use hub_proto::time::{Instant, Now, Timestamp};
+
+use super::state::{Common, Device, Shard};
+use super::time::Timer;
+use crate::c2d::C2dMessage;
+use crate::error::HubError;
+use crate::event::{C2dOutcome, EventKind};
+use crate::limits::Limits;
+use crate::link::LinkId;
+use crate::output::ToDevice;
+
+impl Shard {
+    /// Queues a message for a device, whether it is connected, or enabled, or not.
+    pub fn send_to_device(
+        &mut self,
+        now: Now,
+        id: &DeviceId,
+        message: C2dMessage,
+    ) -> Result<(), HubError> {
+        let (device, common) = self.reach(id)?;
+        let limits = &common.limits;
+        let (bytes, max) = (
+            message
+                .payload
+                .len()
+                .saturating_add(message.properties.size_bytes()),
+            limits.c2d_bytes,
+        );
+        if bytes > max {
+            return Err(HubError::TooLarge {
+                what: "the cloud-to-device message",
+                bytes,
+                max,
+            });
+        }
+        let expires = expiry(now, message.expires, limits)?;
+        if device.messages.len() >= limits.c2d_queue_messages {
+            return Err(HubError::QueueFull(limits.c2d_queue_messages));
+        }
+        let bag = device_bound(id, message.properties, message.expires);
+        let sequence = device.messages.push(bag, message.payload, expires);
+        common.event(now, id, EventKind::C2dEnqueued { sequence });
+        device.deliver_messages(now, common);
+        Ok(())
+    }
+
+    /// Empties a device's queue; says how many messages went. One that is in flight is the device's
+    /// to settle, and stays.
+    pub fn purge_messages(&mut self, now: Now, id: &DeviceId) -> Result<usize, HubError> {
+        let (device, common) = self.reach(id)?;
+        let purged = device.messages.purge();
+        for sequence in &purged {
+            common.settled(now, id, *sequence, C2dOutcome::Purged);
+        }
+        device.set_messages_timer(common);
+        Ok(purged.len())
+    }
+
+    /// A device acknowledged the delivery of a cloud-to-device message.
+    pub fn acknowledge(&mut self, now: Now, id: &DeviceId, link: LinkId, delivery: PacketId) {
+        let Some((device, common)) = self.reach_linked(id, link) else {
+            return;
+        };
+        device.last_activity = now.wall;
+        if let Some(message) = device.messages.complete(delivery) {
+            common.settled(now, id, message.sequence, C2dOutcome::Completed);
+            device.deliver_messages(now, common);
+        }
+    }
+}
+
+impl Device {
+    /// Sends what may be sent now.
+    pub(super) fn deliver_messages(&mut self, now: Now, common: &mut Common) {
+        // Expiry is looked at before sending, however late the deadline is handled.
+        for sequence in self.messages.expire(now.mono) {
+            common.settled(now, &self.id, sequence, C2dOutcome::Expired);
+        }
+        if let Some(online) = self.link.online()
+            && let Some(qos) = online.subscriptions.cloud_to_device
+        {
+            let link = online.id;
+            match qos {
+                QoS::AtLeastOnce => self.deliver_one(now, common, link),
+                QoS::AtMostOnce => self.deliver_all(now, common, link),
+            }
+        }
+        self.set_messages_timer(common);
+    }
+
+    /// One message is in flight at a time; the next goes after its acknowledgement.
+    fn deliver_one(&mut self, now: Now, common: &mut Common, link: LinkId) {
+        let lock_until = now.mono + common.limits.c2d_lock;
+        let Some((delivery, message)) = self.messages.lock_next(lock_until) else {
+            return;
+        };
+        let (sequence, deliveries) = (message.sequence, message.deliveries);
+        let message = ToDevice::CloudToDevice {
+            delivery,
+            qos: QoS::AtLeastOnce,
+            dup: deliveries > 1,
+            bag: message.bag.clone(),
+            payload: message.payload.clone(),
+        };
+        self.last_activity = now.wall;
+        common.event(
+            now,
+            &self.id,
+            EventKind::C2dDelivered {
+                sequence,
+                deliveries,
+            },
+        );
+        common.send(link, message);
+    }
+
+    /// At most once: a message is complete when it is sent, and one that was delivered before (at
+    /// `QoS` 1, in vain) is complete without being sent again.
+    fn deliver_all(&mut self, now: Now, common: &mut Common, link: LinkId) {
+        while let Some((delivery, message)) = self.messages.take_next() {
+            let sequence = message.sequence;
+            if message.deliveries == 0 {
+                self.last_activity = now.wall;
+                common.event(
+                    now,
+                    &self.id,
+                    EventKind::C2dDelivered {
+                        sequence,
+                        deliveries: 1,
+                    },
+                );
+                let (bag, payload) = (message.bag, message.payload);
+                let qos = QoS::AtMostOnce;
+                let message = ToDevice::CloudToDevice {
+                    delivery,
+                    qos,
+                    dup: false,
+                    bag,
+                    payload,
+                };
+                common.send(link, message);
+            }
+            common.settled(now, &self.id, sequence, C2dOutcome::Completed);
+        }
+    }
+
+    /// The message in flight, if any, will not be acknowledged: its lock ended, or its link.
+    pub(super) fn take_back_message(&mut self, now: Now, common: &mut Common) {
+        if let Some(spent) = self.messages.release(common.limits.c2d_deliveries) {
+            common.settled(
+                now,
+                &self.id,
+                spent.sequence,
+                C2dOutcome::DeliveryCountExceeded,
+            );
+        }
+        self.set_messages_timer(common);
+    }
+
+    /// A message of this device has expired, or the lock of the one in flight has ended.
+    pub(super) fn messages_due(&mut self, now: Now, common: &mut Common) {
+        self.messages_timer = None;
+        if self.messages.is_lock_over(now.mono) {
+            self.take_back_message(now, common);
+        }
+        self.deliver_messages(now, common);
+    }
+
+    /// The device is deleted: nothing falls due any more.
+    pub(super) fn forget_messages(&mut self, common: &mut Common) {
+        self.messages = crate::c2d::C2dQueue::default();
+        self.set_messages_timer(common);
+    }
+
+    fn set_messages_timer(&mut self, common: &mut Common) {
+        let due = self.messages.next_deadline();
+        if due == self.messages_timer {
+            return;
+        }
+        if let Some(at) = self.messages_timer {
+            common.timers.cancel(at, Timer::Messages(self.id.clone()));
+        }
+        if let Some(at) = due {
+            common.set_timer(at, Timer::Messages(self.id.clone()));
+        }
+        self.messages_timer = due;
+    }
+}
+
+impl Common {
+    fn settled(&mut self, now: Now, id: &DeviceId, sequence: u64, outcome: C2dOutcome) {
+        self.event(now, id, EventKind::C2dSettled { sequence, outcome });
+    }
+}
+
+/// When a message is given up. A wall-clock time becomes an instant here, once.
+fn expiry(now: Now, expires: Option<Timestamp>, limits: &Limits) -> Result<Instant, HubError> {
+    let time_to_live = match expires {
+        None => limits.c2d_time_to_live,
+        Some(expires) => expires.saturating_since(now.wall),
+    };
+    if time_to_live.is_zero() || time_to_live > limits.c2d_time_to_live_max {
+        return Err(HubError::MessageExpiry(limits.c2d_time_to_live_max));
+    }
+    Ok(now.mono + time_to_live)
+}
+
+/// The property bag as the device is to see it.
+fn device_bound(id: &DeviceId, mut sent: PropertyBag, expires: Option<Timestamp>) -> String {
+    // C# reads `$.exp` in the round-trip format only, so it is printed here and never passed on.
+    sent.system.retain(|(key, _)| key != "$.exp");
+    sent.system
+        .extend(expires.map(|expires| ("$.exp".to_owned(), expires.to_string())));
+    sent.to_devicebound(&format!("/devices/{id}/messages/deviceBound"))
+}

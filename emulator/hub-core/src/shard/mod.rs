@@ -1,0 +1,29 @@
+//! A slice of the devices, and all that is known of them.
+//!
+//! | Module | Knows |
+//! |---|---|
+//! | `state` | what a shard holds, and how it is reached |
+//! | `service` | the registry: create, replace, delete, list |
+//! | `twins` | twins, from the service's side and the device's |
+//! | `links` | connections, sessions, subscriptions |
+//! | `methods` | direct methods: park, deliver, answer, give up |
+//! | `messages` | cloud-to-device messages |
+//! | `telemetry` | device-to-cloud messages |
+//! | `time` | deadlines |
+//!
+//! Whoever reads here will find one order everywhere: a fact is an event before its effect is an
+//! output, so that whoever sees the effect finds the fact in the log.
+
+mod links;
+mod messages;
+mod methods;
+mod service;
+mod state;
+mod telemetry;
+mod time;
+mod twins;
+
+pub use methods::MethodResponse;
+pub use state::Shard;
+pub use telemetry::Telemetry;
+pub use twins::ReportedPatch;

@@ -1,0 +1,182 @@
+//! Twins, from the service's side and from the device's: who may write when, and who is told.
+//!
+//! What a twin is, and what a write does to it, is [`crate::twin`]'s to know.
+
+use hub_proto::ids::DeviceId;
+use hub_proto::time::{Now, Timestamp};
+
+use super::state::{Common, Device, Shard};
+use crate::error::HubError;
+use crate::event::EventKind;
+use crate::link::LinkId;
+use crate::output::ToDevice;
+use crate::query::Query;
+use crate::registry::IfMatch;
+use crate::twin::{DesiredChange, TagsChange, TwinDocument, TwinUpdate, UpdateMode};
+
+/// A reported patch as it came in.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportedPatch<'a> {
+    /// Without one there is no answer.
+    pub rid: Option<&'a str>,
+    /// The reported version it is based on, if the device said.
+    pub if_version: Option<u64>,
+    /// JSON, unchecked.
+    pub body: &'a [u8],
+}
+
+/// The service's side.
+impl Shard {
+    /// A twin.
+    pub fn twin(&self, id: &DeviceId) -> Result<TwinDocument, HubError> {
+        self.look_up(id).map(Device::document)
+    }
+
+    /// Changes tags and desired properties; notifies the device if it listens.
+    pub fn update_twin(
+        &mut self,
+        now: Now,
+        id: &DeviceId,
+        update: TwinUpdate,
+        mode: UpdateMode,
+        if_match: &IfMatch,
+    ) -> Result<TwinDocument, HubError> {
+        let (device, common) = self.reach(id)?;
+        if_match.check(&device.twin.etag())?;
+        let change = device.twin.update(now.wall, update, mode, &common.limits)?;
+        if let Some(TagsChange { version, patch }) = change.tags {
+            common.event(now, id, EventKind::Tags { version, patch });
+        }
+        if let Some(change) = change.desired {
+            device.notify_desired(now, common, change);
+        }
+        Ok(device.document())
+    }
+
+    /// Up to `limit` twins that match, in the order of their ids, after `after`.
+    pub fn select(
+        &self,
+        query: &Query,
+        after: Option<&DeviceId>,
+        limit: usize,
+    ) -> Result<Vec<(DeviceId, String)>, HubError> {
+        let rows = self
+            .devices_after(after)
+            .filter(|device| query.matches(&device.twin, &device.document_identity()))
+            .take(limit)
+            .map(|device| (device.id.clone(), device.document().json));
+        Ok(rows.collect())
+    }
+}
+
+/// The device's side.
+impl Shard {
+    /// A device reads its twin.
+    pub fn twin_get(&mut self, now: Now, id: &DeviceId, link: LinkId, rid: &str) {
+        let Some((device, common)) = self.reach_linked(id, link) else {
+            return;
+        };
+        device.last_activity = now.wall;
+        if device.hears_twin_responses() {
+            let (rid, body) = (rid.into(), device.twin.device_view());
+            common.send(
+                link,
+                ToDevice::TwinResponse {
+                    status: 200,
+                    rid,
+                    version: None,
+                    body,
+                },
+            );
+        }
+    }
+
+    /// A device patches its reported properties.
+    pub fn patch_reported(
+        &mut self,
+        now: Now,
+        id: &DeviceId,
+        link: LinkId,
+        patch: ReportedPatch<'_>,
+    ) {
+        let Some((device, common)) = self.reach_linked(id, link) else {
+            return;
+        };
+        device.last_activity = now.wall;
+        let patched =
+            device
+                .twin
+                .patch_reported(now.wall, patch.body, patch.if_version, &common.limits);
+        let (status, version, body) = match patched {
+            Ok(change) => {
+                let version = change.version;
+                if change.changed {
+                    let patch = change.patch;
+                    common.event(now, id, EventKind::Reported { version, patch });
+                }
+                (204, Some(version), Vec::new())
+            }
+            Err(error) => {
+                let status = error.code().http_status();
+                let message = error.to_string();
+                let body = error_body(&error, &message, common.next_refusal(), now.wall);
+                common.event(now, id, EventKind::ReportedRefused { status, message });
+                (status, None, body)
+            }
+        };
+        if let Some(rid) = patch.rid
+            && device.hears_twin_responses()
+        {
+            let rid = rid.into();
+            common.send(
+                link,
+                ToDevice::TwinResponse {
+                    status,
+                    rid,
+                    version,
+                    body,
+                },
+            );
+        }
+    }
+}
+
+impl Device {
+    /// Tells the device, if it is there and listens. Nothing is kept for a device that does not: it
+    /// reads the twin when it is back.
+    fn notify_desired(&mut self, now: Now, common: &mut Common, change: DesiredChange) {
+        let DesiredChange {
+            version,
+            notification,
+        } = change;
+        let patch = notification.clone();
+        common.event(now, &self.id, EventKind::Desired { version, patch });
+        let listener = self
+            .link
+            .online()
+            .filter(|online| online.subscriptions.desired_changes);
+        if let Some(link) = listener.map(|online| online.id) {
+            self.last_activity = now.wall;
+            let body = String::from(notification).into_bytes();
+            common.send(link, ToDevice::DesiredChange { version, body });
+        }
+    }
+
+    /// Without the subscription, answers are not delivered.
+    fn hears_twin_responses(&self) -> bool {
+        self.link
+            .online()
+            .is_some_and(|online| online.subscriptions.twin_responses)
+    }
+}
+
+/// The body of a refusal on MQTT. The Node SDK looks for `errorCode` in it, not at the status.
+fn error_body(error: &HubError, message: &str, refusal: u64, at: Timestamp) -> Vec<u8> {
+    let number = error.code().number();
+    // The `Display` of a JSON value is JSON: the text comes quoted and escaped.
+    let message = serde_json::Value::from(message);
+    format!(
+        r#"{{"errorCode":{number},"trackingId":"{refusal:016X}-G2:-TimeStamp:{at}","message":{message},"timestampUtc":"{at}"}}"#
+    )
+    .into_bytes()
+}
