@@ -1,5 +1,6 @@
 //! The packets of MQTT 3.1.1, borrowed from the bytes they were read from.
 
+use std::fmt;
 use std::num::NonZeroU16;
 
 /// Quality of service, as far as the hub has it (QoS 2 is refused).
@@ -41,8 +42,8 @@ pub enum Packet<'a> {
     Disconnect,
 }
 
-/// CONNECT. Protocol name and level are checked by the decoder.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// CONNECT. Protocol name and level are checked by the decoder. `Debug` does not print the password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Connect<'a> {
     /// The client identifier, possibly empty.
     pub client_id: &'a str,
@@ -106,7 +107,7 @@ pub struct Publish<'a> {
     pub delivery: Delivery,
     /// The retain flag.
     pub retain: bool,
-    /// Never empty, without wildcards or U+0000.
+    /// Never empty, without U+0000. May hold `#` and `+`: see [`super::decode`].
     pub topic: &'a str,
     /// The application's bytes.
     pub payload: &'a [u8],
@@ -155,4 +156,60 @@ pub struct Filters<'a> {
     pub(super) payload: &'a [u8],
     /// A SUBSCRIBE's filters are followed by a QoS byte.
     pub(super) with_qos: bool,
+}
+
+impl fmt::Debug for Connect<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("client_id", &self.client_id)
+            .field("clean_session", &self.clean_session)
+            .field("keep_alive_s", &self.keep_alive_s)
+            .field("will", &self.will)
+            .field("user_name", &self.user_name)
+            .field("password", &self.password.map(|_| format_args!("***")))
+            .finish()
+    }
+}
+
+impl<'a> Filters<'a> {
+    /// The filters in the order sent, each with the QoS asked for: 0, 1 or 2 (0 for UNSUBSCRIBE).
+    pub fn iter(&self) -> FilterIter<'a> {
+        FilterIter {
+            rest: self.payload,
+            with_qos: self.with_qos,
+        }
+    }
+}
+
+impl<'a> IntoIterator for &Filters<'a> {
+    type Item = (&'a str, u8);
+    type IntoIter = FilterIter<'a>;
+
+    fn into_iter(self) -> FilterIter<'a> {
+        self.iter()
+    }
+}
+
+/// Iterator of [`Filters`].
+#[derive(Clone, Debug)]
+pub struct FilterIter<'a> {
+    rest: &'a [u8],
+    with_qos: bool,
+}
+
+impl<'a> Iterator for FilterIter<'a> {
+    type Item = (&'a str, u8);
+
+    fn next(&mut self) -> Option<(&'a str, u8)> {
+        // The decoder walked over this list, so nothing is cut short and every filter is UTF-8.
+        let (length, rest) = self.rest.split_first_chunk()?;
+        let (filter, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let (qos, rest) = if self.with_qos {
+            rest.split_first()?
+        } else {
+            (&0, rest)
+        };
+        self.rest = rest;
+        Some((std::str::from_utf8(filter).ok()?, *qos))
+    }
 }
