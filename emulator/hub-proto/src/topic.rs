@@ -277,11 +277,11 @@ impl<'a> HubTopic<'a> {
                 format_args!("{TWIN_RESPONSE}{status:03}/?$rid={rid}&$version={version}"),
             ),
             Self::DesiredChange { version } => {
-                print(out, format_args!("{TWIN_DESIRED}?$version={version}"))
+                print(out, format_args!("{TWIN_DESIRED}?$version={version}"));
             }
             // Nothing may follow the rid: the C and C# SDKs take the whole rest as rid.
             Self::MethodRequest { name, rid } => {
-                print(out, format_args!("{METHOD_REQUEST}{name}/?$rid={rid}"))
+                print(out, format_args!("{METHOD_REQUEST}{name}/?$rid={rid}"));
             }
             Self::CloudToDevice { device_id, bag } => print(
                 out,
