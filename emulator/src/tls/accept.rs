@@ -4,7 +4,9 @@ use std::io;
 use std::net::IpAddr;
 
 use hub_proto::time::Now;
-use tokio::io::{AsyncRead, AsyncWrite};
+use rustls::server::Acceptor;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::{Authority, TlsError};
@@ -23,7 +25,8 @@ pub enum AcceptError {
 /// Reads the client's hello from `io`, takes the leaf it asks for and completes the handshake.
 ///
 /// `local` is the address the client dialled (the socket's own address): it decides the leaf where
-/// the client sends no name. There is no time limit here; wrap the call in one.
+/// the client sends no name, as it does when it was given an address (rustls passes over one in
+/// SNI). There is no time limit here; wrap the call in one.
 pub async fn accept<IO>(
     io: IO,
     authority: &Authority,
@@ -33,6 +36,25 @@ pub async fn accept<IO>(
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let _ = (io, authority, local, now);
-    todo!()
+    let start = LazyConfigAcceptor::new(Acceptor::default(), io).await?;
+    match authority.server_config(start.client_hello().server_name(), local, now) {
+        Ok(config) => Ok(start.into_stream(config).await?),
+        Err(error) => {
+            let alert = match error {
+                TlsError::UnknownName { .. } => ALERT_UNRECOGNIZED_NAME,
+                _ => ALERT_INTERNAL_ERROR,
+            };
+            let mut io = start.io;
+            // The client may be gone; the refusal stands all the same.
+            let _ = io.write_all(&alert).await;
+            let _ = io.shutdown().await;
+            Err(error.into())
+        }
+    }
 }
+
+/// A record of type alert: TLS 1.2 on the wire, two bytes, fatal, `unrecognized_name`
+/// (RFC 8446, sections 5.1 and 6.2). rustls has no way to send one without a configuration.
+const ALERT_UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// Likewise, `internal_error`.
+const ALERT_INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];

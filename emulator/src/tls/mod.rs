@@ -8,8 +8,12 @@
 
 mod accept;
 mod authority;
+mod ca;
 mod error;
 mod export;
+mod files;
+mod leaf;
+mod subject_hash;
 
 pub use accept::{AcceptError, accept};
 pub use authority::Authority;
