@@ -40,7 +40,8 @@ pub enum ConnectionStringError {
     /// A required part is missing.
     #[error("the connection string has no {0}")]
     Missing(&'static str),
-    /// A part without `=`, without a value, or whose key is no word: its text may be a secret, so
+    /// A part without `=`, without a value, with white space in it, or whose key is no word: its text
+    /// may be a secret, so
     /// only its place is told.
     #[error("part {part} of the connection string is not of the form Key=Value")]
     Malformed {
@@ -158,7 +159,7 @@ impl<'a> Parts<'a> {
             _ if is_word(name) => return Err(ConnectionStringError::Unknown(name.to_owned())),
             _ => return Err(malformed),
         };
-        if value.is_empty() {
+        if value.is_empty() || value.contains(char::is_whitespace) {
             return Err(malformed);
         }
         match slot.replace(value) {
@@ -258,7 +259,7 @@ mod tests {
             "the connection string is for a device with an X.509 certificate; one with a SharedAccessKey is needed",
         ),
         (
-            "HostName=h;DeviceId=d;SharedAccessKey=no base64",
+            "HostName=h;DeviceId=d;SharedAccessKey=no-base64!",
             "the key is not base64",
         ),
         (

@@ -15,10 +15,12 @@
 //! | [`sas`] | shared access signatures |
 //! | [`connection_string`] | `HostName=…;DeviceId=…;SharedAccessKey=…` |
 //! | [`error_code`] | the hub's numbered errors |
+//! | [`fuzz`] | what must hold for any input; the bodies of the fuzz targets |
 //! | [`time`] | instants and timestamps that the caller supplies |
 
 pub mod connection_string;
 pub mod error_code;
+pub mod fuzz;
 pub mod ids;
 pub mod mqtt;
 pub mod property_bag;

@@ -177,7 +177,8 @@ pub fn parse_publish<'a>(
             None => Err(unknown()),
         };
     }
-    if topic.contains(['#', '+']) {
+    // One search each is several times faster than one for both.
+    if topic.contains('#') || topic.contains('+') {
         return Err(TopicError::Wildcard {
             topic: shown(topic),
         });

@@ -3,6 +3,12 @@
 
 // `cfg(test)` lets clippy see that helpers are test code too.
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod mqtt_properties;
+#[cfg(test)]
+mod mqtt_vectors;
+#[cfg(test)]
 mod sas;
 #[cfg(test)]
 mod topic;
