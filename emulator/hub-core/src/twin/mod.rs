@@ -10,12 +10,13 @@
 mod document;
 mod patch;
 mod rules;
-mod section;
+pub(crate) mod section;
 mod size;
 mod state;
 pub(crate) mod tree;
 mod update;
 
+pub(crate) use document::AUTHENTICATION_TYPE;
 pub use document::{DocumentIdentity, TwinDocument};
 pub use state::{DesiredChange, ReportedChange, TagsChange, Twin, TwinChange};
 pub use update::{TwinUpdate, UpdateMode};
