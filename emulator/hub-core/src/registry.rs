@@ -197,9 +197,9 @@ mod tests {
         let first = stamps.next(at);
         let second = stamps.next(at);
         let third = stamps.next(earlier);
-        assert_eq!(first.generation_id(), "638356220000000000");
-        assert_eq!(second.generation_id(), "638356220000000001");
-        assert_eq!(third.generation_id(), "638356220000000002");
+        assert_eq!(first.generation_id(), "638355968000000000");
+        assert_eq!(second.generation_id(), "638355968000000001");
+        assert_eq!(third.generation_id(), "638355968000000002");
         assert_eq!(&*first.etag(), STANDARD.encode("17000000000000000"));
     }
 }

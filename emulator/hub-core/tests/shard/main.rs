@@ -1,0 +1,21 @@
+//! The shard, told by what it does: no socket, no sleep, no clock. Each test names the promise of
+//! `docs/SEMANTICS.md` that it holds.
+
+#[cfg(test)]
+mod links;
+#[cfg(test)]
+mod messages;
+#[cfg(test)]
+mod methods;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod registry;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod telemetry;
+#[cfg(test)]
+mod twins;

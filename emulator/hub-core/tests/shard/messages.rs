@@ -1,0 +1,373 @@
+//! Cloud-to-device messages: queued, one in flight, at least once.
+
+use std::time::Duration;
+
+use hub_core::c2d::C2dMessage;
+use hub_core::event::C2dOutcome;
+use hub_core::link::{LinkClose, LinkId};
+use hub_core::output::ToDevice;
+use hub_core::{EventKind, HubError, Limits, Output};
+use hub_proto::mqtt::packet::{PacketId, QoS};
+use hub_proto::property_bag::PropertyBag;
+use hub_proto::time::Timestamp;
+use hub_proto::topic::Subscription;
+
+use crate::support::*;
+
+const SECOND: LinkId = LinkId(2);
+
+#[test]
+fn messages_go_one_at_a_time_in_order() {
+    // C2D-1, C2D-2
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    hub.send(T0, "a").unwrap();
+    hub.send(T0, "b").unwrap();
+    assert_eq!(hub.effects(), [c2d(LINK, 1, false, "a")]);
+    assert_eq!(hub.device().c2d_messages, 2);
+    acknowledge(&mut hub, 7);
+    assert_eq!(hub.effects(), [], "not the delivery in flight");
+    acknowledge(&mut hub, 1);
+    assert_eq!(hub.effects(), [c2d(LINK, 2, false, "b")]);
+    acknowledge(&mut hub, 2);
+    assert_eq!(hub.drain(), [settled(T0, 2, C2dOutcome::Completed)]);
+    assert_eq!(hub.device().c2d_messages, 0);
+    assert_eq!(hub.shard.poll_deadline(), None);
+}
+
+#[test]
+fn the_event_log_sees_a_message_from_the_queue_to_its_end() {
+    // LOG-1
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    hub.send(T0, "a").unwrap();
+    acknowledge(&mut hub, 1);
+    assert_eq!(
+        hub.facts(),
+        [
+            EventKind::C2dEnqueued { sequence: 1 },
+            EventKind::C2dDelivered {
+                sequence: 1,
+                deliveries: 1
+            },
+            EventKind::C2dSettled {
+                sequence: 1,
+                outcome: C2dOutcome::Completed
+            },
+        ]
+    );
+}
+
+#[test]
+fn a_message_waits_for_the_device_to_listen() {
+    // C2D-1
+    let mut hub = hub();
+    hub.send(T0, "a").unwrap();
+    hub.connect(T0, LINK).unwrap();
+    assert_eq!(hub.effects(), []);
+    hub.subscribe(T0, LINK, &[Subscription::CloudToDevice]);
+    assert_eq!(hub.effects(), [c2d(LINK, 1, false, "a")]);
+    hub.subscribe(T0, LINK, &[Subscription::CloudToDevice]);
+    assert_eq!(hub.effects(), [], "a repeated SUBSCRIBE repeats nothing");
+}
+
+#[test]
+fn what_was_in_flight_comes_again_on_the_next_connection_at_once() {
+    // C2D-2
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    hub.send(T0, "a").unwrap();
+    hub.drain();
+    hub.shard.link_down(at(1), &id("d1"), LINK, LinkClose::Lost);
+    hub.connect(at(2), SECOND).unwrap();
+    assert_eq!(hub.effects(), [c2d(SECOND, 2, true, "a")]);
+    acknowledge(&mut hub, 2);
+    assert_eq!(
+        hub.device().c2d_messages,
+        1,
+        "the older link cannot settle it"
+    );
+    hub.shard
+        .acknowledge(at(2), &id("d1"), SECOND, packet_id(2));
+    assert_eq!(hub.device().c2d_messages, 0);
+}
+
+#[test]
+fn an_unacknowledged_message_comes_again_when_its_lock_ends() {
+    // C2D-2
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    hub.send(T0, "a").unwrap();
+    hub.drain();
+    hub.let_deadline_come(60);
+    assert_eq!(hub.effects(), [c2d(LINK, 2, true, "a")]);
+    acknowledge(&mut hub, 1);
+    assert_eq!(hub.device().c2d_messages, 1, "that lock is over");
+    acknowledge(&mut hub, 2);
+    assert_eq!(hub.device().c2d_messages, 0);
+}
+
+#[test]
+fn a_message_delivered_as_often_as_allowed_is_given_up() {
+    let limits = Limits {
+        c2d_deliveries: 2,
+        ..Limits::default()
+    };
+    let mut hub = hub_with(limits);
+    hub.connect(T0, LINK).unwrap();
+    hub.subscribe(T0, LINK, &[Subscription::CloudToDevice]);
+    hub.send(T0, "a").unwrap();
+    hub.send(T0, "b").unwrap();
+    hub.let_deadline_come(60);
+    hub.drain();
+    hub.let_deadline_come(120);
+    assert_eq!(
+        hub.drain(),
+        [
+            settled(at(120), 1, C2dOutcome::DeliveryCountExceeded),
+            event(
+                at(120),
+                EventKind::C2dDelivered {
+                    sequence: 2,
+                    deliveries: 1
+                }
+            ),
+            c2d(LINK, 3, false, "b"),
+        ]
+    );
+}
+
+#[test]
+fn at_qos_0_a_message_is_complete_when_it_is_sent() {
+    let mut hub = hub_listening(&[]);
+    hub.shard.subscribe(
+        T0,
+        &id("d1"),
+        LINK,
+        &[(Subscription::CloudToDevice, QoS::AtMostOnce)],
+    );
+    hub.drain();
+    hub.send(T0, "a").unwrap();
+    let outputs = hub.drain();
+    let [_, _, Output::ToLink { message, .. }, end] = &outputs[..] else {
+        panic!("{outputs:?}")
+    };
+    assert!(matches!(
+        message,
+        ToDevice::CloudToDevice {
+            qos: QoS::AtMostOnce,
+            dup: false,
+            ..
+        }
+    ));
+    assert_eq!(*end, settled(T0, 1, C2dOutcome::Completed));
+    assert_eq!(hub.shard.poll_deadline(), None);
+}
+
+#[test]
+fn a_message_delivered_before_is_not_sent_at_qos_0() {
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    hub.send(T0, "a").unwrap();
+    hub.send(T0, "b").unwrap();
+    hub.shard.subscribe(
+        T0,
+        &id("d1"),
+        LINK,
+        &[(Subscription::CloudToDevice, QoS::AtMostOnce)],
+    );
+    hub.drain();
+    hub.let_deadline_come(60);
+    let outputs = hub.drain();
+    assert_eq!(outputs[0], settled(at(60), 1, C2dOutcome::Completed));
+    let sent = outputs
+        .iter()
+        .filter(|output| matches!(output, Output::ToLink { .. }));
+    assert_eq!(sent.count(), 1, "the second message, which is new");
+}
+
+#[test]
+fn a_message_expires_at_the_hubs_time_or_its_own() {
+    let mut hub = hub();
+    hub.send(T0, "default").unwrap();
+    let expires = Some(at(90).wall);
+    hub.shard
+        .send_to_device(
+            T0,
+            &id("d1"),
+            C2dMessage {
+                expires,
+                ..message("own")
+            },
+        )
+        .unwrap();
+    hub.drain();
+    hub.let_deadline_come(90);
+    assert_eq!(hub.drain(), [settled(at(90), 2, C2dOutcome::Expired)]);
+    hub.let_deadline_come(3600);
+    assert_eq!(hub.drain(), [settled(at(3600), 1, C2dOutcome::Expired)]);
+    assert_eq!(
+        (hub.device().c2d_messages, hub.shard.poll_deadline()),
+        (0, None)
+    );
+}
+
+#[test]
+fn an_expired_message_is_not_sent_though_its_deadline_is_handled_late() {
+    let mut hub = hub();
+    hub.send(T0, "a").unwrap();
+    hub.connect(at(3600), LINK).unwrap();
+    hub.subscribe(at(3600), LINK, &[Subscription::CloudToDevice]);
+    assert_eq!(hub.effects(), []);
+}
+
+#[test]
+fn an_expiry_in_the_past_or_beyond_two_days_is_refused() {
+    let two_days = Duration::from_hours(48);
+    let far = T0.wall.saturating_add(two_days);
+    let refused = Err(HubError::MessageExpiry(two_days));
+    let cases = [
+        (Timestamp::NEVER, refused.clone()),
+        (T0.wall, refused.clone()),
+        (at(1).wall, Ok(())),
+        (far, Ok(())),
+        (far.saturating_add(Duration::from_nanos(100)), refused),
+    ];
+    for (expires, expected) in cases {
+        let message = C2dMessage {
+            expires: Some(expires),
+            ..message("m")
+        };
+        assert_eq!(
+            hub().shard.send_to_device(T0, &id("d1"), message),
+            expected,
+            "{expires}"
+        );
+    }
+}
+
+#[test]
+fn the_queue_holds_50_messages_whether_in_flight_or_not() {
+    // C2D-1
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    for _ in 0..50 {
+        hub.send(T0, "m").unwrap();
+    }
+    assert_eq!(hub.send(T0, "m"), Err(HubError::QueueFull(50)));
+    acknowledge(&mut hub, 1);
+    assert_eq!(hub.send(T0, "m"), Ok(()));
+}
+
+#[test]
+fn a_message_and_its_properties_have_at_most_64_kib() {
+    let mut hub = hub();
+    let mut send = |bytes: usize| {
+        let application = vec![("a".to_owned(), Some("1".to_owned()))];
+        let properties = PropertyBag {
+            system: Vec::new(),
+            application,
+        };
+        let message = C2dMessage {
+            properties,
+            payload: vec![0; bytes - 2],
+            expires: None,
+        };
+        hub.shard.send_to_device(T0, &id("d1"), message)
+    };
+    assert_eq!(send(65_536), Ok(()));
+    let (what, max) = ("the cloud-to-device message", 65_536);
+    assert_eq!(
+        send(65_537),
+        Err(HubError::TooLarge {
+            what,
+            bytes: 65_537,
+            max
+        })
+    );
+}
+
+#[test]
+fn the_bag_names_the_target_and_the_expiry_as_the_sdks_read_them() {
+    // C2D-3
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    let system = [
+        ("$.to", "/elsewhere"),
+        ("$.exp", "tomorrow"),
+        ("$.mid", "m1"),
+    ];
+    let system = system
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .to_vec();
+    let properties = PropertyBag {
+        system,
+        application: vec![],
+    };
+    let sent = C2dMessage {
+        properties,
+        payload: vec![],
+        expires: Some(at(60).wall),
+    };
+    hub.shard.send_to_device(T0, &id("d1"), sent).unwrap();
+    let effects = hub.effects();
+    let [
+        Output::ToLink {
+            message: ToDevice::CloudToDevice { bag, .. },
+            ..
+        },
+    ] = &effects[..]
+    else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(
+        bag,
+        "%24.to=%2Fdevices%2Fd1%2Fmessages%2FdeviceBound&%24.mid=m1\
+         &%24.exp=2023-11-14T22%3A14%3A20.0000000Z"
+    );
+}
+
+#[test]
+fn a_purge_empties_the_queue_but_for_the_message_in_flight() {
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    for _ in 0..3 {
+        hub.send(T0, "m").unwrap();
+    }
+    hub.drain();
+    assert_eq!(hub.shard.purge_messages(T0, &id("d1")), Ok(2));
+    let purged = |sequence| settled(T0, sequence, C2dOutcome::Purged);
+    assert_eq!(hub.drain(), [purged(2), purged(3)]);
+    assert_eq!(hub.device().c2d_messages, 1);
+    acknowledge(&mut hub, 1);
+    assert_eq!(hub.shard.purge_messages(T0, &id("d1")), Ok(0));
+    assert_eq!(hub.shard.poll_deadline(), None);
+}
+
+#[test]
+fn messages_outlive_a_clean_session_and_a_disabled_device() {
+    let mut hub = hub();
+    hub.update(T0, disabled("d1"));
+    hub.send(T0, "m").unwrap();
+    hub.update(T0, spec("d1"));
+    let clean = hub_core::link::LinkUp {
+        clean_session: true,
+        ..link_up(LINK)
+    };
+    hub.shard.link_up(T0, clean).unwrap();
+    hub.shard.link_down(T0, &id("d1"), LINK, LinkClose::Goodbye);
+    assert_eq!(hub.device().c2d_messages, 1);
+}
+
+fn acknowledge(hub: &mut Hub, delivery: u16) {
+    hub.shard
+        .acknowledge(T0, &id("d1"), LINK, packet_id(delivery));
+}
+
+fn packet_id(delivery: u16) -> PacketId {
+    delivery.try_into().unwrap()
+}
+
+fn settled(now: hub_proto::time::Now, sequence: u64, outcome: C2dOutcome) -> Output {
+    event(now, EventKind::C2dSettled { sequence, outcome })
+}
+
+fn event(now: hub_proto::time::Now, kind: EventKind) -> Output {
+    Output::Event(hub_core::Event {
+        at: now.wall,
+        device: id("d1"),
+        kind,
+    })
+}
