@@ -87,7 +87,12 @@ impl ModuleId {
 impl MethodName {
     /// Checks `text` against the grammar.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        check("method name", text, METHOD_NAME_CHARS_MAX, is_method_character)?;
+        check(
+            "method name",
+            text,
+            METHOD_NAME_CHARS_MAX,
+            is_method_character,
+        )?;
         Ok(Self(text.into()))
     }
 
@@ -129,7 +134,11 @@ fn check(
     }
     // Only ASCII is left, so bytes are characters.
     if text.len() > max {
-        return Err(IdError::TooLong { what, chars: text.len(), max });
+        return Err(IdError::TooLong {
+            what,
+            chars: text.len(),
+            max,
+        });
     }
     Ok(())
 }
@@ -174,7 +183,10 @@ mod tests {
     fn every_character_of_the_grammar_is_allowed_in_an_id() {
         let text = "azAZ09-:.+%_#*?!(),=@;$'";
         assert_eq!(DeviceId::parse(text).unwrap().as_str(), text);
-        assert_eq!(ModuleId::parse("$edgeAgent").unwrap().as_str(), "$edgeAgent");
+        assert_eq!(
+            ModuleId::parse("$edgeAgent").unwrap().as_str(),
+            "$edgeAgent"
+        );
     }
 
     #[test]
@@ -186,7 +198,10 @@ mod tests {
             ("a b", "device id contains ' ', which is not allowed"),
             ("ä", "device id contains 'ä', which is not allowed"),
             ("a\0", "device id contains '\\0', which is not allowed"),
-            (&long, "device id has 129 characters, at most 128 are allowed"),
+            (
+                &long,
+                "device id has 129 characters, at most 128 are allowed",
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(DeviceId::parse(text).unwrap_err().to_string(), expected);
@@ -198,7 +213,10 @@ mod tests {
     fn method_names_keep_plug_and_play_stars_and_refuse_topic_breakers() {
         assert!(MethodName::parse("thermostat1*getMaxMinReport").is_ok());
         for broken in ["a/b", "a+b", "a#", "a b", "$a", "", &"m".repeat(101)] {
-            assert!(MethodName::parse(broken).is_err(), "{broken:?} must be refused");
+            assert!(
+                MethodName::parse(broken).is_err(),
+                "{broken:?} must be refused"
+            );
         }
         assert!(MethodName::parse(&"m".repeat(100)).is_ok());
     }

@@ -146,13 +146,22 @@ mod tests {
     fn timestamps_print_as_the_hub_prints_them() {
         let cases = [
             (Timestamp::NEVER, "0001-01-01T00:00:00Z"),
-            (Timestamp::from_unix_seconds(0), "1970-01-01T00:00:00.0000000Z"),
+            (
+                Timestamp::from_unix_seconds(0),
+                "1970-01-01T00:00:00.0000000Z",
+            ),
             (
                 Timestamp::from_unix(Duration::new(1_654_122_470, 261_258_699)),
                 "2022-06-01T22:27:50.2612586Z",
             ),
-            (Timestamp::from_unix_seconds(i64::MAX), "9999-12-31T23:59:59.0000000Z"),
-            (Timestamp::from_unix_seconds(i64::MIN), "0001-01-01T00:00:00Z"),
+            (
+                Timestamp::from_unix_seconds(i64::MAX),
+                "9999-12-31T23:59:59.0000000Z",
+            ),
+            (
+                Timestamp::from_unix_seconds(i64::MIN),
+                "0001-01-01T00:00:00Z",
+            ),
             (
                 Timestamp::from_unix_seconds(i64::MAX).saturating_add(Duration::MAX),
                 "9999-12-31T23:59:59.9999999Z",
@@ -169,7 +178,13 @@ mod tests {
         assert_eq!(one.saturating_since(Instant::ZERO), Duration::from_secs(1));
         assert_eq!(Instant::ZERO.saturating_since(one), Duration::ZERO);
         let epoch = Timestamp::from_unix_seconds(0);
-        assert_eq!(epoch.saturating_since(Timestamp::from_unix_seconds(5)), Duration::ZERO);
-        assert_eq!(Timestamp::from_unix_seconds(5).saturating_since(epoch), Duration::from_secs(5));
+        assert_eq!(
+            epoch.saturating_since(Timestamp::from_unix_seconds(5)),
+            Duration::ZERO
+        );
+        assert_eq!(
+            Timestamp::from_unix_seconds(5).saturating_since(epoch),
+            Duration::from_secs(5)
+        );
     }
 }
