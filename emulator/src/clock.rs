@@ -17,14 +17,22 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that starts now, at the machine's wall time. Needs no runtime.
     pub(crate) fn start() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "this module is the one reader of clocks")]
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this module is the one reader of clocks"
+        )]
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
         Self::start_at(Timestamp::from_unix(since_epoch))
     }
 
     /// A clock that starts now and shows `wall_at_start`.
     pub(crate) fn start_at(wall_at_start: Timestamp) -> Self {
-        Self { started: tokio::time::Instant::now(), wall_at_start }
+        Self {
+            started: tokio::time::Instant::now(),
+            wall_at_start,
+        }
     }
 
     /// Both readings.
@@ -58,9 +66,14 @@ mod tests {
     async fn paused_time_moves_both_readings() {
         let clock = Clock::start_at(Timestamp::from_unix_seconds(1000));
         assert_eq!(clock.now().mono, Instant::ZERO);
-        clock.sleep_until(Instant::ZERO + Duration::from_secs(5)).await;
+        clock
+            .sleep_until(Instant::ZERO + Duration::from_secs(5))
+            .await;
         let now = clock.now();
-        assert!(now.mono >= Instant::ZERO + Duration::from_secs(5), "{now:?}");
+        assert!(
+            now.mono >= Instant::ZERO + Duration::from_secs(5),
+            "{now:?}"
+        );
         assert_eq!(now.wall.unix_seconds(), 1005);
     }
 

@@ -1,13 +1,15 @@
 //! What can be set, with its defaults.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use hub_core::Limits;
 use hub_proto::sas::SasKey;
 
-/// Everything an emulator can be told. `Config::default()` is a hub on the standard ports of
+use crate::random;
+
+/// Everything an emulator can be told. [`Config::new`] is a hub on the standard ports of
 /// 127.0.0.1 and ::1, in memory, with the well-known keys.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -68,7 +70,10 @@ pub struct Policy {
 
 /// What a bearer may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "the hub's four permissions are independent")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the hub's four permissions are independent"
+)]
 pub struct Permissions {
     /// Read identities.
     pub registry_read: bool,
@@ -84,19 +89,179 @@ impl Config {
     /// A hub on the standard ports of 127.0.0.1 and ::1 with the well-known keys; its certificate
     /// authority is kept in `ca_dir`.
     pub fn new(ca_dir: impl Into<PathBuf>) -> Self {
-        todo!("{:?}", ca_dir.into())
+        Self {
+            addresses: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            ports: Ports::default(),
+            host_names: Vec::new(),
+            ca_dir: ca_dir.into(),
+            policies: Policies::well_known(),
+            limits: Limits::default(),
+            event_log: EventLogLimits::default(),
+        }
+    }
+}
+
+impl Default for Ports {
+    /// The ports that are constants inside the SDKs, and 8080 for the admin API.
+    fn default() -> Self {
+        Self {
+            mqtts: Some(8883),
+            https: Some(443),
+            mqtt: None,
+            admin: Some(8080),
+        }
+    }
+}
+
+impl Ports {
+    /// Every endpoint, plain MQTT included, each on a port that the system chooses: for tests.
+    pub const ANY: Self = Self {
+        mqtts: Some(0),
+        https: Some(0),
+        mqtt: Some(0),
+        admin: Some(0),
+    };
+}
+
+impl Default for EventLogLimits {
+    fn default() -> Self {
+        Self {
+            events: 1_000_000,
+            bytes: 256 * 1024 * 1024,
+        }
     }
 }
 
 impl Policies {
-    /// The five policies of a new hub with keys that are the same on every machine.
+    /// The five policies of a new hub, with keys that are the same on every machine: they are
+    /// printed in the documentation, so that a connection string can be kept in a test suite.
     pub fn well_known() -> Self {
-        todo!()
+        Self::built_in(|policy| {
+            (
+                SasKey::from_bytes(policy.primary),
+                SasKey::from_bytes(policy.secondary),
+            )
+        })
     }
 
-    /// The five policies of a new hub with fresh keys; `fill` draws random bytes.
-    pub fn random(mut fill: impl FnMut(&mut [u8; 32])) -> Self {
-        fill(&mut [0; 32]);
-        todo!()
+    /// The five policies of a new hub, with fresh keys.
+    pub fn random() -> Self {
+        Self::built_in(|_| (random::sas_key(), random::sas_key()))
+    }
+
+    /// The policy of that name; names are compared exactly.
+    pub fn get(&self, name: &str) -> Option<&Policy> {
+        self.0.get(name)
+    }
+
+    fn built_in(keys: impl Fn(&BuiltIn) -> (SasKey, SasKey)) -> Self {
+        let policy = |built_in: &BuiltIn| {
+            let (primary, secondary) = keys(built_in);
+            let permissions = built_in.permissions;
+            (
+                built_in.name.to_owned(),
+                Policy {
+                    primary,
+                    secondary,
+                    permissions,
+                },
+            )
+        };
+        Self(BUILT_IN.iter().map(policy).collect())
+    }
+}
+
+/// A policy that every new hub has.
+struct BuiltIn {
+    name: &'static str,
+    primary: &'static [u8; 32],
+    secondary: &'static [u8; 32],
+    permissions: Permissions,
+}
+
+const NONE: Permissions = Permissions {
+    registry_read: false,
+    registry_write: false,
+    service_connect: false,
+    device_connect: false,
+};
+
+/// Source: "Control access to IoT Hub by using shared access signatures", the default policies.
+const BUILT_IN: [BuiltIn; 5] = [
+    BuiltIn {
+        name: "iothubowner",
+        primary: b"hubnerite-iothubowner-primary-01",
+        secondary: b"hubnerite-iothubowner-secondary1",
+        permissions: Permissions {
+            registry_read: true,
+            registry_write: true,
+            service_connect: true,
+            device_connect: true,
+        },
+    },
+    BuiltIn {
+        name: "service",
+        primary: b"hubnerite-service-primary-key-01",
+        secondary: b"hubnerite-service-secondary-key1",
+        permissions: Permissions {
+            service_connect: true,
+            ..NONE
+        },
+    },
+    BuiltIn {
+        name: "device",
+        primary: b"hubnerite-device-primary-key-001",
+        secondary: b"hubnerite-device-secondary-key-1",
+        permissions: Permissions {
+            device_connect: true,
+            ..NONE
+        },
+    },
+    BuiltIn {
+        name: "registryRead",
+        primary: b"hubnerite-registryRead-primary01",
+        secondary: b"hubnerite-registryRead-secondary",
+        permissions: Permissions {
+            registry_read: true,
+            ..NONE
+        },
+    },
+    BuiltIn {
+        name: "registryReadWrite",
+        primary: b"hubnerite-registryReadWrite-key1",
+        secondary: b"hubnerite-registryReadWrite-key2",
+        permissions: Permissions {
+            registry_read: true,
+            registry_write: true,
+            ..NONE
+        },
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owners_well_known_key_never_changes() {
+        let policies = Policies::well_known();
+        let owner = policies.get("iothubowner").unwrap();
+        assert_eq!(
+            owner.primary.expose(),
+            "aHVibmVyaXRlLWlvdGh1Ym93bmVyLXByaW1hcnktMDE="
+        );
+        assert!(policies.get("IotHubOwner").is_none());
+    }
+
+    #[test]
+    fn all_well_known_and_all_random_keys_differ() {
+        for policies in [Policies::well_known(), Policies::random()] {
+            let keys = policies
+                .0
+                .values()
+                .flat_map(|policy| [&policy.primary, &policy.secondary]);
+            let distinct: std::collections::BTreeSet<_> = keys.map(SasKey::expose).collect();
+            assert_eq!(distinct.len(), 10);
+        }
     }
 }

@@ -2,13 +2,25 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use hub_core::HubError;
+use hub_proto::connection_string::{ConnectionString, Owner};
 use hub_proto::ids::DeviceId;
+use hub_proto::sas::SasKey;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
 
+use crate::clock::Clock;
 use crate::config::{Config, Ports};
 use crate::event_log::EventLog;
-use crate::hub::HubHandle;
+use crate::host_names::HostNames;
+use crate::hub::{self, HubHandle, HubParts};
+use crate::listener::{self, AdminService, BindError, Bound, Service};
+use crate::stop::StopSwitch;
+use crate::tls::{self, Authority, TlsError, TrustFiles};
 
 /// Starts emulators.
 #[derive(Debug)]
@@ -21,12 +33,21 @@ pub struct Emulator {
 #[derive(Debug)]
 pub struct RunningEmulator {
     hub: HubHandle,
+    ports: Ports,
+    addresses: Vec<IpAddr>,
+    authority: Arc<Authority>,
+    /// There until the emulator is stopped.
+    switch: Option<StopSwitch>,
+    accept_loops: Vec<JoinHandle<()>>,
 }
 
 /// Why an emulator did not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
+    /// The configuration names no address.
+    #[error("there is no address to bind")]
+    NoAddress,
     /// An address could not be bound.
     #[error("cannot bind {addr} for {what}")]
     Bind {
@@ -37,6 +58,9 @@ pub enum StartError {
         /// What the system says; [`BindProblem::of`] tells the common cases apart.
         source: std::io::Error,
     },
+    /// The certificate authority cannot be opened or made.
+    #[error("cannot use the certificate authority")]
+    Authority(#[from] TlsError),
 }
 
 /// The usual reasons why an address cannot be bound.
@@ -64,8 +88,155 @@ impl BindProblem {
 impl Emulator {
     /// Binds every endpoint of `config` and serves it until the result is stopped or dropped.
     pub async fn start(config: Config) -> Result<RunningEmulator, StartError> {
-        todo!("{config:?}")
+        let Config {
+            addresses,
+            ports,
+            host_names,
+            ca_dir,
+            policies,
+            limits,
+            event_log,
+        } = config;
+        let clock = Clock::start();
+        // First of all: a port that is taken is the commonest failure, and leaves no trace.
+        let endpoints = Endpoints::bind(&addresses, ports)?;
+        let names = HostNames::new(&host_names, &endpoints.addresses);
+        let authority = {
+            let names = names.clone();
+            let open = move || Authority::open_or_create(&ca_dir, clock.now());
+            let opened = tokio::task::spawn_blocking(open).await;
+            Arc::new(
+                opened
+                    .expect("opening the CA does not panic")?
+                    .with_host_names(names),
+            )
+        };
+        let event_log = EventLog::new(event_log);
+        let hub = hub::start(HubParts {
+            clock,
+            limits,
+            policies,
+            host_names: names,
+            event_log,
+        });
+        let switch = StopSwitch::new();
+        let ports = endpoints.ports();
+        let admin = AdminService {
+            ports,
+            host_names: host_names.into(),
+            ca_path: authority.ca_path().into(),
+            trust: export_trust(Arc::clone(&authority), clock),
+        };
+        let addresses = endpoints.addresses.clone();
+        let accept_loops = endpoints.serve(&authority, &admin, &hub, &switch);
+        info!(?ports, ?addresses, "the endpoints are open");
+        let switch = Some(switch);
+        Ok(RunningEmulator {
+            hub,
+            ports,
+            addresses,
+            authority,
+            switch,
+            accept_loops,
+        })
     }
+}
+
+/// The bound listeners of each endpoint.
+struct Endpoints {
+    /// Those that could be bound.
+    addresses: Vec<IpAddr>,
+    mqtts: Option<Bound>,
+    https: Option<Bound>,
+    mqtt: Option<Bound>,
+    admin: Option<Bound>,
+}
+
+impl Endpoints {
+    fn bind(addresses: &[IpAddr], ports: Ports) -> Result<Self, StartError> {
+        if addresses.is_empty() {
+            return Err(StartError::NoAddress);
+        }
+        let bind = |what: &'static str, port: Option<u16>| {
+            let bound = port.map(|port| listener::bind(addresses, port)).transpose();
+            bound.map_err(|BindError { addr, source }| StartError::Bind { what, addr, source })
+        };
+        let mut endpoints = Self {
+            addresses: Vec::new(),
+            mqtts: bind("MQTT over TLS", ports.mqtts)?,
+            https: bind("HTTPS", ports.https)?,
+            mqtt: bind("MQTT", ports.mqtt)?,
+            admin: bind("admin", ports.admin)?,
+        };
+        let bound = [
+            &endpoints.mqtts,
+            &endpoints.https,
+            &endpoints.mqtt,
+            &endpoints.admin,
+        ];
+        let bound = bound
+            .into_iter()
+            .flatten()
+            .flat_map(|bound| &bound.listeners);
+        let local = bound.filter_map(|listener| Some(listener.local_addr().ok()?.ip()));
+        let local: Vec<IpAddr> = local.collect();
+        endpoints.addresses = addresses
+            .iter()
+            .copied()
+            .filter(|address| local.contains(address))
+            .collect();
+        Ok(endpoints)
+    }
+
+    fn ports(&self) -> Ports {
+        let port = |bound: &Option<Bound>| bound.as_ref().map(|bound| bound.port);
+        Ports {
+            mqtts: port(&self.mqtts),
+            https: port(&self.https),
+            mqtt: port(&self.mqtt),
+            admin: port(&self.admin),
+        }
+    }
+
+    /// Starts an accept loop for every listener.
+    fn serve(
+        self,
+        authority: &Arc<Authority>,
+        admin: &AdminService,
+        hub: &HubHandle,
+        switch: &StopSwitch,
+    ) -> Vec<JoinHandle<()>> {
+        let services = [
+            (self.mqtts, Service::Mqtts(Arc::clone(authority))),
+            (self.https, Service::Https(Arc::clone(authority))),
+            (self.mqtt, Service::Mqtt),
+            (self.admin, Service::Admin(admin.clone())),
+        ];
+        let mut accept_loops = Vec::new();
+        for (bound, service) in services {
+            for listener in bound.into_iter().flat_map(|bound| bound.listeners) {
+                let (hub, stop) = (hub.clone(), switch.token());
+                let accept_loop = listener::run(listener, service.clone(), hub, stop);
+                accept_loops.push(tokio::spawn(accept_loop));
+            }
+        }
+        accept_loops
+    }
+}
+
+/// Writes the files by which clients come to trust the CA. Not worth waiting for at the start.
+fn export_trust(
+    authority: Arc<Authority>,
+    clock: Clock,
+) -> watch::Receiver<Option<Arc<TrustFiles>>> {
+    let (exported, trust) = watch::channel(None);
+    tokio::task::spawn_blocking(move || match tls::export(&authority, clock.now()) {
+        Ok(files) => {
+            exported.send_replace(Some(Arc::new(files)));
+        }
+        Err(error) => warn!(%error, "the trust files cannot be written; the CA itself is there"),
+    });
+    trust
 }
 
 impl RunningEmulator {
@@ -76,41 +247,93 @@ impl RunningEmulator {
 
     /// The event log.
     pub fn event_log(&self) -> &EventLog {
-        todo!()
+        self.hub.event_log()
     }
 
     /// The ports in use: never 0.
     pub fn ports(&self) -> Ports {
-        todo!()
+        self.ports
     }
 
     /// The addresses bound: those of the configuration that the machine has.
     pub fn addresses(&self) -> &[IpAddr] {
-        todo!()
+        &self.addresses
     }
 
     /// The connection string of a policy with its primary key, if there is such a policy.
     pub fn connection_string(&self, policy: &str, host: &str) -> Option<String> {
-        todo!("{policy} {host}")
+        let key = self.hub.policies().get(policy)?.primary.clone();
+        Some(print_connection_string(
+            host,
+            Owner::Policy(policy.to_owned()),
+            key,
+        ))
     }
 
     /// The connection string of a device with its primary key.
     pub fn device_connection_string(&self, id: &DeviceId, host: &str) -> Result<String, HubError> {
-        todo!("{id} {host}")
+        let key = self.hub.device(id)?.keys.primary;
+        Ok(print_connection_string(
+            host,
+            Owner::Device(id.to_string()),
+            key,
+        ))
     }
 
     /// Where the CA certificate is, as a PEM file.
     pub fn ca_path(&self) -> &Path {
-        todo!()
+        self.authority.ca_path()
+    }
+
+    /// The certificate authority.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// `http://{address}:{port}` of the admin endpoint, if there is one.
     pub fn admin_url(&self) -> Option<String> {
-        todo!()
+        let address = SocketAddr::new(*self.addresses.first()?, self.ports.admin?);
+        Some(format!("http://{address}"))
     }
 
     /// Stops accepting, closes every connection, waits for them for a bounded time.
-    pub async fn stop(self) {
-        todo!()
+    pub async fn stop(mut self) {
+        let Some(switch) = self.switch.take() else {
+            return;
+        };
+        // Who connects from here on is turned away, so no link comes up behind our back.
+        switch.signal();
+        self.hub.close_links();
+        if !switch.drained(STOP_PATIENCE).await {
+            warn!("some connections are still busy after {STOP_PATIENCE:?}; they are cut");
+        }
+        // What is left of the accept loops and their connections goes with `self`.
     }
 }
+
+impl Drop for RunningEmulator {
+    fn drop(&mut self) {
+        self.switch = None;
+        for accept_loop in &self.accept_loops {
+            accept_loop.abort();
+        }
+        // A panicked shard must not make a panicking test abort.
+        if !std::thread::panicking() {
+            self.hub.close_links();
+        }
+    }
+}
+
+fn print_connection_string(host: &str, owner: Owner, key: SasKey) -> String {
+    let host_name = host.to_owned();
+    ConnectionString {
+        host_name,
+        gateway_host_name: None,
+        owner,
+        key,
+    }
+    .expose()
+}
+
+/// How long a stop waits for connections: longer than one of MQTT takes to say goodbye.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);

@@ -44,8 +44,16 @@ pub struct EventPage {
 impl EventLog {
     /// An empty log.
     pub fn new(limits: EventLogLimits) -> Self {
-        let ring = Ring { events: VecDeque::new(), first: 1, bytes: 0 };
-        Self(Arc::new(Inner { limits, ring: Mutex::new(ring), appended: Notify::new() }))
+        let ring = Ring {
+            events: VecDeque::new(),
+            first: 1,
+            bytes: 0,
+        };
+        Self(Arc::new(Inner {
+            limits,
+            ring: Mutex::new(ring),
+            appended: Notify::new(),
+        }))
     }
 
     /// Appends a fact; says its number.
@@ -73,7 +81,10 @@ impl EventLog {
             .zip(ring.events.iter().skip(skip).take(limit))
             .map(|(number, (event, _))| (number, Arc::clone(event)))
             .collect();
-        EventPage { events, missed: ring.first.saturating_sub(wanted) }
+        EventPage {
+            events,
+            missed: ring.first.saturating_sub(wanted),
+        }
     }
 
     /// The number of the oldest event still there.
@@ -102,7 +113,10 @@ impl EventLog {
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.0.ring.lock().expect("nothing panics with the ring locked")
+        self.0
+            .ring
+            .lock()
+            .expect("nothing panics with the ring locked")
     }
 }
 
@@ -113,7 +127,9 @@ impl Ring {
 
     fn trim(&mut self, limits: EventLogLimits) {
         while self.events.len() > limits.events || self.bytes > limits.bytes {
-            let Some((_, bytes)) = self.events.pop_front() else { return };
+            let Some((_, bytes)) = self.events.pop_front() else {
+                return;
+            };
             self.bytes -= bytes;
             self.first += 1;
         }
@@ -132,8 +148,14 @@ fn size_bytes(event: &Event) -> usize {
         EventKind::MethodInvoked { payload, .. } => payload.len(),
         EventKind::MethodAnswered { payload, .. } => payload.len(),
         EventKind::MethodAnswerIgnored { rid } => rid.len(),
-        EventKind::Telemetry { properties, payload } => {
-            let system = properties.system.iter().map(|(key, value)| key.len() + value.len() + 48);
+        EventKind::Telemetry {
+            properties,
+            payload,
+        } => {
+            let system = properties
+                .system
+                .iter()
+                .map(|(key, value)| key.len() + value.len() + 48);
             let application = properties
                 .application
                 .iter()
@@ -161,7 +183,11 @@ mod tests {
 
     fn event(kind: EventKind) -> Event {
         let device = DeviceId::parse("d1").unwrap();
-        Event { at: Timestamp::from_unix_seconds(0), device, kind }
+        Event {
+            at: Timestamp::from_unix_seconds(0),
+            device,
+            kind,
+        }
     }
 
     fn log_of(events: usize, bytes: usize) -> EventLog {
@@ -207,10 +233,16 @@ mod tests {
             log.append(small());
         }
         let payload = vec![0; size_bytes(&small())];
-        log.append(event(EventKind::Telemetry { properties: Default::default(), payload }));
+        log.append(event(EventKind::Telemetry {
+            properties: Default::default(),
+            payload,
+        }));
         assert_eq!((log.oldest(), log.newest()), (Some(3), 4));
         let payload = vec![0; size_bytes(&small()) * 5];
-        log.append(event(EventKind::Telemetry { properties: Default::default(), payload }));
+        log.append(event(EventKind::Telemetry {
+            properties: Default::default(),
+            payload,
+        }));
         assert_eq!((log.oldest(), log.newest()), (None, 5));
         assert_eq!(log.read(3, 10).missed, 2);
     }

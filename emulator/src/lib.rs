@@ -17,6 +17,7 @@
 //! | `rest` | the service endpoint over HTTPS |
 //! | `admin` | health, certificates and the event log for tests and tools |
 //! | `host_names` | the names the hub answers to |
+//! | `random` | keys and tracking ids from the secure source |
 //! | [`tls`] | the certificate authority, leaves on demand, trust exports |
 
 mod admin;
@@ -28,11 +29,12 @@ mod host_names;
 pub mod hub;
 mod listener;
 mod mqtt;
+mod random;
 mod rest;
 mod stop;
 pub mod tls;
 
 pub use config::Config;
-pub use emulator::{Emulator, RunningEmulator, StartError};
+pub use emulator::{BindProblem, Emulator, RunningEmulator, StartError};
 pub use event_log::EventLog;
 pub use hub::HubHandle;

@@ -1,9 +1,27 @@
-//! Being written.
+//! Binds addresses, accepts connections, shakes hands over TLS, and hands each stream to its front
+//! end in a task of its own. An accept loop only accepts: nothing a peer does or leaves undone can
+//! hold it up.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::server::TlsStream;
+use tracing::{debug, error, warn};
+
+use crate::admin::{self, AdminContext};
+use crate::config::Ports;
 use crate::hub::HubHandle;
+use crate::mqtt;
+use crate::rest;
 use crate::stop::StopToken;
+use crate::tls::{self, Authority, TrustFiles};
 
 /// What a front end needs to serve one connection. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -14,4 +32,269 @@ pub(crate) struct ConnectionContext {
     pub(crate) peer: SocketAddr,
     /// To be held as long as the connection lives; comes back when it shall end.
     pub(crate) stop: StopToken,
+}
+
+/// Which front end serves the connections of a listener.
+#[derive(Clone, Debug)]
+pub(crate) enum Service {
+    Mqtts(Arc<Authority>),
+    Https(Arc<Authority>),
+    Mqtt,
+    Admin(AdminService),
+}
+
+/// What the admin endpoint shows beside the hub. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct AdminService {
+    pub(crate) ports: Ports,
+    /// Those beside `localhost` and loopback addresses.
+    pub(crate) host_names: Arc<[String]>,
+    pub(crate) ca_path: Arc<Path>,
+    pub(crate) trust: watch::Receiver<Option<Arc<TrustFiles>>>,
+}
+
+/// The listeners of one endpoint, all on the same port.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) port: u16,
+    pub(crate) listeners: Vec<TcpListener>,
+}
+
+/// Where binding failed, and why.
+#[derive(Debug)]
+pub(crate) struct BindError {
+    pub(crate) addr: SocketAddr,
+    pub(crate) source: io::Error,
+}
+
+/// Binds `port` on every address. With port 0 the system chooses one that is free on all of them.
+/// An IPv6 address that the machine does not have is left out with a warning.
+pub(crate) fn bind(addresses: &[IpAddr], port: u16) -> Result<Bound, BindError> {
+    let mut attempts = if port == 0 { CHOICES_OF_PORT } else { 1 };
+    loop {
+        attempts -= 1;
+        match bind_once(addresses, port) {
+            Err(error) if attempts > 0 && error.source.kind() == io::ErrorKind::AddrInUse => {}
+            result => return result,
+        }
+    }
+}
+
+fn bind_once(addresses: &[IpAddr], mut port: u16) -> Result<Bound, BindError> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    let mut absent = None;
+    for address in addresses {
+        let addr = SocketAddr::new(*address, port);
+        match listen(addr) {
+            Ok((listener, chosen)) => {
+                listeners.push(listener);
+                port = chosen;
+            }
+            Err(source) if address.is_ipv6() && is_absent(&source) => {
+                absent = Some(BindError { addr, source });
+            }
+            Err(source) => return Err(BindError { addr, source }),
+        }
+    }
+    match absent {
+        Some(error) if listeners.is_empty() => Err(error),
+        Some(BindError { addr, source }) => {
+            warn!(%addr, %source, "this machine has no such IPv6 address: left out");
+            Ok(Bound { port, listeners })
+        }
+        None => Ok(Bound { port, listeners }),
+    }
+}
+
+fn listen(addr: SocketAddr) -> io::Result<(TcpListener, u16)> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+    // A restarted hub must not wait for the old one's connections to time out. Elsewhere the
+    // option lets two processes share a port.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if addr.is_ipv6() {
+        // So that `::` and `0.0.0.0` can both be bound.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    let listener = TcpListener::from_std(socket.into())?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}
+
+/// Whether the machine lacks the address or its whole family.
+fn is_absent(error: &io::Error) -> bool {
+    // The standard library has no kind for "address family not supported".
+    error.kind() == io::ErrorKind::AddrNotAvailable
+        || matches!(
+            error.raw_os_error(),
+            Some(EAFNOSUPPORT_LINUX | EAFNOSUPPORT_MAC_OS | WSAEAFNOSUPPORT)
+        )
+}
+
+/// Accepts until the emulator stops, then waits for the connections. Aborting it aborts them.
+pub(crate) async fn run(listener: TcpListener, service: Service, hub: HubHandle, stop: StopToken) {
+    let mut connections = JoinSet::new();
+    let mut stopping = stop.clone();
+    let stopped = stopping.stopped();
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            () = &mut stopped => break,
+            Some(ended) = connections.join_next() => report(ended),
+            accepted = listener.accept() => match accepted {
+                Ok((socket, peer)) => {
+                    let (hub, stop) = (hub.clone(), stop.clone());
+                    let context = ConnectionContext { hub, peer, stop };
+                    connections.spawn(service.clone().serve(socket, context));
+                }
+                Err(error) => pause_after(&error).await,
+            },
+        }
+    }
+    drop((listener, stop));
+    while let Some(ended) = connections.join_next().await {
+        report(ended);
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(panic) = ended {
+        error!(%panic, "a connection's task panicked: this is a bug in Hubnerite");
+    }
+}
+
+/// A connection that died in the queue says nothing about the next one; a lack of file descriptors
+/// or memory does, and trying again at once would only burn a core.
+async fn pause_after(error: &io::Error) {
+    match error.kind() {
+        io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::Interrupted => debug!(%error, "a connection died before it was accepted"),
+        _ => {
+            warn!(%error, "cannot accept connections; trying again in a moment");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+    }
+}
+
+impl Service {
+    async fn serve(self, socket: TcpStream, context: ConnectionContext) {
+        if let Err(error) = socket.set_nodelay(true) {
+            debug!(peer = %context.peer, %error, "TCP_NODELAY is refused");
+        }
+        match self {
+            Self::Mqtt => mqtt::serve(socket, context).await,
+            Self::Mqtts(authority) => {
+                if let Some(stream) = shake_hands(socket, authority, &context).await {
+                    mqtt::serve(stream, context).await;
+                }
+            }
+            Self::Https(authority) => {
+                if let Some(stream) = shake_hands(socket, authority, &context).await {
+                    rest::serve_connection(stream, context).await;
+                }
+            }
+            Self::Admin(service) => {
+                let AdminService {
+                    ports,
+                    host_names,
+                    ca_path,
+                    trust,
+                } = service;
+                let connection = context;
+                let context = AdminContext {
+                    connection,
+                    ports,
+                    host_names,
+                    ca_path,
+                    trust,
+                };
+                admin::serve_connection(socket, context).await;
+            }
+        }
+    }
+}
+
+/// A handshake in bounded time; `None` if it came to nothing, which is in the log then.
+async fn shake_hands(
+    socket: TcpStream,
+    authority: Arc<Authority>,
+    context: &ConnectionContext,
+) -> Option<TlsStream<TcpStream>> {
+    let peer = context.peer;
+    let local = socket.local_addr().ok()?.ip();
+    let now = context.hub.now();
+    let mut stop = context.stop.clone();
+    // In a box of its own, so that an open connection does not carry its handshake's state.
+    let accept = Box::pin(async move {
+        tokio::time::timeout(
+            HANDSHAKE_WITHIN,
+            tls::accept(socket, &authority, local, now),
+        )
+        .await
+    });
+    tokio::select! {
+        accepted = accept => match accepted {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(reason)) => {
+                let cause = std::error::Error::source(&reason).map(ToString::to_string);
+                warn!(%peer, %reason, cause, "TLS handshake failed");
+            }
+            Err(_) => warn!(%peer, "TLS handshake took longer than {HANDSHAKE_WITHIN:?}"),
+        },
+        () = stop.stopped() => {}
+    }
+    None
+}
+
+const BACKLOG: i32 = 1024;
+/// How often another free port is tried that may be free on all addresses.
+const CHOICES_OF_PORT: u32 = 32;
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const EAFNOSUPPORT_LINUX: i32 = 97;
+const EAFNOSUPPORT_MAC_OS: i32 = 47;
+const WSAEAFNOSUPPORT: i32 = 10047;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loopback() -> [IpAddr; 2] {
+        ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()]
+    }
+
+    #[tokio::test]
+    async fn a_chosen_port_is_the_same_on_every_address() {
+        let bound = bind(&loopback(), 0).unwrap();
+        assert_ne!(bound.port, 0);
+        for listener in &bound.listeners {
+            assert_eq!(listener.local_addr().unwrap().port(), bound.port);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_is_taken_is_named_with_its_address() {
+        let bound = bind(&loopback()[..1], 0).unwrap();
+        let error = bind(&loopback()[..1], bound.port).unwrap_err();
+        assert_eq!(error.addr, SocketAddr::new(loopback()[0], bound.port));
+        assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[tokio::test]
+    async fn an_ipv6_address_the_machine_lacks_is_left_out_but_an_ipv4_one_is_not() {
+        let foreign_v6: IpAddr = "2001:db8::1".parse().unwrap();
+        let bound = bind(&[loopback()[0], foreign_v6], 0).unwrap();
+        assert_eq!(bound.listeners.len(), 1);
+        assert_eq!(bind(&[foreign_v6], 0).unwrap_err().addr.ip(), foreign_v6);
+        let foreign_v4: IpAddr = "192.0.2.1".parse().unwrap();
+        assert_eq!(
+            bind(&[loopback()[0], foreign_v4], 0).unwrap_err().addr.ip(),
+            foreign_v4
+        );
+    }
 }

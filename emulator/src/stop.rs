@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-/// The switch. Dropping it without [`StopSwitch::stop`] also ends every connection, unawaited.
+/// The switch. Dropping it also ends every connection, unawaited.
 #[derive(Debug)]
 pub(crate) struct StopSwitch {
     stopping: watch::Sender<bool>,
@@ -27,7 +27,14 @@ impl StopSwitch {
         let (stopping, watcher) = watch::channel(false);
         // Nothing is ever sent: the channel closes when the last token is gone.
         let (guard, open) = mpsc::channel(1);
-        Self { stopping, open, token: StopToken { stopping: watcher, _open: guard } }
+        Self {
+            stopping,
+            open,
+            token: StopToken {
+                stopping: watcher,
+                _open: guard,
+            },
+        }
     }
 
     /// A token for one more connection.
@@ -35,16 +42,30 @@ impl StopSwitch {
         self.token.clone()
     }
 
-    /// Tells every holder of a token to end; says whether all did within `patience`.
-    pub(crate) async fn stop(self, patience: Duration) -> bool {
-        let Self { stopping, mut open, token } = self;
+    /// Tells every holder of a token to end.
+    pub(crate) fn signal(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Waits until every token is gone, no longer than `patience`; says whether they are.
+    pub(crate) async fn drained(self, patience: Duration) -> bool {
+        // The sender stays: to drop it means stop as well, but out of order.
+        let Self {
+            stopping: _stopping,
+            mut open,
+            token,
+        } = self;
         drop(token);
-        stopping.send_replace(true);
         tokio::time::timeout(patience, open.recv()).await.is_ok()
     }
 }
 
 impl StopToken {
+    /// Whether the emulator stops.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow() || self.stopping.has_changed().is_err()
+    }
+
     /// Comes back when the emulator stops.
     pub(crate) async fn stopped(&mut self) {
         // An error says that the switch was dropped, which is a stop as well.
@@ -61,12 +82,16 @@ mod tests {
         let switch = StopSwitch::new();
         let mut token = switch.token();
         let holder = tokio::spawn(async move { token.stopped().await });
-        assert!(switch.stop(Duration::from_secs(1)).await);
+        switch.signal();
+        assert!(switch.drained(Duration::from_secs(1)).await);
         holder.await.unwrap();
 
         let switch = StopSwitch::new();
         let stubborn = switch.token();
-        assert!(!switch.stop(Duration::from_secs(1)).await);
+        assert!(!stubborn.is_stopping());
+        switch.signal();
+        assert!(stubborn.is_stopping());
+        assert!(!switch.drained(Duration::from_secs(1)).await);
         drop(stubborn);
     }
 

@@ -1,3 +1,23 @@
 //! Device connections: MQTT 3.1.1 over any byte stream.
+//!
+//! | Module | Responsible for |
+//! |---|---|
+//! | `link` | one connection: the stream, the timer, the order of reading and writing |
+//! | `input` | bytes off the stream, without a buffer for those who are silent |
+//! | `mailbox` | what waits to be written |
+//! | `conversation` | what a device's packets mean for the hub |
+//! | `authenticate` | who is let in |
+//! | `end` | why a connection ended |
+//! | `websocket` | a WebSocket as a byte stream |
+//!
+//! Nothing here knows a shard, a route of HTTP or how a listener came by its stream.
 
+mod authenticate;
+mod conversation;
+mod end;
+mod input;
+mod link;
+mod mailbox;
 pub(crate) mod websocket;
+
+pub(crate) use link::serve;

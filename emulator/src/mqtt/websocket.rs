@@ -1,11 +1,29 @@
 //! MQTT inside WebSocket: the upgrade of an HTTP request, and the byte stream over its frames.
 //!
-//! Knows nothing of packets, nor of which path leads here.
+//! An MQTT packet may span frames and a frame may hold several packets [MQTT-6.0.0-4], so what comes
+//! out is a plain stream of bytes. Knows nothing of packets, nor of which path leads here.
 
-use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
-use hyper::{Request, Response};
+use futures_util::{Sink, Stream};
+use hyper::body::Bytes;
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tracing::debug;
 
+use super::link;
 use crate::listener::ConnectionContext;
 
 /// Why a request is not upgraded.
@@ -24,9 +42,255 @@ pub(crate) enum UpgradeRefusal {
 
 /// Reads a handshake. The answer is 101 with an empty body; once the caller has returned it to
 /// hyper, which must serve with upgrades, the MQTT connection runs in a task of its own.
-pub(crate) fn upgrade<B: fmt::Debug>(
+///
+/// Extensions are declined by silence (RFC 6455, section 9.1): SDKs offer permessage-deflate.
+pub(crate) fn upgrade<B>(
     request: Request<B>,
     context: ConnectionContext,
 ) -> Result<Response<()>, UpgradeRefusal> {
-    todo!("{request:?} {context:?}")
+    let (accept, protocol) = read_handshake(request.method(), request.headers())?;
+    tokio::spawn(serve_upgraded(hyper::upgrade::on(request), context));
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+    headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    Ok(response)
+}
+
+async fn serve_upgraded(upgrade: hyper::upgrade::OnUpgrade, context: ConnectionContext) {
+    let peer = context.peer;
+    match tokio::time::timeout(UPGRADE_WITHIN, upgrade).await {
+        Ok(Ok(upgraded)) => {
+            let config = Some(config());
+            let io = TokioIo::new(upgraded);
+            let frames = WebSocketStream::from_raw_socket(io, Role::Server, config).await;
+            link::serve(WebSocketIo::new(frames), context).await;
+        }
+        Ok(Err(error)) => debug!(%peer, %error, "WebSocket upgrade failed"),
+        Err(_) => debug!(%peer, "WebSocket upgrade did not come about in time"),
+    }
+}
+
+/// The values of `Sec-WebSocket-Accept` and `Sec-WebSocket-Protocol`.
+fn read_handshake(
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<(HeaderValue, HeaderValue), UpgradeRefusal> {
+    use UpgradeRefusal::{Amqp, NotAHandshake, SubProtocol};
+    let has = |name: HeaderName, token: &str| {
+        tokens(headers, &name).any(|value| value.eq_ignore_ascii_case(token))
+    };
+    if method != Method::GET {
+        return Err(NotAHandshake("the method is not GET"));
+    }
+    if !has(UPGRADE, "websocket") || !has(CONNECTION, "upgrade") {
+        return Err(NotAHandshake("it does not ask for an upgrade to websocket"));
+    }
+    if !has(SEC_WEBSOCKET_VERSION, "13") {
+        return Err(NotAHandshake("the version is not 13"));
+    }
+    let key = headers
+        .get(SEC_WEBSOCKET_KEY)
+        .ok_or(NotAHandshake("there is no key"))?;
+    let mut protocols = tokens(headers, &SEC_WEBSOCKET_PROTOCOL);
+    let Some(protocol) = protocols.find(|offered| offered.eq_ignore_ascii_case("mqtt")) else {
+        return Err(if has(SEC_WEBSOCKET_PROTOCOL, "AMQPWSB10") {
+            Amqp
+        } else {
+            SubProtocol
+        });
+    };
+    let accept = derive_accept_key(key.as_bytes())
+        .parse()
+        .expect("base64 is a header value");
+    // Echoed as spelled: clients compare.
+    let protocol = protocol.parse().expect("it came out of a header");
+    Ok((accept, protocol))
+}
+
+/// The comma-separated values of a header, over all its lines.
+fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim)
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        // Allocated for every connection, idle or not.
+        .read_buffer_size(4 * 1024)
+        // The link coalesces already.
+        .write_buffer_size(0)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+}
+
+/// The bytes inside a WebSocket's binary frames.
+#[derive(Debug)]
+struct WebSocketIo<IO> {
+    frames: WebSocketStream<IO>,
+    /// What is not yet read of the frame that came last.
+    unread: Bytes,
+    is_closed: bool,
+}
+
+impl<IO> WebSocketIo<IO> {
+    fn new(frames: WebSocketStream<IO>) -> Self {
+        Self {
+            frames,
+            unread: Bytes::new(),
+            is_closed: false,
+        }
+    }
+}
+
+impl<IO> AsyncRead for WebSocketIo<IO>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.unread.is_empty() {
+            match ready!(Pin::new(&mut self.frames).poll_next(context)) {
+                Some(Ok(Message::Binary(bytes))) => self.unread = bytes,
+                // [MQTT-6.0.0-1] Only binary frames carry MQTT.
+                Some(Ok(Message::Text(_))) => {
+                    return Poll::Ready(Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        "a text frame on an MQTT WebSocket",
+                    )));
+                }
+                // Pings are answered, and closes echoed, by the next poll.
+                Some(Ok(
+                    Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_),
+                )) => {}
+                Some(Err(error)) => return Poll::Ready(Err(io_error(error))),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+        let count = self.unread.len().min(buffer.remaining());
+        buffer.put_slice(&self.unread.split_to(count));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO> AsyncWrite for WebSocketIo<IO>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        // Ready once the frame before is written out: at most one is held.
+        ready!(Pin::new(&mut self.frames).poll_ready(context)).map_err(io_error)?;
+        let message = Message::Binary(Bytes::copy_from_slice(bytes));
+        Pin::new(&mut self.frames)
+            .start_send(message)
+            .map_err(io_error)?;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.frames)
+            .poll_flush(context)
+            .map_err(io_error)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_closed {
+            // A peer that has closed already cannot be told.
+            let _ = ready!(Pin::new(&mut self.frames).poll_close(context));
+            self.is_closed = true;
+        }
+        Pin::new(self.frames.get_mut()).poll_shutdown(context)
+    }
+}
+
+fn io_error(error: Error) -> io::Error {
+    match error {
+        Error::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}
+
+/// The largest frame and the largest message: room for several packets.
+const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// How long hyper may take to hand the stream over, once the answer is written.
+const UPGRADE_WITHIN: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn handshake(changes: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "keep-alive, Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("sec-websocket-protocol", "mqtt"),
+            (
+                "sec-websocket-extensions",
+                "permessage-deflate; client_max_window_bits",
+            ),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        for (name, value) in changes {
+            headers.insert(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn the_key_of_rfc_6455_gets_its_answer_and_the_protocol_is_echoed() {
+        let answer = read_handshake(&Method::GET, &handshake(&[])).unwrap();
+        // RFC 6455, section 1.3.
+        assert_eq!(answer.0, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(answer.1, "mqtt");
+        let several = handshake(&[("sec-websocket-protocol", "AMQPWSB10, MQTT")]);
+        assert_eq!(read_handshake(&Method::GET, &several).unwrap().1, "MQTT");
+    }
+
+    #[test]
+    fn what_is_no_handshake_for_mqtt_is_refused_by_its_fault() {
+        let cases = [
+            (
+                ("upgrade", "h2c"),
+                "it does not ask for an upgrade to websocket",
+            ),
+            (
+                ("connection", "keep-alive"),
+                "it does not ask for an upgrade to websocket",
+            ),
+            (("sec-websocket-version", "8"), "the version is not 13"),
+        ];
+        for (change, fault) in cases {
+            let refusal = read_handshake(&Method::GET, &handshake(&[change])).unwrap_err();
+            assert_eq!(refusal, UpgradeRefusal::NotAHandshake(fault));
+        }
+        let posted = read_handshake(&Method::POST, &handshake(&[])).unwrap_err();
+        assert_eq!(
+            posted,
+            UpgradeRefusal::NotAHandshake("the method is not GET")
+        );
+        for (protocol, refusal) in [
+            ("AMQPWSB10", UpgradeRefusal::Amqp),
+            ("chat", UpgradeRefusal::SubProtocol),
+        ] {
+            let headers = handshake(&[("sec-websocket-protocol", protocol)]);
+            assert_eq!(read_handshake(&Method::GET, &headers), Err(refusal));
+        }
+    }
 }

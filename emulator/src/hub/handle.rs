@@ -1,0 +1,252 @@
+//! The hub as a whole, and the calls of the service.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use hub_core::c2d::C2dMessage;
+use hub_core::link::{LinkClose, LinkId};
+use hub_core::method::{InvokeMethod, MethodResult};
+use hub_core::query::Query;
+use hub_core::registry::{DeviceIdentity, DeviceSpec, IfMatch};
+use hub_core::twin::{TwinDocument, TwinUpdate, UpdateMode};
+use hub_core::{HubError, Limits};
+use hub_proto::ids::DeviceId;
+use hub_proto::time::Now;
+use tokio::sync::oneshot;
+
+use super::placement::{SHARDS, shard_of};
+use super::slot::ShardSlot;
+use crate::clock::Clock;
+use crate::config::Policies;
+use crate::event_log::EventLog;
+use crate::host_names::HostNames;
+
+/// One hub. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct HubHandle(Arc<Hub>);
+
+#[derive(Debug)]
+struct Hub {
+    parts: HubParts,
+    shards: [Arc<ShardSlot>; SHARDS],
+    /// Identities over all shards; changed with the device's shard locked.
+    device_count: AtomicUsize,
+    next_link: AtomicU64,
+}
+
+/// What a hub is made of.
+#[derive(Debug)]
+pub(crate) struct HubParts {
+    pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    pub(crate) policies: Policies,
+    pub(crate) host_names: HostNames,
+    pub(crate) event_log: EventLog,
+}
+
+/// One page of a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueryPage {
+    /// Documents, as JSON texts.
+    pub items: Vec<String>,
+    /// The last device of the page, if there may be more.
+    pub next_after: Option<DeviceId>,
+}
+
+/// Makes a hub and starts its timers on the current runtime; they end with the last handle.
+pub(crate) fn start(parts: HubParts) -> HubHandle {
+    let shards = std::array::from_fn(|_| {
+        // The hub itself counts identities, since the devices of a small hub need not spread
+        // evenly over the shards.
+        let slot = ShardSlot::new(parts.clock, parts.event_log.clone(), parts.limits.clone());
+        let slot = Arc::new(slot);
+        tokio::spawn(ShardSlot::run_timer(Arc::downgrade(&slot)));
+        slot
+    });
+    HubHandle(Arc::new(Hub {
+        parts,
+        shards,
+        device_count: AtomicUsize::new(0),
+        next_link: AtomicU64::new(1),
+    }))
+}
+
+/// The hub as a whole.
+impl HubHandle {
+    /// The time now, by the hub's clock.
+    pub fn now(&self) -> Now {
+        self.0.parts.clock.now()
+    }
+
+    /// The hub's bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.0.parts.limits
+    }
+
+    /// The hub's shared access policies.
+    pub fn policies(&self) -> &Policies {
+        &self.0.parts.policies
+    }
+
+    /// The log of everything that happens.
+    pub fn event_log(&self) -> &EventLog {
+        &self.0.parts.event_log
+    }
+
+    /// Whether `host` (as in a user name, a token or a `Host` header, without port) is this hub.
+    pub fn is_host(&self, host: &str) -> bool {
+        self.0.parts.host_names.accepts(host)
+    }
+
+    /// How many identities the registry holds.
+    pub fn device_count(&self) -> usize {
+        self.0.device_count.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.0.parts.clock
+    }
+
+    pub(super) fn next_link_id(&self) -> LinkId {
+        LinkId(self.0.next_link.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn slot(&self, id: &DeviceId) -> &ShardSlot {
+        &self.0.shards[shard_of(id)]
+    }
+
+    /// Ends every link, because the hub stops.
+    pub(crate) fn close_links(&self) {
+        for slot in &self.0.shards {
+            while let Some(link) = slot.read_links(|links| links.keys().next().copied()) {
+                slot.command(|cell, now| cell.end_link(now, link, LinkClose::Shutdown));
+            }
+        }
+    }
+}
+
+/// The registry, twins and queries.
+impl HubHandle {
+    /// See [`hub_core::Shard::create_device`].
+    pub fn create_device(&self, spec: DeviceSpec) -> Result<DeviceIdentity, HubError> {
+        let (max, count) = (self.limits().devices, &self.0.device_count);
+        self.slot(&spec.id).command(|cell, now| {
+            let reserve = |count: usize| (count < max).then_some(count + 1);
+            let is_full = count
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve)
+                .is_err();
+            // A device that exists is refused as such, even by a full hub.
+            if is_full && cell.shard.device(&spec.id).is_err() {
+                return Err(HubError::TooManyDevices(max));
+            }
+            let created = cell.shard.create_device(now, spec);
+            if created.is_err() && !is_full {
+                count.fetch_sub(1, Ordering::Relaxed);
+            }
+            created
+        })
+    }
+
+    /// See [`hub_core::Shard::update_device`].
+    pub fn update_device(
+        &self,
+        spec: DeviceSpec,
+        if_match: &IfMatch,
+    ) -> Result<DeviceIdentity, HubError> {
+        self.slot(&spec.id)
+            .command(|cell, now| cell.shard.update_device(now, spec, if_match))
+    }
+
+    /// See [`hub_core::Shard::delete_device`].
+    pub fn delete_device(&self, id: &DeviceId, if_match: &IfMatch) -> Result<(), HubError> {
+        self.slot(id).command(|cell, now| {
+            cell.shard.delete_device(now, id, if_match)?;
+            self.0.device_count.fetch_sub(1, Ordering::Relaxed);
+            Ok(())
+        })
+    }
+
+    /// See [`hub_core::Shard::device`].
+    pub fn device(&self, id: &DeviceId) -> Result<DeviceIdentity, HubError> {
+        self.slot(id).read(|shard| shard.device(id))
+    }
+
+    /// Up to `limit` identities of all shards, in the order of their ids.
+    pub fn devices(&self, limit: usize) -> Vec<DeviceIdentity> {
+        let of_shard = |slot: &Arc<ShardSlot>| slot.read(|shard| shard.devices(None, limit));
+        let mut devices: Vec<_> = self.0.shards.iter().flat_map(of_shard).collect();
+        devices.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+        devices.truncate(limit);
+        devices
+    }
+
+    /// See [`hub_core::Shard::twin`].
+    pub fn twin(&self, id: &DeviceId) -> Result<TwinDocument, HubError> {
+        self.slot(id).read(|shard| shard.twin(id))
+    }
+
+    /// See [`hub_core::Shard::update_twin`].
+    pub fn update_twin(
+        &self,
+        id: &DeviceId,
+        update: TwinUpdate,
+        mode: UpdateMode,
+        if_match: &IfMatch,
+    ) -> Result<TwinDocument, HubError> {
+        self.slot(id)
+            .command(|cell, now| cell.shard.update_twin(now, id, update, mode, if_match))
+    }
+
+    /// Up to `limit` matching twins of all shards, in the order of their ids, after `after`.
+    pub fn query(
+        &self,
+        query: &Query,
+        after: Option<&DeviceId>,
+        limit: usize,
+    ) -> Result<QueryPage, HubError> {
+        let mut found = Vec::new();
+        for slot in &self.0.shards {
+            // One more than asked for tells whether there is another page.
+            let limit = limit.saturating_add(1);
+            found.extend(slot.read(|shard| shard.select(query, after, limit))?);
+        }
+        found.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        let is_last = found.len() <= limit;
+        found.truncate(limit);
+        let next_after = found.last().filter(|_| !is_last).map(|(id, _)| id.clone());
+        Ok(QueryPage {
+            items: found.into_iter().map(|(_, json)| json).collect(),
+            next_after,
+        })
+    }
+}
+
+/// Methods and messages.
+impl HubHandle {
+    /// Calls a direct method and waits for its end. Dropping the future cancels nothing in the hub.
+    pub async fn invoke_method(&self, invoke: InvokeMethod) -> Result<MethodResult, HubError> {
+        let (caller, answer) = oneshot::channel();
+        let slot = self.slot(&invoke.device);
+        slot.command(|cell, now| {
+            let call = cell.shard.invoke_method(now, invoke)?;
+            // Under the same lock as the call, so the answer cannot come before.
+            cell.calls.insert(call, caller);
+            Ok::<_, HubError>(())
+        })?;
+        answer
+            .await
+            .expect("the shard answers each call exactly once, and lives as long as `self`")
+    }
+
+    /// See [`hub_core::Shard::send_to_device`].
+    pub fn send_to_device(&self, id: &DeviceId, message: C2dMessage) -> Result<(), HubError> {
+        self.slot(id)
+            .command(|cell, now| cell.shard.send_to_device(now, id, message))
+    }
+
+    /// See [`hub_core::Shard::purge_messages`].
+    pub fn purge_messages(&self, id: &DeviceId) -> Result<usize, HubError> {
+        self.slot(id)
+            .command(|cell, now| cell.shard.purge_messages(now, id))
+    }
+}

@@ -1,0 +1,207 @@
+//! One shard with what surrounds it: its mutex, its links, its open calls and its timer.
+//!
+//! Keeps the shard's law: one command, then every output, then the next command.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use hub_core::link::{LinkClose, LinkId};
+use hub_core::method::{CallId, MethodResult};
+use hub_core::output::{Output, ToDevice};
+use hub_core::{HubError, Limits, Shard};
+use hub_proto::ids::DeviceId;
+use hub_proto::time::{Instant, Now};
+use tokio::sync::{Notify, oneshot};
+
+use super::outlet::LinkOutlet;
+use crate::clock::Clock;
+use crate::event_log::EventLog;
+
+/// What a caller of a direct method waits for.
+pub(super) type MethodOutcome = Result<MethodResult, HubError>;
+
+/// A shard and its surroundings.
+#[derive(Debug)]
+pub(super) struct ShardSlot {
+    clock: Clock,
+    event_log: EventLog,
+    cell: Mutex<ShardCell>,
+    /// Tells the timer task that its deadline has become earlier.
+    rearm: Arc<Notify>,
+}
+
+/// What the mutex guards.
+#[derive(Debug)]
+pub(super) struct ShardCell {
+    pub(super) shard: Shard,
+    /// The callers of direct methods. An entry leaves with `Output::MethodAnswered`.
+    pub(super) calls: HashMap<CallId, oneshot::Sender<MethodOutcome>>,
+    /// The links the shard knows of.
+    pub(super) links: HashMap<LinkId, Link>,
+    /// When the timer task will look at the shard next.
+    timer: Option<Instant>,
+}
+
+/// A connection, as outputs find it.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) device: DeviceId,
+    pub(super) outlet: Arc<dyn LinkOutlet>,
+}
+
+impl ShardSlot {
+    pub(super) fn new(clock: Clock, event_log: EventLog, limits: Limits) -> Self {
+        let cell = ShardCell {
+            shard: Shard::new(limits),
+            calls: HashMap::new(),
+            links: HashMap::new(),
+            timer: None,
+        };
+        Self {
+            clock,
+            event_log,
+            cell: Mutex::new(cell),
+            rearm: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Reads the shard. The command must not change it.
+    pub(super) fn read<R>(&self, command: impl FnOnce(&Shard) -> R) -> R {
+        command(&self.cell().shard)
+    }
+
+    /// Reads which links there are.
+    pub(super) fn read_links<R>(&self, command: impl FnOnce(&HashMap<LinkId, Link>) -> R) -> R {
+        command(&self.cell().links)
+    }
+
+    /// Gives the shard one command and carries out what follows from it.
+    pub(super) fn command<R>(&self, command: impl FnOnce(&mut ShardCell, Now) -> R) -> R {
+        let mut cell = self.cell();
+        // Read with the lock held, so that time never runs backwards for a shard.
+        let now = self.clock.now();
+        let result = command(&mut cell, now);
+        cell.carry_out(now, &self.event_log);
+        self.arm(&mut cell);
+        result
+    }
+
+    fn cell(&self) -> MutexGuard<'_, ShardCell> {
+        self.cell
+            .lock()
+            .expect("a panic with a shard locked is a bug; see the module's law")
+    }
+
+    /// Wakes the timer task if the shard is due earlier than the task knows. A later deadline is
+    /// left for the task to find when it wakes, so that traffic does not disturb it.
+    fn arm(&self, cell: &mut ShardCell) {
+        let Some(deadline) = cell.shard.poll_deadline() else {
+            return;
+        };
+        if cell.timer.is_none_or(|timer| deadline < timer) {
+            cell.timer = Some(deadline);
+            self.rearm.notify_one();
+        }
+    }
+
+    /// Looks after the shard's deadlines as long as the shard exists.
+    pub(super) async fn run_timer(slot: Weak<Self>) {
+        let Some(alive) = slot.upgrade() else { return };
+        let (clock, rearm) = (alive.clock, Arc::clone(&alive.rearm));
+        drop(alive);
+        loop {
+            let Some(alive) = slot.upgrade() else { return };
+            let timer = alive.next_timer();
+            drop(alive);
+            match timer {
+                None => rearm.notified().await,
+                Some(timer) => {
+                    tokio::select! {
+                        () = rearm.notified() => {}
+                        () = clock.sleep_until(timer) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends what is due and says when to look again.
+    fn next_timer(&self) -> Option<Instant> {
+        let mut cell = self.cell();
+        let now = self.clock.now();
+        if cell
+            .shard
+            .poll_deadline()
+            .is_some_and(|deadline| deadline <= now.mono)
+        {
+            cell.shard.handle_deadline(now);
+            cell.carry_out(now, &self.event_log);
+        }
+        cell.timer = cell.shard.poll_deadline();
+        cell.timer
+    }
+}
+
+impl Drop for ShardSlot {
+    fn drop(&mut self) {
+        // The timer task wakes, finds the shard gone and ends.
+        self.rearm.notify_one();
+    }
+}
+
+impl ShardCell {
+    fn carry_out(&mut self, now: Now, event_log: &EventLog) {
+        // A link that cannot take its messages is a link that ended; that is a command of its own,
+        // so it waits until the outputs of this one are done.
+        let mut overrun = Vec::new();
+        loop {
+            while let Some(output) = self.shard.poll_output() {
+                match output {
+                    Output::ToLink { link, message } => {
+                        if let Err(reason) = self.deliver(link, message) {
+                            overrun.push((link, reason));
+                        }
+                    }
+                    Output::CloseLink { link, reason } => self.close_link(link, reason),
+                    Output::MethodAnswered { call, result } => {
+                        if let Some(caller) = self.calls.remove(&call) {
+                            // A caller that has gone away does not want the answer.
+                            let _ = caller.send(result);
+                        }
+                    }
+                    Output::Event(event) => {
+                        event_log.append(event);
+                    }
+                }
+            }
+            let Some((link, reason)) = overrun.pop() else {
+                return;
+            };
+            self.end_link(now, link, reason);
+        }
+    }
+
+    fn deliver(&self, link: LinkId, message: ToDevice) -> Result<(), LinkClose> {
+        match self.links.get(&link) {
+            Some(entry) => entry.outlet.deliver(&entry.device, message),
+            // The link's own task has taken it down since.
+            None => Ok(()),
+        }
+    }
+
+    fn close_link(&mut self, link: LinkId, reason: LinkClose) {
+        if let Some(entry) = self.links.remove(&link) {
+            entry.outlet.close(reason);
+        }
+    }
+
+    /// Ends a link from this side: the shard is told, and the connection is closed.
+    pub(super) fn end_link(&mut self, now: Now, link: LinkId, reason: LinkClose) {
+        let Some(entry) = self.links.remove(&link) else {
+            return;
+        };
+        self.shard
+            .link_down(now, &entry.device, link, reason.clone());
+        entry.outlet.close(reason);
+    }
+}

@@ -1,0 +1,198 @@
+//! Who is let in: the checks of a CONNECT, in the hub's order.
+//!
+//! The signature of a device's own key is the shard's to check, since the keys live there; all else
+//! is decided here. No message names a secret.
+//!
+//! Source: "Communicate with your IoT hub using MQTT" and "Control access with shared access
+//! signatures" of Microsoft's documentation.
+
+use std::sync::Arc;
+
+use hub_core::link::{Credential, LinkRefusal, Will};
+use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::mqtt::login::{Login, LoginError};
+use hub_proto::mqtt::packet::{self, Connect, ConnectCode};
+use hub_proto::sas::{Resource, SasError, SasToken};
+use hub_proto::time::{Instant, Now, Timestamp};
+use hub_proto::topic::{PublishTopic, TopicError, parse_publish};
+
+use super::mailbox::Mailbox;
+use crate::hub::{DeviceLink, HubHandle, LinkRequest};
+
+/// A device that was let in.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) identity: ClientIdentity,
+    pub(super) link: DeviceLink,
+    /// When its token no longer holds the connection.
+    pub(super) credential_ends: Instant,
+}
+
+/// Why a CONNECT is refused, and whose it was.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub(super) struct Refusal {
+    device: Option<DeviceId>,
+    reason: RefusalReason,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RefusalReason {
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    #[error("modules are not implemented by Hubnerite yet")]
+    Module,
+    #[error("host {0:?} is not this hub")]
+    ForeignHost(String),
+    #[error("the will is not for the device's own telemetry topic: {0}")]
+    WillTopic(TopicError),
+    #[error("the will is for a topic other than the device's own telemetry topic")]
+    WillNotTelemetry,
+    #[error("the will has QoS 2")]
+    WillQos,
+    #[error("CONNECT carries no SAS token (X.509 is not implemented by Hubnerite yet)")]
+    NoToken,
+    #[error("the password is not a SAS token: {0}")]
+    Token(#[from] SasError),
+    #[error("the token ran out at {0}")]
+    Expired(Timestamp),
+    #[error("the token is for another resource")]
+    Audience,
+    #[error("there is no policy {0:?}")]
+    UnknownPolicy(String),
+    #[error("the token is not signed with a key of policy {0:?}")]
+    PolicySignature(String),
+    #[error("policy {0:?} does not permit DeviceConnect")]
+    PolicyPermission(String),
+    #[error(transparent)]
+    Hub(#[from] LinkRefusal),
+}
+
+impl Refusal {
+    /// The code of the CONNACK; `None`: the connection is closed without one.
+    pub(super) fn code(&self) -> Option<ConnectCode> {
+        match &self.reason {
+            RefusalReason::WillTopic(_)
+            | RefusalReason::WillNotTelemetry
+            | RefusalReason::WillQos => None,
+            RefusalReason::Hub(LinkRefusal::Disabled(_)) => Some(ConnectCode::ServerUnavailable),
+            _ => Some(ConnectCode::NotAuthorized),
+        }
+    }
+
+    /// Who it said it was, if that could be read.
+    pub(super) fn device(&self) -> Option<&str> {
+        self.device.as_ref().map(DeviceId::as_str)
+    }
+}
+
+/// Checks a CONNECT and brings the link up if it may be.
+pub(super) fn admit(
+    hub: &HubHandle,
+    connect: &Connect<'_>,
+    mailbox: &Arc<Mailbox>,
+) -> Result<Admitted, Refusal> {
+    let login = Login::parse(connect).map_err(|error| Refusal {
+        device: None,
+        reason: RefusalReason::Login(error),
+    })?;
+    let device = login.identity.device_id().clone();
+    check(hub, connect, login, mailbox).map_err(|reason| Refusal {
+        device: Some(device),
+        reason,
+    })
+}
+
+fn check(
+    hub: &HubHandle,
+    connect: &Connect<'_>,
+    login: Login<'_>,
+    mailbox: &Arc<Mailbox>,
+) -> Result<Admitted, RefusalReason> {
+    let ClientIdentity::Device(device) = &login.identity else {
+        return Err(RefusalReason::Module);
+    };
+    if !hub.is_host(login.host) {
+        return Err(RefusalReason::ForeignHost(cut(login.host)));
+    }
+    let will = connect
+        .will
+        .as_ref()
+        .map(|will| read_will(will, &login.identity))
+        .transpose()?;
+    let password = connect.password.ok_or(RefusalReason::NoToken)?;
+    let text = std::str::from_utf8(password).map_err(|_| SasError::NotASignature)?;
+    let token = SasToken::parse(text)?;
+    let now = hub.now();
+    let credential = check_token(hub, &token, &login.identity, now)?;
+    let live_until = token.expiry().saturating_add(hub.limits().sas_live_grace);
+    let request = LinkRequest {
+        device: device.clone(),
+        credential,
+        clean_session: connect.clean_session,
+        will,
+        model_id: login.model_id,
+        client_type: login.client_type,
+    };
+    let link = hub.link_up(request, mailbox.clone())?;
+    Ok(Admitted {
+        identity: login.identity,
+        link,
+        credential_ends: now.mono + live_until.saturating_since(now.wall),
+    })
+}
+
+fn check_token<'a>(
+    hub: &HubHandle,
+    token: &'a SasToken<'a>,
+    identity: &ClientIdentity,
+    now: Now,
+) -> Result<Credential<'a>, RefusalReason> {
+    if token
+        .expiry()
+        .saturating_add(hub.limits().sas_connect_grace)
+        < now.wall
+    {
+        return Err(RefusalReason::Expired(token.expiry()));
+    }
+    if !token.covers(|host| hub.is_host(host), Resource::Client(identity)) {
+        return Err(RefusalReason::Audience);
+    }
+    let Some(name) = token.key_name() else {
+        return Ok(Credential::DeviceToken(token));
+    };
+    let policy = hub
+        .policies()
+        .get(name)
+        .ok_or_else(|| RefusalReason::UnknownPolicy(cut(name)))?;
+    if !(token.is_signed_by(&policy.primary) || token.is_signed_by(&policy.secondary)) {
+        return Err(RefusalReason::PolicySignature(name.to_owned()));
+    }
+    if !policy.permissions.device_connect {
+        return Err(RefusalReason::PolicyPermission(name.to_owned()));
+    }
+    Ok(Credential::Policy)
+}
+
+/// A will must be telemetry of the client itself: the hub publishes nothing else.
+fn read_will(will: &packet::Will<'_>, identity: &ClientIdentity) -> Result<Will, RefusalReason> {
+    if will.qos.is_none() {
+        return Err(RefusalReason::WillQos);
+    }
+    match parse_publish(will.topic, identity).map_err(RefusalReason::WillTopic)? {
+        PublishTopic::Telemetry { bag } => Ok(Will {
+            bag: bag.to_owned(),
+            payload: will.payload.to_owned(),
+        }),
+        PublishTopic::TwinGet { .. }
+        | PublishTopic::TwinPatchReported { .. }
+        | PublishTopic::MethodResponse { .. } => Err(RefusalReason::WillNotTelemetry),
+    }
+}
+
+/// A text of a client's choosing, short enough for a log line.
+fn cut(text: &str) -> String {
+    text.chars().take(LOGGED_CHARS_MAX).collect()
+}
+
+const LOGGED_CHARS_MAX: usize = 128;

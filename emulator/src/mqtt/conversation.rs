@@ -1,0 +1,264 @@
+//! What a device's packets mean for the hub. Acts on bytes in place, never waits, does no I/O.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hub_core::link::LinkClose;
+use hub_core::{MethodResponse, ReportedPatch, Telemetry};
+use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::mqtt::decode::decode;
+use hub_proto::mqtt::packet::{
+    ConnAck, Connect, ConnectCode, Delivery, Packet, Publish, QoS, SubAck, Subscribe, Unsubscribe,
+};
+use hub_proto::mqtt::session::{Event, Expired, ServerSession, SessionLimits};
+use hub_proto::mqtt::violation::Violation;
+use hub_proto::time::Instant;
+use hub_proto::topic::{PublishTopic, parse_filter, parse_publish};
+
+use super::authenticate::{self, Admitted};
+use super::end::{End, NotLetIn};
+use super::mailbox::Mailbox;
+use crate::hub::{DeviceLink, HubHandle};
+
+/// The server's side of one connection.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    hub: HubHandle,
+    session: ServerSession,
+    mailbox: Arc<Mailbox>,
+    linked: Option<Linked>,
+}
+
+/// Who talks, once let in.
+#[derive(Debug)]
+struct Linked {
+    identity: ClientIdentity,
+    link: DeviceLink,
+}
+
+impl Conversation {
+    /// A connection that has just been opened.
+    pub(super) fn new(hub: HubHandle, mailbox: Arc<Mailbox>) -> Self {
+        let session = ServerSession::new(hub.now().mono, SessionLimits::default());
+        Self {
+            hub,
+            session,
+            mailbox,
+            linked: None,
+        }
+    }
+
+    /// Whether the device was let in.
+    pub(super) fn is_linked(&self) -> bool {
+        self.linked.is_some()
+    }
+
+    /// Who talks, once let in.
+    pub(super) fn device(&self) -> Option<&DeviceId> {
+        self.linked.as_ref().map(|linked| linked.link.device())
+    }
+
+    /// Acts on every whole packet at the front of `bytes`; says how many bytes they were.
+    pub(super) fn receive(&mut self, now: Instant, bytes: &[u8]) -> Result<usize, End> {
+        let mut consumed = 0;
+        while consumed < bytes.len() {
+            let decoded = decode(&bytes[consumed..], PACKET_BYTES_MAX);
+            let Some((packet, length)) = decoded.map_err(|broken| self.violated(broken))? else {
+                break;
+            };
+            consumed += length;
+            let event = self
+                .session
+                .receive(now, packet)
+                .map_err(|broken| self.violated(broken))?;
+            self.act(now, event)?;
+            if let Some(reason) = self.mailbox.closed() {
+                // What follows was sent by a device that is no longer there.
+                return Err(End::ByHub(reason));
+            }
+        }
+        Ok(consumed)
+    }
+
+    /// When [`Conversation::handle_deadline`] is due.
+    pub(super) fn poll_deadline(&self) -> Instant {
+        self.session.poll_deadline()
+    }
+
+    /// Says whether the connection's time is up.
+    pub(super) fn handle_deadline(&mut self, now: Instant) -> Option<End> {
+        Some(match self.session.handle_deadline(now)? {
+            Expired::ConnectTimeout => End::NotLetIn(NotLetIn::ConnectTimeout),
+            Expired::KeepAlive => End::Here(LinkClose::KeepAlive),
+            Expired::Credential => End::Here(LinkClose::CredentialExpired),
+        })
+    }
+
+    /// The peer is gone without a word.
+    pub(super) fn lost(&self) -> End {
+        if self.is_linked() {
+            End::Here(LinkClose::Lost)
+        } else {
+            End::NotLetIn(NotLetIn::Lost)
+        }
+    }
+
+    /// The connection ended: tells the hub, if it does not know, and the log.
+    pub(super) fn close(&mut self, peer: SocketAddr, end: &End) {
+        end.log(peer, self.device());
+        if let (Some(linked), End::Here(reason)) = (self.linked.take(), end) {
+            linked.link.down(reason.clone());
+        }
+    }
+
+    fn act(&mut self, now: Instant, event: Event<'_>) -> Result<(), End> {
+        if let Event::Connect(connect) = event {
+            return self.connect(now, &connect);
+        }
+        let Some(linked) = &self.linked else {
+            // The session lets nothing through before CONNECT was accepted.
+            return Err(End::NotLetIn(Violation::FirstPacketNotConnect.into()));
+        };
+        let acted = match event {
+            Event::Connect(_) => Ok(()),
+            Event::Publish(publish) => linked.publish(&self.mailbox, &publish),
+            Event::Acknowledged(packet_id) => {
+                linked.link.acknowledge(packet_id);
+                Ok(())
+            }
+            Event::Subscribe(subscribe) => linked.subscribe(&self.mailbox, &subscribe),
+            Event::Unsubscribe(unsubscribe) => linked.unsubscribe(&self.mailbox, &unsubscribe),
+            Event::Ping => self.mailbox.push(&Packet::PingResp),
+            Event::Disconnect => Err(LinkClose::Goodbye),
+        };
+        acted.map_err(End::Here)
+    }
+
+    fn connect(&mut self, now: Instant, connect: &Connect<'_>) -> Result<(), End> {
+        match authenticate::admit(&self.hub, connect, &self.mailbox) {
+            Ok(Admitted {
+                identity,
+                link,
+                credential_ends,
+            }) => {
+                self.session.accept(now, Some(credential_ends));
+                self.linked = Some(Linked { identity, link });
+                Ok(())
+            }
+            Err(refusal) => {
+                if let Some(code) = refusal.code() {
+                    self.refuse(code);
+                }
+                Err(End::NotLetIn(refusal.into()))
+            }
+        }
+    }
+
+    fn violated(&self, violation: Violation) -> End {
+        if self.is_linked() {
+            return End::Here(LinkClose::Violation(violation.to_string()));
+        }
+        if let Some(code) = violation.connect_code() {
+            self.refuse(code);
+        }
+        End::NotLetIn(violation.into())
+    }
+
+    fn refuse(&self, code: ConnectCode) {
+        let packet = Packet::ConnAck(ConnAck {
+            session_present: false,
+            code,
+        });
+        self.mailbox
+            .push(&packet)
+            .expect("the mailbox of a connection without link is empty");
+    }
+}
+
+impl Linked {
+    fn publish(&self, mailbox: &Mailbox, publish: &Publish<'_>) -> Result<(), LinkClose> {
+        let topic = parse_publish(publish.topic, &self.identity).map_err(violation)?;
+        match topic {
+            PublishTopic::Telemetry { bag } => {
+                let Publish {
+                    retain,
+                    dup,
+                    payload,
+                    ..
+                } = *publish;
+                self.link
+                    .telemetry(Telemetry {
+                        bag,
+                        payload,
+                        retain,
+                        dup,
+                    })
+                    .map_err(violation)?;
+            }
+            PublishTopic::TwinGet { rid } => self.link.twin_get(rid),
+            PublishTopic::TwinPatchReported { rid, if_version } => {
+                self.link.patch_reported(ReportedPatch {
+                    rid,
+                    if_version,
+                    body: publish.payload,
+                });
+            }
+            PublishTopic::MethodResponse { status, rid } => {
+                let payload = publish.payload;
+                self.link.method_response(MethodResponse {
+                    rid,
+                    status,
+                    payload,
+                });
+            }
+        }
+        // After the effect: an acknowledged message is in the event log.
+        match publish.delivery {
+            Delivery::AtMostOnce => Ok(()),
+            Delivery::AtLeastOnce(packet_id) => mailbox.push(&Packet::PubAck(packet_id)),
+        }
+    }
+
+    fn subscribe(&self, mailbox: &Mailbox, subscribe: &Subscribe<'_>) -> Result<(), LinkClose> {
+        let (mut granted, mut codes) = (Vec::new(), Vec::new());
+        for (filter, qos) in &subscribe.filters {
+            // The hub closes the connection on a foreign filter; it never answers 0x80.
+            let subscription = parse_filter(filter, &self.identity).map_err(violation)?;
+            // QoS 2 is asked for and granted as 1. [MQTT-3.8.4-6]
+            let (qos, code) = match qos {
+                0 => (QoS::AtMostOnce, 0),
+                _ => (QoS::AtLeastOnce, 1),
+            };
+            codes.push(code);
+            granted.push((subscription, qos));
+        }
+        // The SUBACK goes first: a queued message may follow at once.
+        mailbox.push(&Packet::SubAck(SubAck {
+            packet_id: subscribe.packet_id,
+            codes: &codes,
+        }))?;
+        self.link.subscribe(&granted);
+        Ok(())
+    }
+
+    fn unsubscribe(
+        &self,
+        mailbox: &Mailbox,
+        unsubscribe: &Unsubscribe<'_>,
+    ) -> Result<(), LinkClose> {
+        for (filter, _) in &unsubscribe.filters {
+            // A filter that cannot have been granted needs no giving up. [MQTT-3.10.4-5]
+            if let Ok(subscription) = parse_filter(filter, &self.identity) {
+                self.link.unsubscribe(&subscription);
+            }
+        }
+        mailbox.push(&Packet::UnsubAck(unsubscribe.packet_id))
+    }
+}
+
+fn violation(error: impl std::fmt::Display) -> LinkClose {
+    LinkClose::Violation(error.to_string())
+}
+
+/// The largest packet: a message of 256 KiB, a topic of 64 KiB, and the header.
+const PACKET_BYTES_MAX: usize = 256 * 1024 + 64 * 1024 + 16;

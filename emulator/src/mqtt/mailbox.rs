@@ -1,0 +1,191 @@
+//! What waits to be written to a device: encoded packets, bounded, in order.
+//!
+//! The hub appends from any thread, the connection's own task appends its acknowledgements, and
+//! that task alone takes out and writes. One buffer for both keeps an answer behind what came
+//! before it.
+
+use std::sync::{Mutex, MutexGuard};
+use std::task::Waker;
+
+use futures_util::task::AtomicWaker;
+use hub_core::link::{LinkAccepted, LinkClose};
+use hub_core::output::ToDevice;
+use hub_proto::ids::DeviceId;
+use hub_proto::mqtt::encode::{encode, encode_publish};
+use hub_proto::mqtt::packet::{ConnAck, ConnectCode, Delivery, Packet, QoS};
+use hub_proto::topic::HubTopic;
+
+use crate::hub::LinkOutlet;
+
+/// The most that may wait for a device that does not read.
+pub(super) const WAITING_BYTES_MAX: usize = 1024 * 1024;
+
+/// The buffer and whoever is to be woken when something is put in.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox {
+    state: Mutex<State>,
+    writer: AtomicWaker,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    bytes: Vec<u8>,
+    /// Set once: the hub has forgotten the link. What is in `bytes` may still be written.
+    closed: Option<LinkClose>,
+}
+
+/// What the connection's task finds in the mailbox.
+#[derive(Debug)]
+pub(super) struct Mail {
+    pub(super) bytes: Vec<u8>,
+    pub(super) closed: Option<LinkClose>,
+}
+
+impl Mailbox {
+    /// Appends a packet of the connection's own. An error ends the link.
+    pub(super) fn push(&self, packet: &Packet<'_>) -> Result<(), LinkClose> {
+        self.append(|bytes| encode(packet, bytes))
+    }
+
+    /// Takes everything out.
+    pub(super) fn take(&self) -> Mail {
+        let mut state = self.state();
+        Mail {
+            bytes: std::mem::take(&mut state.bytes),
+            closed: state.closed.clone(),
+        }
+    }
+
+    /// Why the hub closed the link, if it did.
+    pub(super) fn closed(&self) -> Option<LinkClose> {
+        self.state().closed.clone()
+    }
+
+    /// How many bytes wait.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.state().bytes.len()
+    }
+
+    /// Whether there is anything to take.
+    pub(super) fn has_news(&self) -> bool {
+        let state = self.state();
+        !state.bytes.is_empty() || state.closed.is_some()
+    }
+
+    /// Nobody is to be woken.
+    pub(super) fn unregister(&self) {
+        self.writer.take();
+    }
+
+    /// Who is woken when something is put in.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.writer.register(waker);
+    }
+
+    fn append(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), LinkClose> {
+        let mut state = self.state();
+        if state.closed.is_some() {
+            // Nobody listens any more; what is sent now is as lost as on the wire.
+            return Ok(());
+        }
+        write(&mut state.bytes);
+        let waiting = state.bytes.len();
+        drop(state);
+        if waiting > WAITING_BYTES_MAX {
+            return Err(LinkClose::SlowReader(waiting));
+        }
+        self.writer.wake();
+        Ok(())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("encoding does not panic")
+    }
+}
+
+impl LinkOutlet for Mailbox {
+    fn accepted(&self, accepted: LinkAccepted) {
+        let session_present = accepted.session_present;
+        let packet = Packet::ConnAck(ConnAck {
+            session_present,
+            code: ConnectCode::Accepted,
+        });
+        self.push(&packet)
+            .expect("the mailbox of a new link is empty");
+    }
+
+    fn deliver(&self, device: &DeviceId, message: ToDevice) -> Result<(), LinkClose> {
+        self.append(|bytes| encode_message(device, &message, bytes))
+    }
+
+    fn close(&self, reason: LinkClose) {
+        self.state().closed.get_or_insert(reason);
+        self.writer.wake();
+    }
+}
+
+fn encode_message(device: &DeviceId, message: &ToDevice, out: &mut Vec<u8>) {
+    match message {
+        ToDevice::TwinResponse {
+            status,
+            rid,
+            version,
+            body,
+        } => {
+            let topic = HubTopic::TwinResponse {
+                status: *status,
+                rid,
+                version: *version,
+            };
+            encode_publish(
+                out,
+                Delivery::AtMostOnce,
+                false,
+                |out| topic.write(out),
+                body,
+            );
+        }
+        ToDevice::DesiredChange { version, body } => {
+            let topic = HubTopic::DesiredChange { version: *version };
+            encode_publish(
+                out,
+                Delivery::AtMostOnce,
+                false,
+                |out| topic.write(out),
+                body,
+            );
+        }
+        ToDevice::MethodRequest { name, rid, payload } => {
+            let rid = rid.to_string();
+            let topic = HubTopic::MethodRequest {
+                name: name.as_str(),
+                rid: &rid,
+            };
+            encode_publish(
+                out,
+                Delivery::AtMostOnce,
+                false,
+                |out| topic.write(out),
+                payload,
+            );
+        }
+        ToDevice::CloudToDevice {
+            delivery,
+            qos,
+            dup,
+            bag,
+            payload,
+        } => {
+            let topic = HubTopic::CloudToDevice {
+                device_id: device.as_str(),
+                bag,
+            };
+            let (delivery, dup) = match qos {
+                // [MQTT-3.3.1-2] A QoS 0 message never carries DUP.
+                QoS::AtMostOnce => (Delivery::AtMostOnce, false),
+                QoS::AtLeastOnce => (Delivery::AtLeastOnce(*delivery), *dup),
+            };
+            encode_publish(out, delivery, dup, |out| topic.write(out), payload);
+        }
+    }
+}
