@@ -43,7 +43,7 @@ impl Default for Settings {
         Self {
             reboot: RebootTimes::default(),
             keep_alive_s: 60,
-            token_life: Duration::from_secs(3600),
+            token_life: Duration::from_hours(1),
             seed: 0,
         }
     }

@@ -88,17 +88,18 @@ async fn settle(
     facts: &mpsc::Sender<Fact>,
 ) {
     loop {
+        // Facts go first: what they tell is not yet answered, so a watcher hears cause before effect.
+        while let Some(fact) = device.poll_fact() {
+            tracing::debug!(?fact, "device");
+            // A watcher that has left is no reason to stop.
+            let _ = facts.send(fact).await;
+        }
         let output = device.take_output();
         if !output.is_empty()
             && let Some(stream) = socket.as_mut()
             && let Err(error) = write(stream, &output).await
         {
             lose(device, socket, clock, &error.to_string());
-        }
-        while let Some(fact) = device.poll_fact() {
-            tracing::debug!(?fact, "device");
-            // A watcher that has left is no reason to stop.
-            let _ = facts.send(fact).await;
         }
         match device.poll_command() {
             Some(Command::Close) => {

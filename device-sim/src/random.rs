@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
+/// `SplitMix64` (Steele, Lea, Flood: "Fast splittable pseudorandom number generators").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Random(u64);
 
