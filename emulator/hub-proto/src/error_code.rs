@@ -67,6 +67,7 @@ error_codes! {
     ThrottlingException = 429_001,
     ServerError = 500_001,
     NotImplemented = 501_000,
+    GenericBadGateway = 502_000,
     ServiceUnavailable = 503_001,
     DeviceUnavailable = 503_102,
     GatewayTimeout = 504_101,
