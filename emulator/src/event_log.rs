@@ -237,7 +237,7 @@ mod tests {
             properties: Default::default(),
             payload,
         }));
-        assert_eq!((log.oldest(), log.newest()), (Some(3), 4));
+        assert_eq!((log.oldest(), log.newest()), (Some(2), 4));
         let payload = vec![0; size_bytes(&small()) * 5];
         log.append(event(EventKind::Telemetry {
             properties: Default::default(),

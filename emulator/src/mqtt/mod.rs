@@ -18,6 +18,8 @@ mod end;
 mod input;
 mod link;
 mod mailbox;
+#[cfg(test)]
+mod tests;
 pub(crate) mod websocket;
 
 pub(crate) use link::serve;

@@ -1,0 +1,249 @@
+//! Who is let in, and what those are told who are not.
+
+use hub_core::registry::DeviceSpec;
+use hub_core::registry::{IfMatch, Status};
+use hub_proto::sas::{self, SasKey};
+
+use super::support::{
+    Bench, CONNACK, Connect, DISCONNECT, EXPIRY, HOST, KEY, PINGREQ, device_id, spec, telemetry,
+};
+use crate::config::Policies;
+
+#[tokio::test(start_paused = true)]
+async fn a_device_with_a_good_token_is_let_in() {
+    let bench = Bench::new();
+    let mut device = bench.connect("dev1").await;
+    assert!(bench.hub.device(&device_id("dev1")).unwrap().connected);
+    device.send(DISCONNECT).await;
+    device.expect_closed().await;
+    assert!(!bench.hub.device(&device_id("dev1")).unwrap().connected);
+    assert_eq!(bench.disconnects(), ["the device sent DISCONNECT"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_fault_of_a_connect_gets_its_code_and_a_closed_connection() {
+    let bench = Bench::new();
+    bench.register("dev2");
+    let disabled = DeviceSpec {
+        status: Status::Disabled,
+        ..spec("off")
+    };
+    bench.hub.create_device(disabled).unwrap();
+    let good = || Connect::of("dev1");
+    let other_key = SasKey::from_bytes(b"another key of thirty-two bytes!");
+    let token = |audience: &str, key: &SasKey| Some(sas::sign(audience, key, EXPIRY, None));
+    let key = SasKey::from_base64(KEY).unwrap();
+    let dev1 = format!("{HOST}/devices/dev1");
+    let cases: Vec<(&str, u8, Connect)> = vec![
+        ("MQTT 3.1", 1, Connect { level: 3, ..good() }),
+        (
+            "no password",
+            5,
+            Connect {
+                password: None,
+                ..good()
+            },
+        ),
+        (
+            "not a token",
+            5,
+            Connect {
+                password: Some("secret".into()),
+                ..good()
+            },
+        ),
+        (
+            "another key",
+            5,
+            Connect {
+                password: token(&dev1, &other_key),
+                ..good()
+            },
+        ),
+        (
+            "another device's token",
+            5,
+            Connect {
+                password: Connect::of("dev2").password,
+                ..good()
+            },
+        ),
+        ("another hub's token", 5, {
+            Connect {
+                password: token("example.com/devices/dev1", &key),
+                ..good()
+            }
+        }),
+        ("an old token", 5, {
+            let old = sas::sign(&dev1, &key, EXPIRY - 3600 - 301, None);
+            Connect {
+                password: Some(old),
+                ..good()
+            }
+        }),
+        ("unknown device", 5, Connect::of("nobody")),
+        ("disabled device", 3, Connect::of("off")),
+        (
+            "another hub",
+            5,
+            Connect {
+                user_name: "example.com/dev1/".into(),
+                ..good()
+            },
+        ),
+        (
+            "client id is not the user name's",
+            5,
+            Connect {
+                client_id: "dev2".into(),
+                ..good()
+            },
+        ),
+        ("a module", 5, {
+            let user_name = format!("{HOST}/dev1/mod1/?api-version=2021-04-12");
+            Connect {
+                client_id: "dev1/mod1".into(),
+                user_name,
+                ..good()
+            }
+        }),
+    ];
+    for (fault, code, connect) in cases {
+        let mut device = bench.dial();
+        // A client that does not wait for the answer must get it all the same.
+        let pipelined = [connect.packet(), PINGREQ.to_vec()].concat();
+        device.send(&pipelined).await;
+        let answer = device.read_to_end().await;
+        assert_eq!(answer, [0x20, 2, 0, code], "{fault}");
+    }
+    assert!(bench.disconnects().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_a_policy_opens_a_device_if_the_policy_permits_it() {
+    let bench = Bench::new();
+    let policies = Policies::well_known();
+    for (name, code) in [
+        ("device", 0),
+        ("iothubowner", 0),
+        ("service", 5),
+        ("nobody", 5),
+    ] {
+        let key = policies
+            .get(name)
+            .map_or(SasKey::from_base64(KEY).unwrap(), |policy| {
+                policy.secondary.clone()
+            });
+        let password = Some(sas::sign(HOST, &key, EXPIRY, Some(name)));
+        let mut device = bench.dial();
+        let connect = Connect {
+            password,
+            clean_session: true,
+            ..Connect::of("dev1")
+        };
+        device.send(&connect.packet()).await;
+        device.expect(&[0x20, 2, 0, code]).await;
+        if code == 0 {
+            device.send(DISCONNECT).await;
+        }
+        device.expect_closed().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_does_not_begin_with_connect_or_connects_twice_gets_no_answer() {
+    let bench = Bench::new();
+    for first in [
+        PINGREQ.to_vec(),
+        telemetry("dev1", Some(1), "x"),
+        b"GET / HTTP/1.1".to_vec(),
+    ] {
+        let mut device = bench.dial();
+        device.send(&first).await;
+        device.expect_closed().await;
+    }
+    let mut device = bench.connect("dev1").await;
+    device.send(&Connect::of("dev1").packet()).await;
+    device.expect_closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_will_must_be_for_the_devices_own_telemetry() {
+    let bench = Bench::new();
+    for (topic, qos) in [
+        ("devices/dev2/messages/events/", 1),
+        ("$iothub/twin/GET/?$rid=1", 1),
+        ("anything", 0),
+        ("devices/dev1/messages/events/", 2),
+    ] {
+        let mut device = bench.dial();
+        let will = Some((topic.to_owned(), "bye".to_owned(), qos));
+        device
+            .send(
+                &Connect {
+                    will,
+                    ..Connect::of("dev1")
+                }
+                .packet(),
+            )
+            .await;
+        device.expect_closed().await;
+    }
+    assert!(
+        bench
+            .events()
+            .iter()
+            .all(|event| format!("{event:?}").contains("DeviceCreated"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_will_is_published_when_the_device_vanishes_and_void_after_goodbye() {
+    let bench = Bench::new();
+    let topic = "devices/dev1/messages/events/a=b".to_owned();
+    let will = Some((topic, "gone".to_owned(), 1));
+    let packet = Connect {
+        will,
+        clean_session: true,
+        ..Connect::of("dev1")
+    }
+    .packet();
+
+    let mut polite = bench.dial();
+    polite.send(&packet).await;
+    polite.expect(CONNACK).await;
+    polite.send(DISCONNECT).await;
+    polite.expect_closed().await;
+    assert!(bench.telemetry().is_empty());
+
+    let mut rude = bench.dial();
+    rude.send(&packet).await;
+    rude.expect(CONNACK).await;
+    rude.vanish().await;
+    assert_eq!(bench.telemetry(), ["gone"]);
+    assert_eq!(bench.disconnects()[1], "the connection was lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn disabling_or_deleting_a_device_closes_its_connection() {
+    let bench = Bench::new();
+    let device = bench.connect("dev1").await;
+    let disabled = DeviceSpec {
+        status: Status::Disabled,
+        ..spec("dev1")
+    };
+    bench.hub.update_device(disabled, &IfMatch::Any).unwrap();
+    device.expect_closed().await;
+
+    bench.register("dev2");
+    let device = bench.connect("dev2").await;
+    bench
+        .hub
+        .delete_device(&device_id("dev2"), &IfMatch::Any)
+        .unwrap();
+    device.expect_closed().await;
+    assert_eq!(
+        bench.disconnects(),
+        ["the device was disabled", "the device was deleted"]
+    );
+}

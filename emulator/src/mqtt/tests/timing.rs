@@ -1,0 +1,136 @@
+//! Time limits of a connection, in virtual time.
+
+use std::time::Duration;
+
+use hub_core::Limits;
+use tokio::time::{Instant, sleep};
+
+use super::support::{Bench, CONNACK, Connect, PINGREQ, PINGRESP, TOKEN_LIFE};
+
+/// How far a timer may be late.
+const TICK: Duration = Duration::from_millis(5);
+
+#[track_caller]
+fn assert_took(started: Instant, expected: Duration) {
+    let took = started.elapsed();
+    assert!(
+        took >= expected && took <= expected + TICK,
+        "{took:?} is not {expected:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_without_connect_is_closed_after_a_minute() {
+    let bench = Bench::new();
+    let started = Instant::now();
+    let mut device = bench.dial();
+    // Half a packet is no CONNECT.
+    device.send(&Connect::of("dev1").packet()[..20]).await;
+    device.expect_closed().await;
+    assert_took(started, Duration::from_secs(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_of_one_and_a_half_keep_alives_ends_the_connection() {
+    let bench = Bench::new();
+    let mut device = bench.dial();
+    device
+        .send(
+            &Connect {
+                keep_alive_s: 10,
+                ..Connect::of("dev1")
+            }
+            .packet(),
+        )
+        .await;
+    device.expect(CONNACK).await;
+    sleep(Duration::from_secs(14)).await;
+    device.send(PINGREQ).await;
+    device.expect(PINGRESP).await;
+    let started = Instant::now();
+    device.expect_closed().await;
+    assert_took(started, Duration::from_secs(15));
+    assert_eq!(
+        bench.disconnects(),
+        ["nothing arrived within 1.5 times the keep-alive"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_keep_alive_silence_is_bounded_by_the_hubs_cap() {
+    let bench = Bench::new();
+    let mut device = bench.dial();
+    device
+        .send(
+            &Connect {
+                keep_alive_s: 0,
+                ..Connect::of("dev1")
+            }
+            .packet(),
+        )
+        .await;
+    device.expect(CONNACK).await;
+    let started = Instant::now();
+    device.expect_closed().await;
+    assert_took(started, Duration::from_secs(1767));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_live_connection_outlasts_its_token_by_the_grace_and_no_longer() {
+    let bench = Bench::new();
+    let started = Instant::now();
+    let mut device = bench.dial();
+    device
+        .send(
+            &Connect {
+                keep_alive_s: 120,
+                ..Connect::of("dev1")
+            }
+            .packet(),
+        )
+        .await;
+    device.expect(CONNACK).await;
+    let end = TOKEN_LIFE + Limits::default().sas_live_grace;
+    while started.elapsed() + Duration::from_secs(60) < end {
+        device.send(PINGREQ).await;
+        device.expect(PINGRESP).await;
+        sleep(Duration::from_secs(50)).await;
+    }
+    device.expect_closed().await;
+    assert_took(started, end);
+    assert_eq!(bench.disconnects(), ["the SAS token ran out"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_opens_connections_until_its_grace_is_over() {
+    let limits = Limits {
+        sas_connect_grace: Duration::from_secs(300),
+        ..Limits::default()
+    };
+    let bench = Bench::with_limits(limits);
+    sleep(TOKEN_LIFE + Duration::from_secs(299)).await;
+    bench.connect("dev1").await.vanish().await;
+    sleep(Duration::from_secs(2)).await;
+    let mut device = bench.dial();
+    device.send(&Connect::of("dev1").packet()).await;
+    device.expect(&[0x20, 2, 0, 5]).await;
+    device.expect_closed().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopping_hub_ends_connections_let_in_and_not_yet_let_in() {
+    let bench = Bench::new();
+    let linked = bench.connect("dev1").await;
+    let fresh = bench.dial();
+    let started = Instant::now();
+    bench.switch.signal();
+    bench.hub.close_links();
+    linked.expect_closed().await;
+    fresh.expect_closed().await;
+    let mut late = bench.dial();
+    late.send(&Connect::of("dev1").packet()).await;
+    let _ = late.read_to_end().await;
+    assert_eq!(bench.disconnects()[0], "the hub is stopping");
+    assert!(bench.switch.drained(Duration::from_secs(2)).await);
+    assert!(started.elapsed() < Duration::from_secs(3));
+}

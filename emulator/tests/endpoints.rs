@@ -1,0 +1,205 @@
+//! A whole emulator on real sockets: ports, TLS-less MQTT, stop and drop.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use emulator::config::Ports;
+use emulator::{BindProblem, Config, Emulator, RunningEmulator, StartError};
+use hub_core::registry::{DeviceSpec, Status, SymmetricKeys};
+use hub_proto::ids::DeviceId;
+use hub_proto::sas::{self, SasKey};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+fn config(dir: &tempfile::TempDir) -> Config {
+    Config {
+        ports: Ports::ANY,
+        ..Config::new(dir.path())
+    }
+}
+
+fn register(emulator: &RunningEmulator, id: &str) -> SasKey {
+    let key = SasKey::from_bytes(b"a device's key for these tests..");
+    let spec = DeviceSpec {
+        id: DeviceId::parse(id).unwrap(),
+        keys: SymmetricKeys {
+            primary: key.clone(),
+            secondary: key.clone(),
+        },
+        status: Status::Enabled,
+        status_reason: None,
+    };
+    emulator.hub().create_device(spec).unwrap();
+    key
+}
+
+/// A connection over plain MQTT that was let in.
+async fn connect(emulator: &RunningEmulator, id: &str, key: &SasKey) -> TcpStream {
+    let port = emulator.ports().mqtt.unwrap();
+    let mut socket = TcpStream::connect((LOOPBACK, port)).await.unwrap();
+    // A real token of a real clock: far in the future.
+    let token = sas::sign(&format!("localhost/devices/{id}"), key, 4_000_000_000, None);
+    let mut body = b"\0\x04MQTT\x04\xc0\0\x3c".to_vec();
+    for text in [
+        id,
+        &format!("localhost/{id}/?api-version=2021-04-12"),
+        &token,
+    ] {
+        body.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
+        body.extend(text.as_bytes());
+    }
+    let length = u16::try_from(body.len()).unwrap();
+    let low = u8::try_from(length % 128).unwrap() | 0x80;
+    let mut packet = vec![0x10, low, u8::try_from(length / 128).unwrap()];
+    packet.extend(body);
+    socket.write_all(&packet).await.unwrap();
+    let mut connack = [0; 4];
+    socket.read_exact(&mut connack).await.unwrap();
+    assert_eq!(connack, [0x20, 2, 0, 0]);
+    socket
+}
+
+async fn is_closed(socket: &mut TcpStream) -> bool {
+    let read = tokio::time::timeout(Duration::from_secs(5), socket.read(&mut [0])).await;
+    matches!(read, Ok(Ok(0)))
+}
+
+#[tokio::test]
+async fn every_endpoint_is_open_on_every_address_once_start_returns() {
+    let dir = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start(config(&dir)).await.unwrap();
+    let Ports {
+        mqtts,
+        https,
+        mqtt,
+        admin,
+    } = emulator.ports();
+    assert_eq!(emulator.addresses()[0], LOOPBACK);
+    for port in [mqtts, https, mqtt, admin] {
+        for address in emulator.addresses() {
+            TcpStream::connect((*address, port.unwrap())).await.unwrap();
+        }
+    }
+    assert_eq!(
+        emulator.admin_url().unwrap(),
+        format!("http://127.0.0.1:{}", admin.unwrap())
+    );
+    assert!(emulator.ca_path().exists());
+    emulator.stop().await;
+}
+
+#[tokio::test]
+async fn connection_strings_name_the_policy_or_device_and_its_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start(config(&dir)).await.unwrap();
+    let key = register(&emulator, "pump-1");
+    assert_eq!(
+        emulator
+            .connection_string("iothubowner", "localhost")
+            .unwrap(),
+        "HostName=localhost;SharedAccessKeyName=iothubowner;\
+         SharedAccessKey=aHVibmVyaXRlLWlvdGh1Ym93bmVyLXByaW1hcnktMDE="
+    );
+    assert_eq!(emulator.connection_string("nobody", "localhost"), None);
+    let pump = DeviceId::parse("pump-1").unwrap();
+    assert_eq!(
+        emulator
+            .device_connection_string(&pump, "127.0.0.1")
+            .unwrap(),
+        format!(
+            "HostName=127.0.0.1;DeviceId=pump-1;SharedAccessKey={}",
+            key.expose()
+        )
+    );
+}
+
+#[tokio::test]
+async fn stop_ends_connections_in_order_and_frees_the_ports() {
+    let dir = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start(config(&dir)).await.unwrap();
+    let key = register(&emulator, "d1");
+    let mut device = connect(&emulator, "d1", &key).await;
+    let port = emulator.ports().mqtt.unwrap();
+    let log = emulator.event_log().clone();
+    let started = Instant::now();
+    let (closed, ()) = tokio::join!(
+        async {
+            let closed = is_closed(&mut device).await;
+            drop(device);
+            closed
+        },
+        emulator.stop()
+    );
+    assert!(closed);
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
+    let events = log.read(0, 10).events;
+    assert!(format!("{:?}", events.last().unwrap()).contains("Shutdown"));
+    let refused = TcpStream::connect((LOOPBACK, port)).await.unwrap_err();
+    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    std::net::TcpListener::bind((LOOPBACK, port)).unwrap();
+}
+
+#[tokio::test]
+async fn dropping_the_emulator_closes_everything_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start(config(&dir)).await.unwrap();
+    let key = register(&emulator, "d1");
+    let mut device = connect(&emulator, "d1", &key).await;
+    drop(emulator);
+    let read = tokio::time::timeout(Duration::from_secs(5), device.read(&mut [0])).await;
+    assert!(matches!(read, Ok(Ok(0) | Err(_))), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_said_to_be() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Emulator::start(config(&dir)).await.unwrap();
+    let mqtts = first.ports().mqtts;
+    let ports = Ports {
+        mqtts,
+        ..Ports::ANY
+    };
+    let Err(StartError::Bind { what, addr, source }) = Emulator::start(Config {
+        ports,
+        ..config(&dir)
+    })
+    .await
+    else {
+        panic!("the port is taken");
+    };
+    assert_eq!((what, Some(addr.port())), ("MQTT over TLS", mqtts));
+    assert_eq!(BindProblem::of(&source), BindProblem::InUse);
+}
+
+#[tokio::test]
+async fn endpoints_without_a_port_are_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let ports = Ports {
+        mqtts: None,
+        https: None,
+        mqtt: Some(0),
+        admin: None,
+    };
+    let emulator = Emulator::start(Config {
+        ports,
+        ..config(&dir)
+    })
+    .await
+    .unwrap();
+    assert_eq!((emulator.ports().mqtts, emulator.admin_url()), (None, None));
+    let addresses = vec![];
+    let refused = Emulator::start(Config {
+        addresses,
+        ..config(&dir)
+    })
+    .await
+    .unwrap_err();
+    assert!(matches!(refused, StartError::NoAddress));
+}
