@@ -295,12 +295,27 @@ mod tests {
 
     #[test]
     fn paths_are_quoted_for_the_shell_they_are_typed_into() {
-        insta::assert_snapshot!(guide(&files(), Some(Sdk::Dotnet), System::Windows), @"");
-        insta::assert_snapshot!(guide(&files(), Some(Sdk::Python), System::Linux), @"");
+        insta::assert_snapshot!(guide(&files(), Some(Sdk::Dotnet), System::Windows), @r#"
+        .NET SDKs
+            certutil -user -addstore Root '/home/ada/it''s ca/ca.pem'
+            # undo: certutil -user -delstore Root "Hubnerite local CA …" (its full name)
+        "#);
+        insta::assert_snapshot!(guide(&files(), Some(Sdk::Python), System::Linux), @r"
+        Python SDKs
+            # azure-iot-hub needs six, which it does not declare: pip install azure-iot-hub six
+            export SSL_CERT_FILE='/home/ada/it'\''s ca/bundle.pem'
+            export REQUESTS_CA_BUNDLE='/home/ada/it'\''s ca/bundle.pem'
+        ");
     }
 
     #[test]
     fn java_is_told_of_the_dot_and_of_the_one_line_of_1_x() {
-        insta::assert_snapshot!(guide(&files(), Some(Sdk::Java), System::Linux), @"");
+        insta::assert_snapshot!(guide(&files(), Some(Sdk::Java), System::Linux), @r#"
+        Java SDKs
+            # device SDK 2.x and service SDK; write HostName=127.0.0.1, for the device SDK insists on a dot
+            export JAVA_TOOL_OPTIONS='-Djavax.net.ssl.trustStore="/home/ada/it'\''s ca/trust.p12" -Djavax.net.ssl.trustStorePassword=changeit'
+            # device SDK 1.x trusts only roots compiled into it; one line of code, before open():
+            client.setOption("SetCertificatePath", "/home/ada/it's ca/ca.pem");
+        "#);
     }
 }
