@@ -1,0 +1,61 @@
+//! Random numbers for keys and tracking ids, from the TLS provider's secure source.
+//!
+//! Knows nothing of what they are for beyond their form.
+
+use hub_proto::sas::SasKey;
+
+/// A fresh shared access key of 32 bytes.
+pub(crate) fn sas_key() -> SasKey {
+    SasKey::from_bytes(&bytes())
+}
+
+/// A fresh version 4 UUID, in lower case with hyphens.
+pub(crate) fn uuid() -> String {
+    let mut random = u128::from_be_bytes(bytes());
+    // RFC 9562, section 5.4: version 4 in bits 48 to 51, variant `10` in bits 64 and 65.
+    random &= !(0xf << 76) & !(0x3 << 62);
+    random |= (0x4 << 76) | (0x2 << 62);
+    format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        random >> 96,
+        (random >> 80) & 0xffff,
+        (random >> 64) & 0xffff,
+        (random >> 48) & 0xffff,
+        random & 0xffff_ffff_ffff,
+    )
+}
+
+fn bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut bytes)
+        .expect("the system's random source works");
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_have_the_form_of_version_4_and_differ() {
+        let (one, other) = (uuid(), uuid());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 36);
+        let parts: Vec<&str> = one.split('-').collect();
+        assert_eq!(
+            parts.iter().map(|part| part.len()).collect::<Vec<_>>(),
+            [8, 4, 4, 4, 12]
+        );
+        assert!(parts[2].starts_with('4'), "{one}");
+        assert!(parts[3].starts_with(['8', '9', 'a', 'b']), "{one}");
+    }
+
+    #[test]
+    fn keys_are_32_bytes_in_base64_and_differ() {
+        let (one, other) = (sas_key(), sas_key());
+        assert_eq!(one.expose().len(), 44);
+        assert_ne!(one, other);
+    }
+}
