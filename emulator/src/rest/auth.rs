@@ -1,0 +1,146 @@
+//! Who may do what on the service endpoint: shared access policies and their permissions.
+//!
+//! A request is authenticated, then authorised; only then is anything looked up, so that a bad token
+//! never learns whether a device exists. Whatever is wrong, the client sees one and the same 401; the
+//! log says which it was, without the secret parts.
+
+use hub_proto::error_code::ErrorCode;
+use hub_proto::sas::{Resource, SasError, SasToken};
+use hub_proto::time::Timestamp;
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use thiserror::Error;
+use tracing::warn;
+
+use super::error::Refusal;
+use super::route::Route;
+use crate::config::{Permissions, Policy};
+use crate::hub::HubHandle;
+
+/// What an operation asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    RegistryRead,
+    RegistryWrite,
+    ServiceConnect,
+    /// No source ties the purge of a queue to one permission.
+    RegistryWriteOrServiceConnect,
+}
+
+impl Need {
+    /// `None`: the operation does not look at the caller here.
+    fn of(route: &Route) -> Option<Self> {
+        match route {
+            Route::WebSocket | Route::NotBuilt(_) => None,
+            Route::ListDevices | Route::GetDevice(_) => Some(Self::RegistryRead),
+            Route::PutDevice(_) | Route::DeleteDevice(_) => Some(Self::RegistryWrite),
+            Route::PurgeMessages(_) => Some(Self::RegistryWriteOrServiceConnect),
+            Route::SendToDevice(_)
+            | Route::Query
+            | Route::GetTwin(_)
+            | Route::PatchTwin(_)
+            | Route::PutTwin(_)
+            | Route::InvokeMethod(_) => Some(Self::ServiceConnect),
+        }
+    }
+
+    fn is_met_by(self, permissions: Permissions) -> bool {
+        match self {
+            Self::RegistryRead => permissions.registry_read || permissions.registry_write,
+            Self::RegistryWrite => permissions.registry_write,
+            Self::ServiceConnect => permissions.service_connect,
+            Self::RegistryWriteOrServiceConnect => {
+                permissions.registry_write || permissions.service_connect
+            }
+        }
+    }
+}
+
+/// Why a caller is not let in. For the log alone.
+#[derive(Debug, Error)]
+enum Fault {
+    #[error("there is no Authorization header")]
+    NoHeader,
+    #[error("the Authorization header is not text")]
+    NotText,
+    #[error(transparent)]
+    Token(SasError),
+    #[error("the token is for a device's own key (no skn), which opens no service operation")]
+    DeviceKey,
+    #[error("there is no policy {0:?}")]
+    UnknownPolicy(String),
+    #[error("the signature was not made with a key of policy {0:?}")]
+    Signature(String),
+    #[error("the token ran out at {0}, more than the grace ago")]
+    Expired(Timestamp),
+    #[error(
+        "the token's audience does not cover this hub; start it with --host NAME to add a name"
+    )]
+    Audience,
+    #[error("policy {policy:?} does not give the permission {need:?}")]
+    Permission { policy: String, need: Need },
+}
+
+/// Checks that the caller may do what `route` asks.
+pub(super) fn authorise(
+    hub: &HubHandle,
+    headers: &HeaderMap,
+    route: &Route,
+) -> Result<(), Refusal> {
+    let Some(need) = Need::of(route) else {
+        return Ok(());
+    };
+    if is_bearer(headers) {
+        warn!("a request with an Entra ID token was refused: only SAS tokens are understood");
+        return Err(Refusal::not_implemented(
+            "Entra ID tokens (Authorization: Bearer)",
+        ));
+    }
+    check(hub, headers, need).map_err(|fault| {
+        warn!(reason = %fault, ?route, "a service request was refused with 401");
+        Refusal::new(ErrorCode::IotHubUnauthorizedAccess, "Unauthorized")
+    })
+}
+
+fn is_bearer(headers: &HeaderMap) -> bool {
+    let scheme = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.as_bytes().get(..7));
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
+}
+
+fn check(hub: &HubHandle, headers: &HeaderMap, need: Need) -> Result<(), Fault> {
+    let text = headers.get(AUTHORIZATION).ok_or(Fault::NoHeader)?;
+    let text = text.to_str().map_err(|_| Fault::NotText)?;
+    let token = SasToken::parse(text).map_err(Fault::Token)?;
+    let name = token
+        .key_name()
+        .filter(|name| !name.is_empty())
+        .ok_or(Fault::DeviceKey)?;
+    let policy = hub
+        .policies()
+        .get(name)
+        .ok_or_else(|| Fault::UnknownPolicy(name.into()))?;
+    if !is_signed(&token, policy) {
+        return Err(Fault::Signature(name.to_owned()));
+    }
+    let grace = hub.limits().sas_connect_grace;
+    if hub.now().wall > token.expiry().saturating_add(grace) {
+        return Err(Fault::Expired(token.expiry()));
+    }
+    if !token.covers(|host| hub.is_host(host), Resource::Hub) {
+        return Err(Fault::Audience);
+    }
+    if !need.is_met_by(policy.permissions) {
+        return Err(Fault::Permission {
+            policy: name.to_owned(),
+            need,
+        });
+    }
+    Ok(())
+}
+
+/// Both keys are always tried, so that the time tells nothing of which one was meant.
+fn is_signed(token: &SasToken<'_>, policy: &Policy) -> bool {
+    token.is_signed_by(&policy.primary) | token.is_signed_by(&policy.secondary)
+}

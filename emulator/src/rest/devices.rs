@@ -1,0 +1,271 @@
+//! Device identities: create, read, replace, delete, list.
+
+use hub_core::registry::{DeviceIdentity, DeviceSpec, IfMatch, Status, SymmetricKeys};
+use hub_proto::ids::DeviceId;
+use hub_proto::sas::{SasError, SasKey};
+use hyper::{HeaderMap, Uri};
+use serde::Serialize;
+
+use super::error::Refusal;
+use super::etag::if_match;
+use super::json::JsonObject;
+use super::reply::{Reply, entity, json, no_content};
+use super::request::query_parameter;
+use crate::hub::HubHandle;
+use crate::random;
+
+/// What a listing gives at most, and when the client does not say or says something else.
+const LIST_MAX: usize = 1000;
+/// The longest status reason, in characters.
+const STATUS_REASON_CHARS_MAX: usize = 128;
+
+/// `GET /devices?top=N`.
+pub(super) fn list(hub: &HubHandle, uri: &Uri) -> Reply {
+    let top = query_parameter(uri, "top").and_then(|top| top.parse().ok());
+    let limit = top
+        .filter(|top| (1..=LIST_MAX).contains(top))
+        .unwrap_or(LIST_MAX);
+    let devices = hub.devices(limit);
+    let bodies: Vec<DeviceBody<'_>> = devices.iter().map(DeviceBody::of).collect();
+    json(to_json(&bodies))
+}
+
+/// `GET /devices/{id}`.
+pub(super) fn get(hub: &HubHandle, id: &DeviceId) -> Result<Reply, Refusal> {
+    Ok(print(&hub.device(id)?))
+}
+
+/// `PUT /devices/{id}`: creates without `If-Match`, replaces with it.
+pub(super) fn put(
+    hub: &HubHandle,
+    id: DeviceId,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Reply, Refusal> {
+    let spec = read_spec(id, body)?;
+    let identity = match if_match(headers) {
+        IfMatch::Absent => hub.create_device(spec)?,
+        precondition => hub.update_device(spec, &precondition)?,
+    };
+    Ok(print(&identity))
+}
+
+/// `DELETE /devices/{id}`.
+pub(super) fn delete(
+    hub: &HubHandle,
+    id: &DeviceId,
+    headers: &HeaderMap,
+) -> Result<Reply, Refusal> {
+    hub.delete_device(id, &if_match(headers))?;
+    Ok(no_content())
+}
+
+fn print(identity: &DeviceIdentity) -> Reply {
+    entity(to_json(&DeviceBody::of(identity)), &identity.etag)
+}
+
+/// Reads the body of a PUT. Read-only properties are ignored, as is what we do not know.
+fn read_spec(id: DeviceId, body: &[u8]) -> Result<DeviceSpec, Refusal> {
+    let body = JsonObject::parse(body)?;
+    if let Some(named) = body
+        .string("deviceId")?
+        .filter(|named| named != id.as_str())
+    {
+        return Err(Refusal::argument(format!(
+            "The deviceId '{named}' of the body is not the one of the path, '{id}'."
+        )));
+    }
+    refuse_what_is_not_built(&body)?;
+    let status_reason = body.string("statusReason")?;
+    let reason_chars = status_reason
+        .as_ref()
+        .map_or(0, |reason| reason.chars().count());
+    if reason_chars > STATUS_REASON_CHARS_MAX {
+        return Err(Refusal::argument(format!(
+            "statusReason has {reason_chars} characters, at most {STATUS_REASON_CHARS_MAX} are allowed."
+        )));
+    }
+    let keys = read_keys(body.object("authentication")?.as_ref())?;
+    Ok(DeviceSpec {
+        id,
+        keys,
+        status: read_status(&body)?,
+        status_reason,
+    })
+}
+
+fn refuse_what_is_not_built(body: &JsonObject<'_>) -> Result<(), Refusal> {
+    let capabilities = body.object("capabilities")?;
+    let is_edge = capabilities
+        .map(|object| object.boolean("iotEdge"))
+        .transpose()?
+        .flatten();
+    if is_edge == Some(true) {
+        return Err(Refusal::not_implemented(
+            "IoT Edge devices (capabilities.iotEdge)",
+        ));
+    }
+    if body.is_set("deviceScope") || body.is_set("parentScopes") {
+        return Err(Refusal::not_implemented(
+            "IoT Edge parents (deviceScope, parentScopes)",
+        ));
+    }
+    Ok(())
+}
+
+fn read_status(body: &JsonObject<'_>) -> Result<Status, Refusal> {
+    let Some(status) = body.string("status")? else {
+        return Ok(Status::Enabled);
+    };
+    match status.to_ascii_lowercase().as_str() {
+        "enabled" => Ok(Status::Enabled),
+        "disabled" => Ok(Status::Disabled),
+        _ => Err(Refusal::argument(format!(
+            "The status '{status}' is not enabled or disabled."
+        ))),
+    }
+}
+
+/// The caller's keys, or fresh ones where the caller gave none: missing, null and empty are alike
+/// (Node sends empty texts, Explorer nulls, Python an empty object).
+fn read_keys(authentication: Option<&JsonObject<'_>>) -> Result<SymmetricKeys, Refusal> {
+    let Some(authentication) = authentication else {
+        return Ok(fresh_keys());
+    };
+    check_is_sas(authentication)?;
+    let Some(keys) = authentication.object("symmetricKey")? else {
+        return Ok(fresh_keys());
+    };
+    let primary = keys.string("primaryKey")?.filter(|key| !key.is_empty());
+    let secondary = keys.string("secondaryKey")?.filter(|key| !key.is_empty());
+    match (primary, secondary) {
+        (None, None) => Ok(fresh_keys()),
+        (Some(primary), Some(secondary)) => Ok(SymmetricKeys {
+            primary: read_key(&primary)?,
+            secondary: read_key(&secondary)?,
+        }),
+        _ => Err(Refusal::argument("Either no keys or both keys can be set")),
+    }
+}
+
+fn check_is_sas(authentication: &JsonObject<'_>) -> Result<(), Refusal> {
+    let thumbprints = authentication.object("x509Thumbprint")?;
+    let has_thumbprint = thumbprints.is_some_and(|thumbprints| {
+        thumbprints.is_set("primaryThumbprint") || thumbprints.is_set("secondaryThumbprint")
+    });
+    let missing = if has_thumbprint { "selfSigned" } else { "sas" };
+    let kind = authentication
+        .string("type")?
+        .unwrap_or_else(|| missing.to_owned());
+    match kind.to_ascii_lowercase().as_str() {
+        "sas" => Ok(()),
+        "selfsigned" | "certificateauthority" => Err(Refusal::not_implemented(&format!(
+            "X.509 authentication (type {kind})"
+        ))),
+        "none" => Err(Refusal::argument("DeviceAuthenticationTypeIsMissing")),
+        _ => Err(Refusal::argument(format!(
+            "The authentication type '{kind}' is not known."
+        ))),
+    }
+}
+
+fn read_key(text: &str) -> Result<SasKey, Refusal> {
+    SasKey::from_base64(text).map_err(|error| match error {
+        SasError::KeyLength { .. } => Refusal::argument("Invalid device key length"),
+        other => Refusal::argument(format!("Invalid device key: {other}")),
+    })
+}
+
+fn fresh_keys() -> SymmetricKeys {
+    SymmetricKeys {
+        primary: random::sas_key(),
+        secondary: random::sas_key(),
+    }
+}
+
+/// An identity as the registry prints it: this casing, this order.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeviceBody<'a> {
+    device_id: &'a str,
+    generation_id: &'a str,
+    etag: &'a str,
+    connection_state: &'static str,
+    status: &'static str,
+    status_reason: Option<&'a str>,
+    connection_state_updated_time: String,
+    status_updated_time: String,
+    last_activity_time: String,
+    cloud_to_device_message_count: usize,
+    authentication: AuthenticationBody<'a>,
+    capabilities: CapabilitiesBody,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuthenticationBody<'a> {
+    symmetric_key: SymmetricKeyBody<'a>,
+    x509_thumbprint: ThumbprintBody,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SymmetricKeyBody<'a> {
+    primary_key: &'a str,
+    secondary_key: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ThumbprintBody {
+    primary_thumbprint: Option<()>,
+    secondary_thumbprint: Option<()>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CapabilitiesBody {
+    iot_edge: bool,
+}
+
+impl<'a> DeviceBody<'a> {
+    fn of(identity: &'a DeviceIdentity) -> Self {
+        Self {
+            device_id: identity.id.as_str(),
+            generation_id: &identity.generation_id,
+            etag: &identity.etag,
+            connection_state: if identity.connected {
+                "Connected"
+            } else {
+                "Disconnected"
+            },
+            status: match identity.status {
+                Status::Enabled => "enabled",
+                Status::Disabled => "disabled",
+            },
+            status_reason: identity.status_reason.as_deref(),
+            connection_state_updated_time: identity.connection_state_updated.to_string(),
+            status_updated_time: identity.status_updated.to_string(),
+            last_activity_time: identity.last_activity.to_string(),
+            cloud_to_device_message_count: identity.c2d_messages,
+            authentication: AuthenticationBody {
+                symmetric_key: SymmetricKeyBody {
+                    primary_key: identity.keys.primary.expose(),
+                    secondary_key: identity.keys.secondary.expose(),
+                },
+                x509_thumbprint: ThumbprintBody {
+                    primary_thumbprint: None,
+                    secondary_thumbprint: None,
+                },
+                kind: "sas",
+            },
+            capabilities: CapabilitiesBody { iot_edge: false },
+        }
+    }
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("an identity is always JSON")
+}

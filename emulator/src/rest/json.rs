@@ -1,0 +1,185 @@
+//! JSON bodies as clients send them: property names in any case, `null` the same as absent, unknown
+//! properties ignored, the text of a value kept byte for byte.
+//!
+//! The real hub reads bodies with Newtonsoft.Json, which matches names without case.
+
+use std::fmt;
+
+use hub_proto::error_code::ErrorCode;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::error::Refusal;
+
+/// A JSON object, read one level deep.
+#[derive(Debug)]
+pub(super) struct JsonObject<'a> {
+    members: Vec<(String, &'a RawValue)>,
+}
+
+impl<'a> JsonObject<'a> {
+    /// Reads a body that must be an object.
+    pub(super) fn parse(body: &'a [u8]) -> Result<Self, Refusal> {
+        serde_json::from_slice(body).map_err(|error| {
+            if error.is_data() {
+                wrong_type("the body", "an object")
+            } else {
+                Refusal::new(
+                    ErrorCode::IotHubFormatError,
+                    format!("The body is not JSON: {error}"),
+                )
+            }
+        })
+    }
+
+    /// The text of a property; `None` if it is absent or null. The last of several wins.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        let is_named = |(key, _): &&(String, _)| key.eq_ignore_ascii_case(name);
+        let (_, value) = self.members.iter().rev().find(is_named)?;
+        Some(value.get()).filter(|text| *text != "null")
+    }
+
+    pub(super) fn string(&self, name: &str) -> Result<Option<String>, Refusal> {
+        self.read(name, "a string")
+    }
+
+    pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        self.read(name, "true or false")
+    }
+
+    pub(super) fn object(&self, name: &str) -> Result<Option<JsonObject<'a>>, Refusal> {
+        self.read(name, "an object")
+    }
+
+    /// An integer, or a string that holds one.
+    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        let number = match serde_json::from_str::<String>(text) {
+            Ok(string) => string.trim().parse().ok(),
+            Err(_) => text.parse().ok(),
+        };
+        number
+            .map(Some)
+            .ok_or_else(|| wrong_type(name, "an integer"))
+    }
+
+    /// Whether a property says something: not absent, null, `""` or `[]`.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        let Some(text) = self.get(name) else {
+            return false;
+        };
+        let inner = text
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        text != "\"\"" && inner.is_none_or(|inner| !inner.trim().is_empty())
+    }
+
+    fn read<T: Deserialize<'a>>(&self, name: &str, what: &str) -> Result<Option<T>, Refusal> {
+        let Some(text) = self.get(name) else {
+            return Ok(None);
+        };
+        serde_json::from_str(text)
+            .map(Some)
+            .map_err(|_| wrong_type(name, what))
+    }
+}
+
+fn wrong_type(name: &str, what: &str) -> Refusal {
+    Refusal::new(
+        ErrorCode::DeserializationError,
+        format!("{name} must be {what}"),
+    )
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for JsonObject<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_map(Members)
+            .map(|members| Self { members })
+    }
+}
+
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(members)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_match_without_case_and_null_is_absent() {
+        let body = br#"{"DEVICEID":"d","status":null,"iotEdge":true,"Extra":[1]}"#;
+        let object = JsonObject::parse(body).unwrap();
+        assert_eq!(object.string("deviceId"), Ok(Some("d".to_owned())));
+        assert_eq!(object.string("status"), Ok(None));
+        assert_eq!(object.boolean("IOTEDGE"), Ok(Some(true)));
+        assert_eq!(object.string("absent"), Ok(None));
+        assert!(object.is_set("extra"));
+    }
+
+    #[test]
+    fn the_text_of_a_value_is_kept_byte_for_byte() {
+        let body = br#"{"payload": {"b":1.0, "a":[ 1e2 ]}}"#;
+        let object = JsonObject::parse(body).unwrap();
+        assert_eq!(object.get("payload"), Some(r#"{"b":1.0, "a":[ 1e2 ]}"#));
+    }
+
+    #[test]
+    fn integers_may_come_as_strings() {
+        let body = br#"{"a":30,"b":"30","c":" 30 ","d":30.5,"e":"x","f":99999999999999999999}"#;
+        let object = JsonObject::parse(body).unwrap();
+        for name in ["a", "b", "c"] {
+            assert_eq!(object.integer(name), Ok(Some(30)), "{name}");
+        }
+        for name in ["d", "e", "f"] {
+            let refusal = object.integer(name).unwrap_err();
+            assert_eq!(refusal.code(), ErrorCode::DeserializationError, "{name}");
+        }
+    }
+
+    #[test]
+    fn empty_texts_and_lists_say_nothing() {
+        let object = JsonObject::parse(br#"{"a":"","b":[],"c":[ ],"d":"x","e":["x"]}"#).unwrap();
+        let set: Vec<&str> = ["a", "b", "c", "d", "e", "f"]
+            .into_iter()
+            .filter(|name| object.is_set(name))
+            .collect();
+        assert_eq!(set, ["d", "e"]);
+    }
+
+    #[test]
+    fn a_body_that_is_no_object_says_what_is_wrong() {
+        let cases: [(&[u8], ErrorCode); 6] = [
+            (b"", ErrorCode::IotHubFormatError),
+            (b"{", ErrorCode::IotHubFormatError),
+            (b"{\"a\":1}x", ErrorCode::IotHubFormatError),
+            (b"{\"a\":\"\xff\"}", ErrorCode::IotHubFormatError),
+            (b"[]", ErrorCode::DeserializationError),
+            (b"\"text\"", ErrorCode::DeserializationError),
+        ];
+        for (body, code) in cases {
+            assert_eq!(
+                JsonObject::parse(body).unwrap_err().code(),
+                code,
+                "{body:?}"
+            );
+        }
+    }
+}

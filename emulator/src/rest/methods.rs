@@ -1,0 +1,234 @@
+//! Direct methods: the call as the service makes it, and the device's answer as it gets it.
+
+use std::time::Duration;
+
+use hub_core::HubError;
+use hub_core::method::{InvokeMethod, MethodResult, Timeouts};
+use hub_proto::error_code::ErrorCode;
+use hub_proto::ids::{DeviceId, MethodName};
+use serde_json::value::RawValue;
+
+use super::error::Refusal;
+use super::json::JsonObject;
+use super::reply::{Reply, json};
+use crate::hub::HubHandle;
+
+/// `POST /twins/{id}/methods`.
+pub(super) async fn invoke(hub: &HubHandle, id: DeviceId, body: &[u8]) -> Result<Reply, Refusal> {
+    let invoke = read(id, body, hub.limits().method_payload_bytes)?;
+    print(&hub.invoke_method(invoke).await?)
+}
+
+/// Reads the body of a call. The payload's text goes to the device byte for byte.
+fn read(device: DeviceId, body: &[u8], payload_bytes_max: usize) -> Result<InvokeMethod, Refusal> {
+    let body = JsonObject::parse(body)?;
+    let name = body.string("methodName")?.filter(|name| !name.is_empty());
+    let name = name.ok_or(HubError::Missing("methodName"))?;
+    let name = MethodName::parse(&name).map_err(HubError::from)?;
+    let timeouts = read_timeouts(
+        body.integer("connectTimeoutInSeconds")?,
+        body.integer("responseTimeoutInSeconds")?,
+    )?;
+    let payload = body.get("payload").unwrap_or("null").as_bytes().to_vec();
+    if payload.len() > payload_bytes_max {
+        let what = "the method's payload";
+        return Err(HubError::TooLarge {
+            what,
+            bytes: payload.len(),
+            max: payload_bytes_max,
+        }
+        .into());
+    }
+    Ok(InvokeMethod {
+        device,
+        name,
+        payload,
+        timeouts,
+    })
+}
+
+fn read_timeouts(connect_s: Option<i64>, response_s: Option<i64>) -> Result<Timeouts, Refusal> {
+    let connect_s = connect_s.unwrap_or(CONNECT_S_DEFAULT);
+    let response_s = response_s.unwrap_or(RESPONSE_S_DEFAULT);
+    if !(RESPONSE_S_MIN..=TIMEOUT_S_MAX).contains(&response_s) {
+        return Err(Refusal::argument(
+            "responseTimeoutInSeconds must be within [5; 300].",
+        ));
+    }
+    if !(0..=TIMEOUT_S_MAX).contains(&connect_s) {
+        return Err(Refusal::argument(
+            "connectTimeoutInSeconds must be within [0; 300].",
+        ));
+    }
+    if connect_s > response_s {
+        return Err(Refusal::argument(format!(
+            "Device connection timeout {connect_s} s cannot be longer than an overall call timeout \
+             {response_s} s."
+        )));
+    }
+    let seconds = |value: i64| Duration::from_secs(value.unsigned_abs());
+    Ok(Timeouts {
+        connect: seconds(connect_s),
+        response: seconds(response_s),
+    })
+}
+
+/// The device's answer inside ours. An empty body is `null`. A body that is not JSON cannot stand in
+/// a JSON answer: the real hub pastes it all the same (Azure/azure-iot-sdk-node issue 736), and its
+/// clients fail in their parser. We say who is at fault, with the status that Node's service client
+/// knows as `BadDeviceResponseError`.
+fn print(result: &MethodResult) -> Result<Reply, Refusal> {
+    let payload = match result.payload.as_slice() {
+        [] => "null",
+        bytes => serde_json::from_slice::<&RawValue>(bytes)
+            .map(RawValue::get)
+            .map_err(|error| {
+                Refusal::new(
+                    ErrorCode::GenericBadGateway,
+                    format!("The device answered the method with a body that is not JSON: {error}"),
+                )
+            })?,
+    };
+    Ok(json(format!(
+        "{{\"status\":{},\"payload\":{payload}}}",
+        result.status
+    )))
+}
+
+const CONNECT_S_DEFAULT: i64 = 0;
+const RESPONSE_S_DEFAULT: i64 = 30;
+const RESPONSE_S_MIN: i64 = 5;
+const TIMEOUT_S_MAX: i64 = 300;
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    fn read_text(body: &str) -> Result<InvokeMethod, Refusal> {
+        read(DeviceId::parse("d").unwrap(), body.as_bytes(), 128 * 1024)
+    }
+
+    #[test]
+    fn calls_of_real_clients_are_read() {
+        // Node, with its leftover field, and Python, which leaves out what is not set.
+        let node = r#"{"methodName":"reboot","payload":null,"timeoutInSeconds":30,
+            "responseTimeoutInSeconds":30,"connectTimeoutInSeconds":0}"#;
+        let python = r#"{"methodName": "reboot"}"#;
+        for body in [node, python] {
+            let call = read_text(body).unwrap();
+            assert_eq!(call.name.as_str(), "reboot");
+            assert_eq!(call.payload, b"null");
+            assert_eq!(call.timeouts.connect, Duration::ZERO);
+            assert_eq!(call.timeouts.response, Duration::from_secs(30));
+        }
+    }
+
+    #[test]
+    fn the_payload_goes_on_byte_for_byte() {
+        for payload in [
+            r#""""#,
+            r#""foo""#,
+            r#"{ "b":1.0,"a":[1e2, true] }"#,
+            "{}",
+            "false",
+            "[]",
+        ] {
+            let body = format!(r#"{{"MethodName":"m","Payload": {payload} ,"extra":1}}"#);
+            assert_eq!(read_text(&body).unwrap().payload, payload.as_bytes());
+        }
+        let large = format!(
+            r#"{{"methodName":"m","payload":"{}"}}"#,
+            "x".repeat(128 * 1024)
+        );
+        assert_eq!(
+            read_text(&large).unwrap_err().code(),
+            ErrorCode::MessageTooLarge
+        );
+    }
+
+    #[test]
+    fn arguments_out_of_bounds_say_which_and_how() {
+        let response = "responseTimeoutInSeconds must be within [5; 300].";
+        let connect = "connectTimeoutInSeconds must be within [0; 300].";
+        let longer =
+            "Device connection timeout 31 s cannot be longer than an overall call timeout 30 s.";
+        let cases = [
+            (r#"{"payload":1}"#, "methodName is required"),
+            (r#"{"methodName":""}"#, "methodName is required"),
+            (
+                r#"{"methodName":"a/b"}"#,
+                "method name contains '/', which is not allowed",
+            ),
+            (
+                r#"{"methodName":"m","responseTimeoutInSeconds":4}"#,
+                response,
+            ),
+            (
+                r#"{"methodName":"m","responseTimeoutInSeconds":0}"#,
+                response,
+            ),
+            (
+                r#"{"methodName":"m","responseTimeoutInSeconds":"301"}"#,
+                response,
+            ),
+            (
+                r#"{"methodName":"m","connectTimeoutInSeconds":-1}"#,
+                connect,
+            ),
+            (
+                r#"{"methodName":"m","connectTimeoutInSeconds":301}"#,
+                connect,
+            ),
+            (r#"{"methodName":"m","connectTimeoutInSeconds":31}"#, longer),
+            (
+                r#"{"methodName":"m","responseTimeoutInSeconds":"soon"}"#,
+                "responseTimeoutInSeconds must be an integer",
+            ),
+        ];
+        for (body, text) in cases {
+            assert_eq!(read_text(body).unwrap_err().text(), text, "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_answer_carries_status_and_body_of_the_device() {
+        let cases: [(i32, &[u8], &str); 3] = [
+            (
+                200,
+                br#""Reboot started""#,
+                r#"{"status":200,"payload":"Reboot started"}"#,
+            ),
+            (404, b"", r#"{"status":404,"payload":null}"#),
+            (
+                -1,
+                b" {\"a\": 1.0} ",
+                r#"{"status":-1,"payload":{"a": 1.0}}"#,
+            ),
+        ];
+        for (status, payload, expected) in cases {
+            let reply = print(&MethodResult {
+                status,
+                payload: payload.to_vec(),
+            })
+            .unwrap();
+            let body = reply.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_not_json_is_the_devices_fault() {
+        for payload in [&b"started"[..], b"{", b"\xff", b"1 2"] {
+            let result = MethodResult {
+                status: 200,
+                payload: payload.to_vec(),
+            };
+            assert_eq!(
+                print(&result).unwrap_err().code(),
+                ErrorCode::GenericBadGateway
+            );
+        }
+    }
+}

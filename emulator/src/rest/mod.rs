@@ -1,0 +1,29 @@
+//! The service endpoint: REST over HTTP/1.1, as IoT Hub's service clients speak it.
+//!
+//! A request is routed ([`route`]), its bearer is authenticated and authorised ([`auth`]), its body
+//! is read within bounds, and one handler turns it into a call of [`HubHandle`](crate::HubHandle)
+//! and the result into the answer. All refusals become responses in one place ([`error`]).
+//!
+//! The endpoint knows nothing of shards, TLS or MQTT; what arrives at the WebSocket path is handed
+//! to whoever the composition root named.
+
+mod auth;
+mod devices;
+mod error;
+mod etag;
+mod json;
+mod messages;
+mod methods;
+mod query;
+mod reply;
+mod request;
+mod route;
+mod serve;
+#[cfg(test)]
+mod tests;
+mod twins;
+
+pub(crate) use request::{host as host_of, query_parameter};
+pub(crate) use serve::serve_connection;
+#[cfg(test)]
+pub(crate) use tests::support as test_support;

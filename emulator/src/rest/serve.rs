@@ -1,0 +1,194 @@
+//! One connection of the service endpoint, and the way of one request through it.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::pin;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hub_core::HubError;
+use hub_core::twin::UpdateMode;
+use hub_proto::error_code::ErrorCode;
+use hub_proto::ids::DeviceId;
+use hyper::body::{Body, Bytes};
+use hyper::header::{HeaderName, HeaderValue, SERVER};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::{debug, warn};
+
+use super::error::{Refusal, Shape, Trace};
+use super::reply::Reply;
+use super::route::Route;
+use super::{auth, devices, messages, methods, query, request, twins};
+use crate::listener::ConnectionContext;
+use crate::mqtt::websocket::{self, UpgradeRefusal};
+
+/// How long a client may take over a request's head, and a kept-alive connection may be idle.
+const HEADER_TIMEOUT: Duration = Duration::from_mins(2);
+/// The largest head of a request.
+const HEADER_BYTES_MAX: usize = 32 * 1024;
+const HEADERS_MAX: usize = 100;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
+const SERVER_NAME: HeaderValue =
+    HeaderValue::from_static(concat!("Hubnerite/", env!("CARGO_PKG_VERSION")));
+
+/// Serves HTTP/1.1 on `io` until the client goes or the emulator stops; what becomes of a WebSocket
+/// after its upgrade is not waited for.
+pub(crate) async fn serve_connection<I>(io: I, context: ConnectionContext)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut stop = context.stop.clone();
+    let peer = context.peer;
+    let service = service_fn(move |request| {
+        let context = context.clone();
+        async move { Ok::<_, Infallible>(handle(&context, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_header_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        // The C SDK compares names of headers with their case: `ETag` comes as `Etag`, which no
+        // other client minds.
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.stopped() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(%peer, %error, "a service connection ended early");
+    }
+}
+
+/// Answers one request. Never fails: a refusal is an answer.
+pub(super) async fn handle<B>(
+    context: &ConnectionContext,
+    request: Request<B>,
+) -> Response<Full<Bytes>>
+where
+    B: Body<Data = Bytes> + fmt::Debug + Send + 'static,
+    B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let trace = Trace::new(context.hub.now().wall);
+    let verb = request::verb(&request);
+    let path = request.uri().path().to_owned();
+    let route = Route::parse(&verb, &path);
+    let shape = match route {
+        Ok(Route::InvokeMethod(_)) => Shape::Structured,
+        _ => Shape::Legacy,
+    };
+    let outcome = match route {
+        Ok(route) => answer(context, route, request).await,
+        Err(error) => Err(error.into()),
+    };
+    let mut reply = outcome.unwrap_or_else(|refusal| {
+        debug!(%verb, path, code = refusal.code().name(), text = refusal.text(), "refused");
+        refusal.into_reply(shape, &trace)
+    });
+    let id = HeaderValue::from_str(&trace.id).expect("a UUID is printable");
+    reply.headers_mut().insert(REQUEST_ID, id);
+    reply.headers_mut().insert(SERVER, SERVER_NAME);
+    reply
+}
+
+/// The order of the checks: whose hub, who, what may they, which version, and only then the device.
+async fn answer<B>(
+    context: &ConnectionContext,
+    route: Route,
+    request: Request<B>,
+) -> Result<Reply, Refusal>
+where
+    B: Body<Data = Bytes> + fmt::Debug + Send + 'static,
+    B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    check_host(context, &request)?;
+    auth::authorise(&context.hub, request.headers(), &route)?;
+    match route {
+        Route::WebSocket => return upgrade(context, request),
+        Route::NotBuilt(gap) => return Err(Refusal::not_implemented(gap)),
+        _ => request::check_api_version(request.uri())?,
+    }
+    let (head, body) = request.into_parts();
+    let hub = &context.hub;
+    let headers = &head.headers;
+    match route {
+        Route::WebSocket | Route::NotBuilt(_) => unreachable!("answered above"),
+        Route::ListDevices => Ok(devices::list(hub, &head.uri)),
+        Route::GetDevice(id) => devices::get(hub, &device_id(&id)?),
+        Route::PutDevice(id) => devices::put(
+            hub,
+            device_id(&id)?,
+            headers,
+            &request::read_body(body).await?,
+        ),
+        Route::DeleteDevice(id) => devices::delete(hub, &device_id(&id)?, headers),
+        Route::PurgeMessages(id) => messages::purge(hub, &device_id(&id)?),
+        Route::SendToDevice(id) => {
+            let id = device_id(&id)?;
+            messages::send(hub, &id, headers, request::read_body(body).await?.into())
+        }
+        Route::Query => query::run(hub, headers, &request::read_body(body).await?),
+        Route::GetTwin(id) => twins::get(hub, &device_id(&id)?),
+        Route::PatchTwin(id) => {
+            let (id, body) = (device_id(&id)?, request::read_body(body).await?);
+            twins::update(hub, &id, UpdateMode::Merge, headers, &body)
+        }
+        Route::PutTwin(id) => {
+            let (id, body) = (device_id(&id)?, request::read_body(body).await?);
+            twins::update(hub, &id, UpdateMode::Replace, headers, &body)
+        }
+        Route::InvokeMethod(id) => {
+            methods::invoke(hub, device_id(&id)?, &request::read_body(body).await?).await
+        }
+    }
+}
+
+fn check_host<B>(context: &ConnectionContext, request: &Request<B>) -> Result<(), Refusal> {
+    let Some(host) = request::host(request) else {
+        return Err(Refusal::new(
+            ErrorCode::GenericBadRequest,
+            "The request names no host.",
+        ));
+    };
+    if context.hub.is_host(&host) {
+        return Ok(());
+    }
+    warn!(
+        host,
+        "a request for a host that is not this hub; start it with --host NAME to add one"
+    );
+    Err(Refusal::new(
+        ErrorCode::IotHubNotFound,
+        format!("This hub does not answer to the host name '{host}': start it with --host {host}"),
+    ))
+}
+
+fn device_id(text: &str) -> Result<DeviceId, Refusal> {
+    Ok(DeviceId::parse(text).map_err(HubError::from)?)
+}
+
+fn upgrade<B>(context: &ConnectionContext, request: Request<B>) -> Result<Reply, Refusal>
+where
+    B: fmt::Debug + Send + 'static,
+{
+    match websocket::upgrade(request, context.clone()) {
+        Ok(response) => Ok(response.map(|()| Full::default())),
+        Err(refusal @ UpgradeRefusal::Amqp) => {
+            Err(Refusal::new(ErrorCode::NotImplemented, refusal.to_string()))
+        }
+        Err(refusal) => Err(Refusal::new(
+            ErrorCode::GenericBadRequest,
+            refusal.to_string(),
+        )),
+    }
+}

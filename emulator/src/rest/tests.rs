@@ -1,0 +1,7 @@
+//! The endpoint as its clients see it, without sockets.
+
+mod access;
+mod connection;
+mod identities;
+mod operations;
+pub(crate) mod support;
