@@ -1,0 +1,176 @@
+//! The endpoint as its clients see it, without sockets.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::header::HOST;
+use tokio::sync::watch;
+
+use super::serve::{AdminContext, handle};
+use crate::config::Ports;
+use crate::rest::test_support::TestHub;
+use crate::tls::TrustFiles;
+
+fn context(hub: &TestHub, dir: &Path) -> AdminContext {
+    let path = |name: &str| dir.join(name);
+    for name in ["ca.pem", "bundle.pem", "trust.p12"] {
+        std::fs::write(path(name), name).unwrap();
+    }
+    let files = TrustFiles {
+        ca: path("ca.pem"),
+        bundle: path("bundle.pem"),
+        hashed_dir: path("certs"),
+        pkcs12: path("trust.p12"),
+    };
+    AdminContext {
+        connection: hub.context.clone(),
+        ports: Ports {
+            mqtts: Some(8883),
+            https: Some(443),
+            mqtt: None,
+            admin: Some(8080),
+        },
+        host_names: Arc::from(["hub.example".to_owned()]),
+        ca_path: Arc::from(path("ca.pem")),
+        trust: watch::channel(Some(Arc::new(files))).1,
+    }
+}
+
+async fn get(context: &AdminContext, uri: &str, host: &str) -> (u16, String) {
+    ask(context, "GET", uri, host).await
+}
+
+async fn ask(context: &AdminContext, verb: &str, uri: &str, host: &str) -> (u16, String) {
+    let request = Request::builder()
+        .method(verb)
+        .uri(uri)
+        .header(HOST, host)
+        .body(())
+        .unwrap();
+    let answer = handle(context, &request).await;
+    let status = answer.status().as_u16();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn health_and_trust_files_are_served() {
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let context = context(&hub, dir.path());
+    let cases = [
+        ("/health", "{\"status\":\"ok\"}"),
+        ("/ca.pem", "ca.pem"),
+        ("/bundle.pem", "bundle.pem"),
+        ("/trust.p12", "trust.p12"),
+    ];
+    for (path, body) in cases {
+        assert_eq!(
+            get(&context, path, "localhost:8080").await,
+            (200, body.to_owned()),
+            "{path}"
+        );
+    }
+    assert!(
+        get(&context, "/", "localhost")
+            .await
+            .1
+            .contains("/admin/events")
+    );
+    assert_eq!(get(&context, "/ca.key", "localhost").await.0, 404);
+}
+
+#[tokio::test]
+async fn foreign_host_names_and_other_verbs_are_refused() {
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let context = context(&hub, dir.path());
+    for host in [
+        "evil.example",
+        "evil.example:8080",
+        "localhost.evil.example",
+        "",
+    ] {
+        assert_eq!(get(&context, "/admin/hub", host).await.0, 403, "{host}");
+    }
+    for host in ["localhost", "127.0.0.1:8080", "[::1]:8080", "hub.example"] {
+        assert_eq!(get(&context, "/admin/hub", host).await.0, 200, "{host}");
+    }
+    for verb in ["POST", "PUT", "DELETE", "OPTIONS"] {
+        assert_eq!(
+            ask(&context, verb, "/admin/hub", "localhost").await.0,
+            405,
+            "{verb}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_hub_says_how_to_reach_it() {
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let (_, body) = get(&context(&hub, dir.path()), "/admin/hub", "localhost").await;
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let key = hub
+        .context
+        .hub
+        .policies()
+        .get("service")
+        .unwrap()
+        .primary
+        .expose()
+        .to_owned();
+    assert_eq!(
+        body["connectionStrings"]["service"],
+        format!("HostName=localhost;SharedAccessKeyName=service;SharedAccessKey={key}")
+    );
+    assert_eq!(body["ports"]["https"], 443);
+    assert_eq!(body["furtherHostNames"][0], "hub.example");
+}
+
+#[tokio::test]
+async fn events_are_selected_by_number_device_and_limit() {
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let context = context(&hub, dir.path());
+    for id in ["a", "b", "c"] {
+        hub.register(id).await;
+    }
+    let cases: [(&str, &[u64]); 6] = [
+        ("/admin/events", &[1, 2, 3]),
+        ("/admin/events?after=1", &[2, 3]),
+        ("/admin/events?after=9", &[]),
+        ("/admin/events?limit=2", &[1, 2]),
+        ("/admin/events?device=b", &[2]),
+        ("/admin/events?follow=true&limit=3", &[1, 2, 3]),
+    ];
+    for (uri, expected) in cases {
+        let (status, body) = get(&context, uri, "localhost").await;
+        let number = |line: &str| -> u64 {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"]
+                .as_u64()
+                .unwrap()
+        };
+        let numbers: Vec<u64> = body.lines().map(number).collect();
+        assert_eq!((status, numbers.as_slice()), (200, expected), "{uri}");
+    }
+    assert_eq!(
+        get(&context, "/admin/events?limit=x", "localhost").await.0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn a_follower_gets_what_happens_later() {
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let context = context(&hub, dir.path());
+    let request = Request::get("/admin/events?follow=true").header(HOST, "localhost");
+    let mut body = handle(&context, &request.body(()).unwrap())
+        .await
+        .into_body();
+    let (frame, _) = tokio::join!(body.frame(), hub.register("late"));
+    let line = frame.unwrap().unwrap().into_data().unwrap();
+    assert!(
+        String::from_utf8(line.to_vec())
+            .unwrap()
+            .contains("\"device\":\"late\"")
+    );
+}
