@@ -15,7 +15,7 @@ fn twin() -> Twin {
     let limits = Limits::default();
     let mut twin = Twin::new(at);
     let body = r#"{"tags":{"location":{"region":"US","plant":null},"quote":"it's \"q\" \u00e9",
-        "group":1,"a-b":true,"empty":{}},
+        "group":1,"3rdFloor":"x","a-b":true,"empty":{}},
         "properties":{"desired":{"list":[1,{"x":"y"},["z"]],"n":1.0,"flag":true}}}"#;
     let update = TwinUpdate::parse(body.as_bytes(), &limits).unwrap();
     twin.update(at, update, UpdateMode::Merge, &limits).unwrap();
@@ -70,6 +70,7 @@ fn conditions_of_the_documentation_match() {
         "PROPERTIES.Desired.flag = TRUE",
         "tags.[[group]] = 1",
         "tags.[[a-b]]",
+        "tags.3rdFloor = 'x' AND 0.5 < 1.5",
         "tags.quote = 'it\\'s \"q\" \\u00e9'",
         "tags.quote = 'it''s \"q\" é'",
         "properties.desired.$version = 2 AND properties.reported.$version = 2",
@@ -222,7 +223,7 @@ fn what_is_not_built_is_refused_by_name() {
 }
 
 /// A query (`\n` is a line break) and what is said of it.
-const SYNTAX_ERRORS: &str = r#"
+const SYNTAX_ERRORS: &str = r"
 *                                       ## unexpected '*', expected SELECT, at 1:1
 SELECT FROM devices                     ## unexpected 'FROM', expected '*', at 1:8
 SELECT *                                ## unexpected the end of the query, expected FROM, at 1:9
@@ -243,7 +244,7 @@ SELECT * FROM devices WHERE is_defined('x') ## unexpected ''x'', expected a path
 SELECT * FROM devices ORDER BY deviceId ## ORDER is not in the query language at 1:23
 SELECT * FROM devices WHERE a LIKE 'x'  ## LIKE is not in the query language at 1:31
 SELECT * FROM devices; SELECT           ## unexpected 'SELECT', expected WHERE or the end, at 1:24
-"#;
+";
 
 #[test]
 fn a_syntax_error_names_what_was_found_where_and_what_was_expected() {

@@ -34,7 +34,12 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, HubError> {
     loop {
         lexer.skip_blanks()?;
         let start = lexer.at;
-        let kind = lexer.kind()?;
+        let is_after_dot = text[..start].ends_with('.');
+        let kind = if is_after_dot {
+            lexer.name_or_kind()?
+        } else {
+            lexer.kind()?
+        };
         let is_end = kind == TokenKind::End;
         tokens.push(Token {
             kind,
@@ -82,6 +87,14 @@ impl<'a> Lexer<'a> {
             };
             self.at += length + "/**/".len();
         }
+    }
+
+    /// Behind a dot a digit begins a name: twin keys may (`tags.3rdFloor`).
+    fn name_or_kind(&mut self) -> Result<TokenKind<'a>, HubError> {
+        if self.rest().starts_with(is_word) {
+            return Ok(TokenKind::Word(self.take_while(is_word)));
+        }
+        self.kind()
     }
 
     fn kind(&mut self) -> Result<TokenKind<'a>, HubError> {
@@ -228,7 +241,7 @@ impl<'a> Lexer<'a> {
 /// What a name is made of. Twin keys may hold nearly anything; what may be an operator needs `[[…]]`.
 fn is_word(character: char) -> bool {
     character.is_alphanumeric()
-        || matches!(character, '_' | '$' | '@' | ':')
+        || matches!(character, '_' | '$' | '@' | ':' | '&' | '~' | '^' | '?')
         || !character.is_ascii() && !character.is_whitespace() && !character.is_control()
 }
 
@@ -319,7 +332,7 @@ mod tests {
 
     #[test]
     fn an_error_names_line_and_column() {
-        let error = tokens("SELECT *\nFROM é ^").unwrap_err();
-        assert_eq!(error.to_string(), "unexpected '^' at 2:8");
+        let error = tokens("SELECT *\nFROM é {").unwrap_err();
+        assert_eq!(error.to_string(), "unexpected '{' at 2:8");
     }
 }
