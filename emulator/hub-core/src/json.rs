@@ -1,6 +1,6 @@
 //! JSON text as clients sent it, without a detour through numbers: `1` stays `1`, `1.0` stays `1.0`.
 //!
-//! [`check`] has `serde_json` judge the syntax of a whole text; the [`Reader`] then splits text that
+//! `check` has `serde_json` judge the syntax of a whole text; the `Reader` then splits text that
 //! has passed, so it looks at no punctuation. Knows nothing of twins or queries.
 
 use std::borrow::Cow;
