@@ -259,6 +259,10 @@ mod tests {
             "the connection string is for a device with an X.509 certificate; one with a SharedAccessKey is needed",
         ),
         (
+            "HostName=h;DeviceId=d ;SharedAccessKey=KEY",
+            "part 2 of the connection string is not of the form Key=Value",
+        ),
+        (
             "HostName=h;DeviceId=d;SharedAccessKey=no-base64!",
             "the key is not base64",
         ),

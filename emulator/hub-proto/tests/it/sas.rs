@@ -196,6 +196,12 @@ const REACH: &[(&str, &str, &str)] = &[
         "----",
         "----",
     ),
+    // Nor the id of a module: it must not open all modules.
+    (
+        "myhub.azure-devices.net/devices/dev1/modules/?api-version=2016",
+        "----",
+        "----",
+    ),
     (
         "myhub.azure-devices.net%2Fdevices%2Fa%23b%25c",
         "--o-",
