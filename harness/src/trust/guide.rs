@@ -122,9 +122,12 @@ impl Steps<'_> {
     }
 
     fn az(&self) -> Vec<String> {
+        let variable = match self.system {
+            System::Windows => "$env:IOTHUB_CONNECTION_STRING",
+            System::Linux | System::MacOs => "$IOTHUB_CONNECTION_STRING",
+        };
         vec![
-            "# add --login \"$IOTHUB_CONNECTION_STRING\" to each command, in place of --hub-name"
-                .to_owned(),
+            format!("# add --login \"{variable}\" to each command, in place of --hub-name"),
             self.set("SSL_CERT_FILE", &self.bundle()),
             self.set("REQUESTS_CA_BUNDLE", &self.bundle()),
         ]

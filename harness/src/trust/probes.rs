@@ -206,28 +206,19 @@ mod tests {
     #[test]
     fn a_variable_trusts_us_if_its_file_holds_our_ca() {
         let dir = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = dir.path().join(name);
-            fs::write(&path, text).unwrap();
-            Some(path.display().to_string())
-        };
-        let ours = write("ours.pem", "other\nCA\nmore");
-        let other = write("other.pem", "other");
-        let gone = Some(dir.path().join("gone.pem").display().to_string());
-        let folder = Some(dir.path().display().to_string());
-        assert_eq!(file_trusting(ours, "CA\n"), Trusting::Ours);
-        assert_eq!(
-            file_trusting(other.clone(), "CA\n"),
-            Trusting::Other(other.unwrap())
-        );
-        assert_eq!(
-            file_trusting(gone.clone(), "CA\n"),
-            Trusting::Missing(gone.unwrap())
-        );
-        assert_eq!(
-            file_trusting(folder.clone(), "CA\n"),
-            Trusting::Other(folder.unwrap())
-        );
+        let path = |name: &str| dir.path().join(name).display().to_string();
+        let (ours, other, gone, folder) = (path("a.pem"), path("b.pem"), path("gone"), path(""));
+        fs::write(&ours, "other\nCA\nmore").unwrap();
+        fs::write(&other, "other").unwrap();
+        for (file, expected) in [
+            (ours, Trusting::Ours),
+            (other.clone(), Trusting::Other(other)),
+            (gone.clone(), Trusting::Missing(gone)),
+            // `REQUESTS_CA_BUNDLE` may be one.
+            (folder.clone(), Trusting::Other(folder)),
+        ] {
+            assert_eq!(file_trusting(Some(file), "CA\n"), expected);
+        }
         assert_eq!(file_trusting(None, "CA\n"), Trusting::Unset);
         assert_eq!(file_trusting(Some(String::new()), "CA\n"), Trusting::Unset);
     }
