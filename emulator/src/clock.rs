@@ -49,7 +49,7 @@ impl Clock {
         self.started
             .checked_add(instant.since_start())
             // Beyond what the platform can name is "never"; a year is far enough to ask again.
-            .unwrap_or_else(|| self.started + Duration::from_secs(365 * 24 * 3600))
+            .unwrap_or_else(|| self.started + Duration::from_hours(365 * 24))
     }
 
     /// Comes back at `instant`, at once if it has passed.

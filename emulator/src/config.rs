@@ -10,10 +10,10 @@ use hub_proto::sas::SasKey;
 use crate::random;
 
 /// Everything an emulator can be told. [`Config::new`] is a hub on the standard ports of
-/// 127.0.0.1 and ::1, in memory, with the well-known keys.
+/// `127.0.0.1` and `::1`, in memory, with the well-known keys.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The addresses every endpoint is bound on. Default: 127.0.0.1 and ::1 (the latter is left out
+    /// The addresses every endpoint is bound on. Default: `127.0.0.1` and `::1` (the latter is left out
     /// with a warning where the machine has no IPv6).
     pub addresses: Vec<IpAddr>,
     /// The ports.
@@ -86,7 +86,7 @@ pub struct Permissions {
 }
 
 impl Config {
-    /// A hub on the standard ports of 127.0.0.1 and ::1 with the well-known keys; its certificate
+    /// A hub on the standard ports of `127.0.0.1` and `::1` with the well-known keys; its certificate
     /// authority is kept in `ca_dir`.
     pub fn new(ca_dir: impl Into<PathBuf>) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! The whole: puts the parts together, starts and stops them.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,16 +101,7 @@ impl Emulator {
         // First of all: a port that is taken is the commonest failure, and leaves no trace.
         let endpoints = Endpoints::bind(&addresses, ports)?;
         let names = HostNames::new(&host_names, &endpoints.addresses);
-        let authority = {
-            let names = names.clone();
-            let open = move || Authority::open_or_create(&ca_dir, clock.now());
-            let opened = tokio::task::spawn_blocking(open).await;
-            Arc::new(
-                opened
-                    .expect("opening the CA does not panic")?
-                    .with_host_names(names),
-            )
-        };
+        let authority = open_authority(ca_dir, names.clone(), clock).await?;
         let event_log = EventLog::new(event_log);
         let hub = hub::start(HubParts {
             clock,
@@ -222,6 +213,18 @@ impl Endpoints {
         }
         accept_loops
     }
+}
+
+/// Files are read and a key may be made: not work for a thread that serves connections.
+async fn open_authority(
+    ca_dir: PathBuf,
+    names: HostNames,
+    clock: Clock,
+) -> Result<Arc<Authority>, TlsError> {
+    let open = move || Authority::open_or_create(&ca_dir, clock.now());
+    let opened = tokio::task::spawn_blocking(open).await;
+    let authority = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    Ok(Arc::new(authority.with_host_names(names)))
 }
 
 /// Writes the files by which clients come to trust the CA. Not worth waiting for at the start.

@@ -179,6 +179,7 @@ fn size_bytes(event: &Event) -> usize {
 mod tests {
     use super::*;
     use hub_proto::ids::DeviceId;
+    use hub_proto::property_bag::PropertyBag;
     use hub_proto::time::Timestamp;
 
     fn event(kind: EventKind) -> Event {
@@ -234,13 +235,13 @@ mod tests {
         }
         let payload = vec![0; size_bytes(&small())];
         log.append(event(EventKind::Telemetry {
-            properties: Default::default(),
+            properties: PropertyBag::default(),
             payload,
         }));
         assert_eq!((log.oldest(), log.newest()), (Some(2), 4));
         let payload = vec![0; size_bytes(&small()) * 5];
         log.append(event(EventKind::Telemetry {
-            properties: Default::default(),
+            properties: PropertyBag::default(),
             payload,
         }));
         assert_eq!((log.oldest(), log.newest()), (None, 5));

@@ -203,3 +203,78 @@ async fn endpoints_without_a_port_are_left_out() {
     .unwrap_err();
     assert!(matches!(refused, StartError::NoAddress));
 }
+
+/// A TLS client that trusts the emulator's CA.
+fn connector(emulator: &RunningEmulator) -> tokio_rustls::TlsConnector {
+    let mut roots = rustls::RootCertStore::empty();
+    let ca = rustls::pki_types::CertificateDer::from(emulator.authority().ca_der().to_vec());
+    roots.add(ca).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tokio_rustls::TlsConnector::from(std::sync::Arc::new(config))
+}
+
+async fn dial_tls(
+    emulator: &RunningEmulator,
+    port: u16,
+) -> tokio_rustls::client::TlsStream<TcpStream> {
+    let socket = TcpStream::connect((LOOPBACK, port)).await.unwrap();
+    let name = "localhost".try_into().unwrap();
+    connector(emulator).connect(name, socket).await.unwrap()
+}
+
+#[tokio::test]
+async fn mqtt_over_tls_answers_a_connect_and_closes_tls_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start(config(&dir)).await.unwrap();
+    let mut stream = dial_tls(&emulator, emulator.ports().mqtts.unwrap()).await;
+    // MQTT 3.1 is refused with code 1.
+    stream
+        .write_all(b"\x10\x0d\0\x04MQTT\x03\x02\0\x3c\0\x01x")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    // A connection cut without close_notify would be an error here.
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(answer, [0x20, 2, 0, 1]);
+}
+
+#[tokio::test]
+async fn mqtt_over_websocket_shares_the_port_of_https() {
+    let dir = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start(config(&dir)).await.unwrap();
+    let mut stream = dial_tls(&emulator, emulator.ports().https.unwrap()).await;
+    stream
+        .write_all(
+            b"GET /$iothub/websocket?iothub-no-client-cert=true HTTP/1.1\r\nHost: localhost\r\n\
+              Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\
+              Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+        )
+        .await
+        .unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    assert!(head.starts_with("http/1.1 101 "), "{head}");
+    assert!(head.contains("sec-websocket-protocol: mqtt\r\n"), "{head}");
+    assert!(!head.contains("permessage-deflate"), "{head}");
+    // The MQTT 3.1 CONNECT in two frames, masked with zeros: opcode 2, then its answer in one.
+    stream
+        .write_all(b"\x82\x85\0\0\0\0\x10\x0d\0\x04M")
+        .await
+        .unwrap();
+    stream
+        .write_all(b"\x82\x8a\0\0\0\0QTT\x03\x02\0\x3c\0\x01x")
+        .await
+        .unwrap();
+    let mut frame = [0; 6];
+    stream.read_exact(&mut frame).await.unwrap();
+    assert_eq!(frame, [0x82, 4, 0x20, 2, 0, 1]);
+}

@@ -233,9 +233,10 @@ impl HubHandle {
             cell.calls.insert(call, caller);
             Ok::<_, HubError>(())
         })?;
-        answer
-            .await
-            .expect("the shard answers each call exactly once, and lives as long as `self`")
+        let Ok(outcome) = answer.await else {
+            unreachable!("a shard answers each call, and lives as long as `self`");
+        };
+        outcome
     }
 
     /// See [`hub_core::Shard::send_to_device`].

@@ -18,6 +18,8 @@ mod links;
 mod outlet;
 mod placement;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub use handle::{HubHandle, QueryPage};
 pub(crate) use handle::{HubParts, start};

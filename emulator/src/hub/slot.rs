@@ -75,6 +75,11 @@ impl ShardSlot {
         command(&self.cell().links)
     }
 
+    #[cfg(test)]
+    pub(super) fn open_calls(&self) -> usize {
+        self.cell().calls.len()
+    }
+
     /// Gives the shard one command and carries out what follows from it.
     pub(super) fn command<R>(&self, command: impl FnOnce(&mut ShardCell, Now) -> R) -> R {
         let mut cell = self.cell();

@@ -230,6 +230,9 @@ const UPGRADE_WITHIN: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
+    use futures_util::{SinkExt, StreamExt};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
     use super::*;
 
     fn handshake(changes: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -292,5 +295,75 @@ mod tests {
             let headers = handshake(&[("sec-websocket-protocol", protocol)]);
             assert_eq!(read_handshake(&Method::GET, &headers), Err(refusal));
         }
+    }
+
+    /// The hub's stream and the client's frames, joined in memory.
+    async fn pair() -> (WebSocketIo<DuplexStream>, WebSocketStream<DuplexStream>) {
+        let (server, client) = duplex(4096);
+        let server = WebSocketStream::from_raw_socket(server, Role::Server, Some(config())).await;
+        let client = WebSocketStream::from_raw_socket(client, Role::Client, None).await;
+        (WebSocketIo::new(server), client)
+    }
+
+    fn binary(bytes: &'static [u8]) -> Message {
+        Message::Binary(Bytes::from_static(bytes))
+    }
+
+    #[tokio::test]
+    async fn frames_are_joined_to_a_stream_and_pings_between_them_are_answered() {
+        let (mut server, mut client) = pair().await;
+        for message in [
+            binary(b"ab"),
+            Message::Ping(Bytes::from_static(b"?")),
+            binary(b""),
+            binary(b"cdef"),
+        ] {
+            client.send(message).await.unwrap();
+        }
+        let mut bytes = [0; 3];
+        for expected in [b"abc", b"def"] {
+            server.read_exact(&mut bytes).await.unwrap();
+            assert_eq!(&bytes, expected);
+        }
+        server.write_all(b"xyz").await.unwrap();
+        server.flush().await.unwrap();
+        let pong = Message::Pong(Bytes::from_static(b"?"));
+        assert_eq!(client.next().await.unwrap().unwrap(), pong);
+        assert_eq!(client.next().await.unwrap().unwrap(), binary(b"xyz"));
+    }
+
+    #[tokio::test]
+    async fn a_text_frame_and_an_oversized_one_are_errors_and_a_close_is_the_end() {
+        let (mut server, mut client) = pair().await;
+        client.send(Message::text("hello")).await.unwrap();
+        let error = server.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+
+        let (mut server, mut client) = pair().await;
+        let sender = tokio::spawn(async move {
+            let large = vec![0; MESSAGE_BYTES_MAX + 1];
+            let _ = client.send(Message::Binary(large.into())).await;
+        });
+        // Refused by its header, before there is room made for it.
+        assert_eq!(
+            server.read_u8().await.unwrap_err().kind(),
+            io::ErrorKind::Other
+        );
+        drop(server);
+        sender.await.unwrap();
+
+        let (mut server, mut client) = pair().await;
+        client.send(Message::Close(None)).await.unwrap();
+        assert_eq!(server.read(&mut [0]).await.unwrap(), 0);
+        assert!(matches!(client.next().await, Some(Ok(Message::Close(_)))));
+    }
+
+    #[tokio::test]
+    async fn shutting_down_says_close_before_the_stream_ends() {
+        let (mut server, mut client) = pair().await;
+        server.write_all(b"bye").await.unwrap();
+        server.shutdown().await.unwrap();
+        assert_eq!(client.next().await.unwrap().unwrap(), binary(b"bye"));
+        assert!(matches!(client.next().await, Some(Ok(Message::Close(_)))));
     }
 }

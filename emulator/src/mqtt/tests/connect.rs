@@ -20,6 +20,13 @@ async fn a_device_with_a_good_token_is_let_in() {
     assert_eq!(bench.disconnects(), ["the device sent DISCONNECT"]);
 }
 
+/// A good CONNECT of `dev1`, but for one thing.
+fn but(change: impl FnOnce(&mut Connect)) -> Connect {
+    let mut connect = Connect::of("dev1");
+    change(&mut connect);
+    connect
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_fault_of_a_connect_gets_its_code_and_a_closed_connection() {
     let bench = Bench::new();
@@ -29,84 +36,49 @@ async fn each_fault_of_a_connect_gets_its_code_and_a_closed_connection() {
         ..spec("off")
     };
     bench.hub.create_device(disabled).unwrap();
-    let good = || Connect::of("dev1");
-    let other_key = SasKey::from_bytes(b"another key of thirty-two bytes!");
-    let token = |audience: &str, key: &SasKey| Some(sas::sign(audience, key, EXPIRY, None));
     let key = SasKey::from_base64(KEY).unwrap();
+    let other_key = SasKey::from_bytes(b"another key of thirty-two bytes!");
+    let sign = |audience: &str, key, expiry| Some(sas::sign(audience, key, expiry, None));
     let dev1 = format!("{HOST}/devices/dev1");
+    let foreign = "example.com/devices/dev1";
+    let is_old = EXPIRY - 3600 - 301;
+    let module = |connect: &mut Connect| {
+        connect.client_id = "dev1/mod1".into();
+        connect.user_name = format!("{HOST}/dev1/mod1/?api-version=2021-04-12");
+    };
     let cases: Vec<(&str, u8, Connect)> = vec![
-        ("MQTT 3.1", 1, Connect { level: 3, ..good() }),
-        (
-            "no password",
-            5,
-            Connect {
-                password: None,
-                ..good()
-            },
-        ),
-        (
-            "not a token",
-            5,
-            Connect {
-                password: Some("secret".into()),
-                ..good()
-            },
-        ),
+        ("MQTT 3.1", 1, but(|c| c.level = 3)),
+        ("no password", 5, but(|c| c.password = None)),
+        ("no token", 5, but(|c| c.password = Some("secret".into()))),
         (
             "another key",
             5,
-            Connect {
-                password: token(&dev1, &other_key),
-                ..good()
-            },
+            but(|c| c.password = sign(&dev1, &other_key, EXPIRY)),
         ),
         (
-            "another device's token",
+            "another device",
             5,
-            Connect {
-                password: Connect::of("dev2").password,
-                ..good()
-            },
+            but(|c| c.password = Connect::of("dev2").password),
         ),
-        ("another hub's token", 5, {
-            Connect {
-                password: token("example.com/devices/dev1", &key),
-                ..good()
-            }
-        }),
-        ("an old token", 5, {
-            let old = sas::sign(&dev1, &key, EXPIRY - 3600 - 301, None);
-            Connect {
-                password: Some(old),
-                ..good()
-            }
-        }),
-        ("unknown device", 5, Connect::of("nobody")),
-        ("disabled device", 3, Connect::of("off")),
+        (
+            "another hub's token",
+            5,
+            but(|c| c.password = sign(foreign, &key, EXPIRY)),
+        ),
+        (
+            "an old token",
+            5,
+            but(|c| c.password = sign(&dev1, &key, is_old)),
+        ),
         (
             "another hub",
             5,
-            Connect {
-                user_name: "example.com/dev1/".into(),
-                ..good()
-            },
+            but(|c| c.user_name = "example.com/dev1/".into()),
         ),
-        (
-            "client id is not the user name's",
-            5,
-            Connect {
-                client_id: "dev2".into(),
-                ..good()
-            },
-        ),
-        ("a module", 5, {
-            let user_name = format!("{HOST}/dev1/mod1/?api-version=2021-04-12");
-            Connect {
-                client_id: "dev1/mod1".into(),
-                user_name,
-                ..good()
-            }
-        }),
+        ("another client id", 5, but(|c| c.client_id = "dev2".into())),
+        ("a module", 5, but(module)),
+        ("unknown device", 5, Connect::of("nobody")),
+        ("disabled device", 3, Connect::of("off")),
     ];
     for (fault, code, connect) in cases {
         let mut device = bench.dial();

@@ -25,7 +25,7 @@ pub(super) const HOST: &str = "myhub.azure-devices.net";
 /// When every token here runs out, in Unix seconds.
 pub(super) const EXPIRY: i64 = 1_893_456_000;
 /// The clock of a bench starts this long before.
-pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(3600);
+pub(super) const TOKEN_LIFE: Duration = Duration::from_hours(1);
 pub(super) const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// Over `EXPIRY` with `KEY` for `dev1`; computed with OpenSSL.
 pub(super) const DEV1_TOKEN: &str = "SharedAccessSignature \
@@ -189,7 +189,7 @@ impl Device {
             match read {
                 Ok(Ok(_)) => assert_eq!(show(&got), show(bytes), "{caller}"),
                 Ok(Err(error)) => panic!("{error} in place of {} ({caller})", show(bytes)),
-                Err(_) => panic!("nothing in place of {} ({caller})", show(bytes)),
+                Err(_elapsed) => panic!("nothing in place of {} ({caller})", show(bytes)),
             }
         }
     }
@@ -380,4 +380,4 @@ fn text(text: &str) -> Vec<u8> {
 /// Virtual time in which an answer must come.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Virtual time in which every connection here has ended by itself.
-const LONG: Duration = Duration::from_secs(24 * 3600);
+const LONG: Duration = Duration::from_hours(24);
