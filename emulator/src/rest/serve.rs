@@ -177,10 +177,7 @@ fn device_id(text: &str) -> Result<DeviceId, Refusal> {
     Ok(DeviceId::parse(text).map_err(HubError::from)?)
 }
 
-fn upgrade<B>(context: &ConnectionContext, request: Request<B>) -> Result<Reply, Refusal>
-where
-    B: fmt::Debug + Send + 'static,
-{
+fn upgrade<B>(context: &ConnectionContext, request: Request<B>) -> Result<Reply, Refusal> {
     match websocket::upgrade(request, context.clone()) {
         Ok(response) => Ok(response.map(|()| Full::default())),
         Err(refusal @ UpgradeRefusal::Amqp) => {
