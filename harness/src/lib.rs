@@ -1,5 +1,23 @@
 //! The `hubnerite` command line: a hub, its devices, and tools to talk to them.
+//!
+//! | Module | Responsible for |
+//! |---|---|
+//! | [`cli`] | one sub-command a file: arguments in, exit code out |
+//! | [`settings`] | flags over variables over file over defaults |
+//! | [`service_client`] | the service side of any hub over REST |
+//! | `admin_client` | the admin API of a running Hubnerite |
+//! | `target` | which hub a tool talks to |
+//! | `output` | how things look |
+//! | [`trust`] | what clients must be told so that they trust the hub |
+//! | [`exit_code`] | the exit codes |
+//! | `clock` | reads the wall clock |
 
+mod admin_client;
 pub mod cli;
+mod clock;
 pub mod exit_code;
+mod output;
+pub mod service_client;
+pub mod settings;
+mod target;
 pub mod trust;

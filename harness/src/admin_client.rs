@@ -1,0 +1,121 @@
+//! The admin API of a running Hubnerite: plain HTTP on a loopback address.
+
+use std::io;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::handshake;
+use hyper::{Request, Response, Uri, header};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use thiserror::Error;
+use tokio::net::TcpStream;
+
+/// Where a local hub's admin API is unless told otherwise.
+pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+
+/// An admin API.
+#[derive(Clone, Debug)]
+pub(crate) struct AdminClient {
+    url: String,
+}
+
+/// Why an admin API does not help.
+#[derive(Debug, Error)]
+pub(crate) enum AdminError {
+    #[error("{0:?} is not an http:// address")]
+    Url(String),
+    #[error("no Hubnerite answers at {url}")]
+    Unreachable { url: String, source: io::Error },
+    #[error("{url} answered {status}: it is not the admin API of a Hubnerite, or another version")]
+    Status { url: String, status: u16 },
+}
+
+impl AdminClient {
+    /// For the API at `url`; dials nothing yet.
+    pub(crate) fn new(url: &str) -> Self {
+        Self {
+            url: url.trim_end_matches('/').to_owned(),
+        }
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The host of its address, unless that is where `localhost` leads too.
+    pub(crate) fn own_host(&self) -> Option<String> {
+        let uri: Uri = self.url.parse().ok()?;
+        let host = uri.host()?.trim_matches(['[', ']']).to_ascii_lowercase();
+        (!["localhost", "127.0.0.1", "::1"].contains(&host.as_str())).then_some(host)
+    }
+
+    /// A JSON document.
+    pub(crate) async fn json(&self, path: &str) -> Result<Value, AdminError> {
+        let bytes = self.bytes(path).await?;
+        serde_json::from_slice(&bytes).map_err(|error| self.unreachable(io::Error::other(error)))
+    }
+
+    /// A whole document.
+    pub(crate) async fn bytes(&self, path: &str) -> Result<Bytes, AdminError> {
+        let answer = self.open(path).await?;
+        let body = Limited::new(answer.into_body(), DOCUMENT_BYTES_MAX).collect();
+        let body = tokio::time::timeout(PATIENCE, body)
+            .await
+            .map_err(|_| self.unreachable(io::ErrorKind::TimedOut.into()))?
+            .map_err(|error| self.unreachable(io::Error::other(error)))?;
+        Ok(body.to_bytes())
+    }
+
+    /// Opens a document that may go on for ever.
+    pub(crate) async fn open(&self, path: &str) -> Result<Response<Incoming>, AdminError> {
+        let answer = tokio::time::timeout(PATIENCE, self.request(path))
+            .await
+            .map_err(|_| self.unreachable(io::ErrorKind::TimedOut.into()))??;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        Err(AdminError::Status {
+            url: format!("{}{path}", self.url),
+            status: answer.status().as_u16(),
+        })
+    }
+
+    async fn request(&self, path: &str) -> Result<Response<Incoming>, AdminError> {
+        let uri: Uri = self
+            .url
+            .parse()
+            .map_err(|_| AdminError::Url(self.url.clone()))?;
+        let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(AdminError::Url(self.url.clone()));
+        };
+        let host = authority.host().trim_matches(['[', ']']);
+        let port = authority.port_u16().unwrap_or(80);
+        let tcp = TcpStream::connect((host, port))
+            .await
+            .map_err(|error| self.unreachable(error))?;
+        let http = |error: hyper::Error| self.unreachable(io::Error::other(error));
+        let (mut sender, connection) = handshake(TokioIo::new(tcp)).await.map_err(http)?;
+        tokio::spawn(async move {
+            // Its end shows in the body; there is nobody here to tell.
+            let _ = connection.await;
+        });
+        let request = Request::get(path)
+            .header(header::HOST, authority.as_str())
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| self.unreachable(io::Error::other(error)))?;
+        sender.send_request(request).await.map_err(http)
+    }
+
+    fn unreachable(&self, source: io::Error) -> AdminError {
+        AdminError::Unreachable {
+            url: self.url.clone(),
+            source,
+        }
+    }
+}
+
+const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+const PATIENCE: Duration = Duration::from_secs(5);

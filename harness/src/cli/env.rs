@@ -1,0 +1,120 @@
+//! `hubnerite env`
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use emulator::config::Policies;
+use emulator::tls::TrustFiles;
+use hub_proto::connection_string::{ConnectionString, Owner};
+use serde_json::Value;
+
+use super::CliError;
+use super::error::chain;
+use crate::clock::wall_now;
+use crate::exit_code;
+use crate::output::Ready;
+use crate::settings::default_ca_dir;
+use crate::target::{AdminTarget, HUB_PATH};
+use crate::trust::{Shell, render, trust_files, variables};
+
+/// Print the variables by which SDKs find and trust the hub of this machine
+///
+/// They hold for the shell that takes them in, and nothing is installed anywhere. With no hub running
+/// they are those of a hub with the well-known keys.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  eval \"$(hubnerite env)\"
+  eval \"$(hubnerite env --host 127.0.0.1)\"       for Java and C, which insist on a dot
+  hubnerite env --shell fish | source
+  hubnerite env --shell powershell | Out-String | Invoke-Expression")]
+pub(super) struct EnvArgs {
+    /// Print for this shell
+    #[arg(long, value_enum, default_value_t = Shell::default())]
+    shell: Shell,
+    /// The host name in the connection string; default: the running hub's, or localhost
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+    /// The certificate authority is kept in DIR; default: the running hub's, or the user's data folder
+    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA")]
+    ca: Option<PathBuf>,
+    #[command(flatten)]
+    admin: AdminTarget,
+}
+
+pub(super) async fn run(args: EnvArgs) -> Result<u8, CliError> {
+    let admin = args.admin.client();
+    let told = admin.json(HUB_PATH).await.unwrap_or(Value::Null);
+    let ca_dir = ca_dir_of(args.ca, &told)?;
+    let mut credential = match told["connectionStrings"]["iothubowner"].as_str() {
+        Some(text) => ConnectionString::parse(text)
+            .map_err(|error| CliError::could_not_run(error.to_string()))?,
+        None => well_known(),
+    };
+    if let Some(host) = args.host.or_else(|| admin.own_host()) {
+        credential.host_name = host;
+    }
+    let files = export_files(ca_dir).await?;
+    let variables = variables(
+        &credential.expose(),
+        Some(admin.url()),
+        &files,
+        java_options().as_deref(),
+    );
+    super::say(render(args.shell, &variables).trim_end());
+    Ok(exit_code::OK)
+}
+
+/// The variables for a process that shall find and trust the hub `ready`.
+pub(super) async fn variables_of(ready: &Ready) -> Result<Vec<(String, String)>, CliError> {
+    let ca_dir = ready.ca.parent().map_or_else(PathBuf::new, PathBuf::from);
+    let files = export_files(ca_dir).await?;
+    let admin_url = ready.admin_url.as_deref();
+    Ok(variables(
+        &ready.connection_string,
+        admin_url,
+        &files,
+        java_options().as_deref(),
+    ))
+}
+
+fn well_known() -> ConnectionString {
+    let policies = Policies::well_known();
+    ConnectionString {
+        host_name: "localhost".to_owned(),
+        gateway_host_name: None,
+        owner: Owner::Policy(OWNER.to_owned()),
+        key: policies.0[OWNER].primary.clone(),
+    }
+}
+
+fn java_options() -> Option<String> {
+    std::env::var("JAVA_TOOL_OPTIONS").ok()
+}
+
+/// The folder named, or else the running hub's, or else the user's.
+pub(super) fn ca_dir_of(named: Option<PathBuf>, told: &Value) -> Result<PathBuf, CliError> {
+    match (named, told["caPath"].as_str().map(Path::new)) {
+        (Some(dir), _) => Ok(dir),
+        (None, Some(file)) => Ok(file.parent().unwrap_or(Path::new(".")).to_owned()),
+        (None, None) => Ok(default_ca_dir()?),
+    }
+}
+
+/// Writing them takes some tens of milliseconds of work.
+pub(super) async fn export_files(ca_dir: PathBuf) -> Result<TrustFiles, CliError> {
+    let shown = ca_dir.display().to_string();
+    let wall = wall_now();
+    tokio::task::spawn_blocking(move || trust_files(&ca_dir, wall))
+        .await
+        .map_err(|error| CliError::could_not_run(error.to_string()))?
+        .map_err(|error| {
+            CliError::could_not_run(format!(
+                "cannot write trust files to {shown}: {}",
+                chain(&error)
+            ))
+            .with_remedy("name another folder with --ca DIR")
+        })
+}
+
+const OWNER: &str = "iothubowner";

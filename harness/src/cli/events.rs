@@ -1,0 +1,154 @@
+//! `hubnerite events`
+
+use clap::Args;
+use http_body_util::BodyExt;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
+
+use super::{CliError, say};
+use crate::exit_code;
+use crate::output::style::{BAD, FAINT, GOOD, LABEL, STRONG, paint};
+use crate::target::AdminTarget;
+
+/// Show what happened in the hub of this machine
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hubnerite events                          everything since the hub started
+  hubnerite events --follow --device pump-1
+  hubnerite events --json | jq -c 'select(.type == \"reported\") | .patch'")]
+pub(super) struct EventsArgs {
+    /// Go on with what happens from now on, until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
+    /// Only events of this device
+    #[arg(long, value_name = "ID")]
+    device: Option<String>,
+    /// Only events numbered above this
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    after: u64,
+    /// Print each event as the hub tells it, one JSON object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: AdminTarget,
+}
+
+pub(super) async fn run(args: EventsArgs) -> Result<u8, CliError> {
+    let mut path = format!("/admin/events?after={}&follow={}", args.after, args.follow);
+    if let Some(device) = &args.device {
+        path.push_str("&device=");
+        path.extend(utf8_percent_encode(device, NON_ALPHANUMERIC));
+    }
+    let answer = args.admin.client().open(&path).await.map_err(|error| {
+        CliError::could_not_run_because(&error)
+            .with_remedy("start a hub with `hubnerite up`, or name its admin API with --admin URL")
+    })?;
+    let mut body = answer.into_body();
+    let mut rest = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            CliError::could_not_run(format!(
+                "the hub went away in the middle of an event: {error}"
+            ))
+        })?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        rest.extend_from_slice(data);
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = rest.drain(..=end).collect();
+            let text = String::from_utf8_lossy(&line[..end]);
+            if args.json {
+                say(text);
+            } else {
+                say(describe(&text));
+            }
+        }
+        if rest.len() > LINE_BYTES_MAX {
+            return Err(CliError::could_not_run(
+                "the hub tells an event of more than 16 MiB",
+            ));
+        }
+    }
+    Ok(exit_code::OK)
+}
+
+/// An event on one line for people; one that cannot be read stands as it is.
+fn describe(line: &str) -> String {
+    let Ok(Value::Object(mut event)) = serde_json::from_str::<Value>(line) else {
+        return line.to_owned();
+    };
+    let mut take = |key: &str| match event.remove(key) {
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let (number, at, device, kind) = (take("seq"), take("at"), take("device"), take("type"));
+    if kind == "gap" {
+        let missed = event
+            .get("missed")
+            .map(Value::to_string)
+            .unwrap_or_default();
+        return paint(
+            BAD,
+            format!("… {missed} events fell out of the log before they were read"),
+        );
+    }
+    let clock = at.split_once('T').map_or(at.as_str(), |(_, clock)| clock);
+    let clock = clock.get(..12).unwrap_or(clock);
+    let style = match kind.as_str() {
+        "connected" | "methodAnswered" | "reported" => GOOD,
+        "disconnected" | "methodFailed" | "reportedRefused" => BAD,
+        _ => LABEL,
+    };
+    format!(
+        "{} {}  {} {} {}",
+        paint(FAINT, format!("{number:>5}")),
+        paint(FAINT, clock),
+        paint(STRONG, format!("{device:<12}")),
+        paint(style, format!("{kind:<15}")),
+        details(&event)
+    )
+    .trim_end()
+    .to_owned()
+}
+
+fn details(event: &Map<String, Value>) -> String {
+    let parts: Vec<String> = event
+        .iter()
+        // The number of a call joins lines for programs; a reader sees them side by side.
+        .filter(|(key, value)| *key != "call" && !value.is_null())
+        .map(|(key, value)| match value {
+            Value::String(text) => format!("{key}={text}"),
+            other => format!("{key}={other}"),
+        })
+        .collect();
+    parts.join(" ")
+}
+
+const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_a_line_with_its_details() {
+        let line = r#"{"seq":12,"at":"2026-11-22T10:00:05.1234567Z","device":"pump-1","type":"reported","version":3,"patch":{"a":1}}"#;
+        let plain = anstream::adapter::strip_str(&describe(line)).to_string();
+        assert_eq!(
+            plain,
+            r#"   12 10:00:05.123  pump-1       reported        patch={"a":1} version=3"#
+        );
+        let gap = anstream::adapter::strip_str(&describe(r#"{"type":"gap","missed":7,"next":8}"#))
+            .to_string();
+        assert_eq!(gap, "… 7 events fell out of the log before they were read");
+        assert_eq!(describe("not json"), "not json");
+    }
+}

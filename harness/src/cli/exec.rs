@@ -1,0 +1,235 @@
+//! `hubnerite exec`
+
+use std::ffi::OsString;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::process::ExitStatus;
+
+use clap::Args;
+use emulator::config::Ports;
+use emulator::{Config, RunningEmulator, StartError};
+use hub_proto::connection_string::ConnectionString;
+use tokio::process::{Child, Command};
+
+use super::device::connection_string;
+use super::signals::{Ending, Signals};
+use super::{CliError, start};
+use crate::exit_code;
+use crate::output::Ready;
+use crate::service_client::{Endpoint, ServiceClient, trusted_roots};
+use crate::settings::{ConfigFlag, EndpointFlags, HubFlags, Settings, SettingsFile};
+
+/// Run a command with a private hub, for as long as the command runs
+///
+/// The hub has the ports that SDKs dial, on a loopback address of its own, so that runs side by side
+/// never meet. The command finds it in its variables: `IOTHUB_CONNECTION_STRING`,
+/// `IOTHUB_DEVICE_CONNECTION_STRING` (with --device), `HUBNERITE_ADMIN_URL`, and those by which each
+/// SDK trusts it. The exit code is the command's own; 128 and the signal's number if a signal ended it.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hubnerite exec -- pytest
+  hubnerite exec --device pump-1 -- node dmpatterns_getstarted_device.js
+  hubnerite exec -- sh -c 'npm run device & npm test'")]
+pub(super) struct ExecArgs {
+    /// Create this device first; the first one's connection string is in
+    /// `IOTHUB_DEVICE_CONNECTION_STRING` (repeatable)
+    #[arg(long, value_name = "ID")]
+    device: Vec<String>,
+    #[command(flatten, next_help_heading = "Hub")]
+    hub: HubFlags,
+    #[command(flatten, next_help_heading = "Options")]
+    config: ConfigFlag,
+    /// The command and its arguments
+    #[arg(
+        value_name = "COMMAND",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    command: Vec<OsString>,
+}
+
+pub(super) async fn run(args: ExecArgs) -> Result<u8, CliError> {
+    let file = SettingsFile::load(args.config.config.as_deref())?;
+    let settings = Settings::merge(EndpointFlags::default(), args.hub, file)?;
+    let mut signals = Signals::listen()
+        .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
+    let hub = start_private(settings.to_config()).await?;
+    let result = run_with(&hub, &args.device, &args.command, &mut signals).await;
+    hub.stop().await;
+    result
+}
+
+async fn run_with(
+    hub: &RunningEmulator,
+    devices: &[String],
+    command: &[OsString],
+    signals: &mut Signals,
+) -> Result<u8, CliError> {
+    let ready = Ready::of(hub, std::time::Duration::ZERO);
+    let device_strings = create_devices(&ready, devices).await?;
+    let (program, arguments) = command.split_first().expect("clap asks for a command");
+    let mut child = Command::new(program);
+    child
+        .args(arguments)
+        .envs(super::env::variables_of(&ready).await?);
+    if let Some(first) = device_strings.first() {
+        child.env("IOTHUB_DEVICE_CONNECTION_STRING", first);
+    }
+    let child = child
+        .spawn()
+        .map_err(|error| spawn_error(program, &error))?;
+    Ok(wait(child, signals).await)
+}
+
+/// Starts the hub on a loopback address that nobody else uses. Linux has all of 127.0.0.0/8.
+async fn start_private(mut config: Config) -> Result<RunningEmulator, CliError> {
+    config.ports = Ports {
+        mqtts: Some(8883),
+        https: Some(443),
+        mqtt: None,
+        admin: Some(8080),
+    };
+    let mut last = None;
+    for attempt in 0..ATTEMPTS {
+        config.addresses = vec![IpAddr::V4(private_address(std::process::id(), attempt))];
+        match emulator::Emulator::start(config.clone()).await {
+            Ok(hub) => return Ok(hub),
+            Err(StartError::Bind { what, addr, source })
+                if cfg!(target_os = "linux") && source.kind() == io::ErrorKind::AddrInUse =>
+            {
+                last = Some(StartError::Bind { what, addr, source });
+            }
+            Err(error) => return Err(start::describe(&error)),
+        }
+    }
+    Err(start::describe(
+        &last.expect("every attempt left its error"),
+    ))
+}
+
+/// The address to try: far from those people use by hand, spread by process and attempt.
+fn private_address(pid: u32, attempt: u32) -> Ipv4Addr {
+    if !cfg!(target_os = "linux") {
+        return Ipv4Addr::LOCALHOST;
+    }
+    // Odd factors, so that neighbours in either argument differ everywhere.
+    let mixed = pid
+        .wrapping_mul(0x9e37_79b1)
+        .wrapping_add(attempt.wrapping_mul(0x85eb_ca77));
+    let [high, middle, low, _] = mixed.to_be_bytes();
+    Ipv4Addr::new(127, 64 | (high >> 1), middle, low.clamp(1, 254))
+}
+
+async fn create_devices(ready: &Ready, devices: &[String]) -> Result<Vec<String>, CliError> {
+    if devices.is_empty() {
+        return Ok(Vec::new());
+    }
+    let credential = ConnectionString::parse(&ready.connection_string)
+        .map_err(|error| CliError::could_not_run(error.to_string()))?;
+    let endpoint = Endpoint {
+        host_name: ready.host.clone(),
+        dial_host: ready.host.clone(),
+        port: ready.ports.https.expect("a private hub has HTTPS"),
+        tls: trusted_roots(Some(&ready.ca))?,
+    };
+    let mut client = ServiceClient::new(endpoint, credential);
+    let mut strings = Vec::new();
+    for id in devices {
+        let device = client.create_device(id, None).await?;
+        strings.push(connection_string(&ready.host, &device, "primaryKey")?);
+    }
+    Ok(strings)
+}
+
+fn spawn_error(program: &OsString, error: &io::Error) -> CliError {
+    let program = program.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => CliError::new(
+            exit_code::NOT_FOUND,
+            format!("{program}: command not found"),
+        ),
+        io::ErrorKind::PermissionDenied => CliError::new(
+            exit_code::NOT_EXECUTABLE,
+            format!("{program}: permission denied"),
+        ),
+        _ => CliError::could_not_run(format!("cannot start {program}: {error}")),
+    }
+}
+
+/// Waits for the command, passing signals on; the hub lives until the command has ended.
+async fn wait(mut child: Child, signals: &mut Signals) -> u8 {
+    loop {
+        tokio::select! {
+            status = child.wait() => return status.map_or(exit_code::COULD_NOT_RUN, code_of),
+            ending = signals.next() => pass_on(&child, ending),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn pass_on(child: &Child, ending: Ending) {
+    use rustix::process::{Pid, Signal, kill_process};
+    use std::io::IsTerminal;
+    // Ctrl-C reaches the command too, which is in the terminal's foreground beside us: a second
+    // signal from here would look like an impatient user.
+    if ending == Ending::Interrupt && io::stdin().is_terminal() {
+        return;
+    }
+    let signal = match ending {
+        Ending::Interrupt => Signal::INT,
+        Ending::Terminate => Signal::TERM,
+    };
+    let pid = child
+        .id()
+        .and_then(|id| i32::try_from(id).ok())
+        .and_then(Pid::from_raw);
+    if let Some(pid) = pid {
+        // It may have ended this moment.
+        let _ = kill_process(pid, signal);
+    }
+}
+
+#[cfg(not(unix))]
+fn pass_on(_child: &Child, _ending: Ending) {
+    // The console tells every process in it.
+}
+
+fn code_of(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return u8::try_from(128 + signal).unwrap_or(u8::MAX);
+    }
+    let code = status.code().unwrap_or(i32::from(exit_code::COULD_NOT_RUN));
+    // Windows has longer codes; what matters is that failure stays failure.
+    u8::try_from(code).unwrap_or(exit_code::FAILED)
+}
+
+const ATTEMPTS: u32 = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn neighbours_get_addresses_of_their_own_far_from_those_typed_by_hand() {
+        let mut seen = std::collections::BTreeSet::new();
+        for pid in 1000..1500 {
+            for attempt in 0..4 {
+                let address = private_address(pid, attempt);
+                assert!(
+                    address.is_loopback() && address.octets()[1] >= 64,
+                    "{address}"
+                );
+                seen.insert(address);
+            }
+        }
+        assert!(
+            seen.len() > 1990,
+            "{} different addresses of 2000",
+            seen.len()
+        );
+    }
+}

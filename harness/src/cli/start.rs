@@ -1,0 +1,154 @@
+//! What every sub-command with a hub in it shares: logging, starting, and telling why a hub did not
+//! start.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use emulator::{Config, Emulator, RunningEmulator, StartError};
+use tracing_subscriber::EnvFilter;
+
+use super::CliError;
+use super::error::chain;
+use super::port_holder::port_holder;
+
+/// Logs to stderr what `filter` lets through; warnings without one.
+pub(super) fn init_log(filter: Option<&str>) {
+    use std::io::IsTerminal;
+    let filter = EnvFilter::builder().parse_lossy(filter.unwrap_or("warn"));
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    // A second call has nothing to add.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colour)
+        .try_init();
+}
+
+/// Starts a hub; says how long that took.
+pub(super) async fn start(config: Config) -> Result<(RunningEmulator, Duration), CliError> {
+    let started = tokio::time::Instant::now();
+    let hub = Emulator::start(config)
+        .await
+        .map_err(|error| describe(&error))?;
+    Ok((hub, started.elapsed()))
+}
+
+/// A start error with its remedies.
+pub(super) fn describe(error: &StartError) -> CliError {
+    match error {
+        StartError::Bind { what, addr, source } => {
+            bind_error(what, *addr, source, || port_holder(*addr))
+        }
+        other => CliError::could_not_run(chain(other)),
+    }
+}
+
+fn bind_error(
+    what: &str,
+    addr: SocketAddr,
+    source: &io::Error,
+    holder: impl FnOnce() -> Option<String>,
+) -> CliError {
+    let (flag, spare) = flag_of(what);
+    let message =
+        |why: &str| CliError::could_not_run(format!("cannot bind {addr} for {what}: {why}"));
+    let port = addr.port();
+    match source.kind() {
+        io::ErrorKind::PermissionDenied if cfg!(target_os = "linux") && port < 1024 => {
+            message("a port below 1024 needs a permission")
+                .with_remedy(
+                    "allow this program:  sudo setcap cap_net_bind_service=+ep \"$(command -v \
+                     hubnerite)\"",
+                )
+                .with_remedy(format!(
+                    "or every program:    sudo sysctl net.ipv4.ip_unprivileged_port_start={port}"
+                ))
+                .with_remedy(format!(
+                    "or do without:       {flag} off, or {flag} {spare} for tools that take a port"
+                ))
+        }
+        io::ErrorKind::AddrInUse => {
+            let told = match holder() {
+                Some(holder) => message(&format!("{holder} has the port")),
+                None => message("another program has the port"),
+            };
+            told.with_remedy(format!(
+                "stop it, or move this endpoint with {flag} {spare}"
+            ))
+            .with_remedy("or take an address of its own, with the usual ports: --address 127.0.0.2")
+        }
+        io::ErrorKind::AddrNotAvailable => message("this machine has no such address")
+            .with_remedy("name an address of this machine with --address IP"),
+        _ => message(&source.to_string()).with_remedy(format!("move it with {flag} {spare}")),
+    }
+}
+
+/// The flag that moves an endpoint, and a port it may go to.
+fn flag_of(what: &str) -> (&'static str, u16) {
+    match what {
+        "MQTT over TLS" => ("--mqtts-port", 8884),
+        "HTTPS" => ("--https-port", 8443),
+        "MQTT" => ("--mqtt-port", 1884),
+        _ => ("--admin-port", 8081),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(kind: io::ErrorKind, what: &str, addr: &str, holder: Option<&str>) -> String {
+        let error = bind_error(what, addr.parse().unwrap(), &kind.into(), || {
+            holder.map(str::to_owned)
+        });
+        anstream::adapter::strip_str(&error.render()).to_string()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_low_port_without_permission_names_every_way_out() {
+        let told = told(
+            io::ErrorKind::PermissionDenied,
+            "HTTPS",
+            "127.0.0.1:443",
+            None,
+        );
+        insta::assert_snapshot!(told, @r#"
+        error: cannot bind 127.0.0.1:443 for HTTPS: a port below 1024 needs a permission
+         help: allow this program:  sudo setcap cap_net_bind_service=+ep "$(command -v hubnerite)"
+         help: or every program:    sudo sysctl net.ipv4.ip_unprivileged_port_start=443
+         help: or do without:       --https-port off, or --https-port 8443 for tools that take a port
+        "#);
+    }
+
+    #[test]
+    fn a_taken_port_names_its_holder_and_the_flag_that_moves_it() {
+        let holder = Some("another hubnerite (pid 42)");
+        let told = told(
+            io::ErrorKind::AddrInUse,
+            "MQTT over TLS",
+            "[::1]:8883",
+            holder,
+        );
+        insta::assert_snapshot!(told, @r"
+        error: cannot bind [::1]:8883 for MQTT over TLS: another hubnerite (pid 42) has the port
+         help: stop it, or move this endpoint with --mqtts-port 8884
+         help: or take an address of its own, with the usual ports: --address 127.0.0.2
+        ");
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_called_that() {
+        let told = told(
+            io::ErrorKind::AddrNotAvailable,
+            "admin",
+            "192.0.2.1:8080",
+            None,
+        );
+        insta::assert_snapshot!(told, @r"
+        error: cannot bind 192.0.2.1:8080 for admin: this machine has no such address
+         help: name an address of this machine with --address IP
+        ");
+    }
+}

@@ -1,0 +1,97 @@
+//! `hubnerite up`
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::signals::Signals;
+use super::{CliError, say, start};
+use crate::exit_code;
+use crate::output::Ready;
+use crate::settings::{ConfigFlag, EndpointFlags, HubFlags, Settings, SettingsFile};
+
+/// Start a hub and keep it running until Ctrl-C
+///
+/// Everything is in memory and gone when it stops, but for the certificate authority. Flags win over
+/// HUBNERITE_* variables, those over hubnerite.toml, whose keys are the long names of the flags.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hubnerite up                                       the SDKs' ports, on 127.0.0.1 and ::1
+  hubnerite up --address 127.0.0.2                   a second hub beside it, HostName=127.0.0.2
+  hubnerite up --host myhub.azure-devices.net        with `127.0.0.1 myhub.azure-devices.net` in
+                                                     /etc/hosts, for code with a fixed name
+  hubnerite up --https-port 0 --mqtts-port 0 --json  free ports, told in JSON
+
+The first SIGINT or SIGTERM stops the hub in order, a second one at once.")]
+pub(super) struct UpArgs {
+    #[command(
+        flatten,
+        next_help_heading = "Endpoints (PORT: a number, 0 for a free one, or off)"
+    )]
+    endpoints: EndpointFlags,
+    #[command(flatten, next_help_heading = "Hub")]
+    hub: HubFlags,
+    #[command(flatten, next_help_heading = "Output")]
+    output: OutputFlags,
+    #[command(flatten, next_help_heading = "Options")]
+    config: ConfigFlag,
+}
+
+#[derive(Args, Debug)]
+struct OutputFlags {
+    /// Once ready, print one line of JSON instead of the overview
+    #[arg(long)]
+    json: bool,
+    /// Once ready, write that line of JSON to FILE, whole or not at all
+    #[arg(long, value_name = "FILE", env = "HUBNERITE_READY_FILE")]
+    ready_file: Option<PathBuf>,
+    /// Log to stderr what FILTER lets through: debug, or emulator=trace,warn; default: warn
+    #[arg(long, value_name = "FILTER", env = "HUBNERITE_LOG")]
+    log: Option<String>,
+    /// Show the settings as merged from flags, variables and file, and start nothing
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) async fn run(args: UpArgs) -> Result<u8, CliError> {
+    let file = SettingsFile::load(args.config.config.as_deref())?;
+    let mut settings = Settings::merge(args.endpoints, args.hub, file)?;
+    settings.ready_file = args.output.ready_file.or(settings.ready_file);
+    settings.log = args.output.log.or(settings.log);
+    if args.output.check {
+        say(format_args!("{settings:#?}"));
+        return Ok(exit_code::OK);
+    }
+    start::init_log(settings.log.as_deref());
+    // Before the hub is ready, so that whoever waits for that may signal at once.
+    let mut signals = Signals::listen()
+        .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
+    let (hub, took) = start::start(settings.to_config()).await?;
+    let ready = Ready::of(&hub, took);
+    if args.output.json {
+        say(ready.to_json());
+    } else {
+        say(ready.to_block());
+    }
+    if let Some(path) = &settings.ready_file {
+        write_whole(path, &ready.to_json()).map_err(|error| {
+            CliError::could_not_run(format!("cannot write {}: {error}", path.display()))
+        })?;
+    }
+    signals.next().await;
+    tracing::info!("stopping");
+    tokio::select! {
+        () = hub.stop() => Ok(exit_code::OK),
+        second = signals.next() => Ok(second.exit_code()),
+    }
+}
+
+/// Writes beside `path` and moves over it: a reader sees all of it or nothing.
+fn write_whole(path: &Path, line: &str) -> io::Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    std::fs::write(&beside, format!("{line}\n"))?;
+    std::fs::rename(&beside, path)
+}

@@ -1,0 +1,252 @@
+//! What a hub says once it is ready: a block for people, one JSON line for programs.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use emulator::RunningEmulator;
+use emulator::config::Ports;
+use serde_json::json;
+
+use super::style::{FAINT, GOOD, LABEL, NOTE, STRONG, paint};
+
+/// A hub that is ready.
+#[derive(Clone, Debug)]
+pub(crate) struct Ready {
+    /// The name people use for it.
+    pub(crate) host: String,
+    /// The addresses bound.
+    pub(crate) addresses: Vec<IpAddr>,
+    /// The ports in use.
+    pub(crate) ports: Ports,
+    /// `iothubowner`'s connection string for `host`.
+    pub(crate) connection_string: String,
+    /// The admin API's address.
+    pub(crate) admin_url: Option<String>,
+    /// The CA's certificate.
+    pub(crate) ca: PathBuf,
+    /// How long the start took.
+    pub(crate) took: Duration,
+}
+
+impl Ready {
+    /// What `hub` says of itself, ready after `took`.
+    pub(crate) fn of(hub: &RunningEmulator, took: Duration) -> Self {
+        let addresses = hub.addresses().to_vec();
+        let host = host_name(&addresses);
+        Self {
+            connection_string: hub
+                .connection_string("iothubowner", &host)
+                .unwrap_or_default(),
+            ports: hub.ports(),
+            admin_url: hub.admin_url(),
+            ca: hub.ca_path().to_owned(),
+            host,
+            addresses,
+            took,
+        }
+    }
+
+    /// One line, for programs.
+    pub(crate) fn to_json(&self) -> String {
+        json!({
+            "addresses": self.addresses,
+            "adminUrl": self.admin_url,
+            "caPath": self.ca,
+            "connectionString": self.connection_string,
+            "hostName": self.host,
+            "pid": std::process::id(),
+            "ports": {
+                "admin": self.ports.admin,
+                "https": self.ports.https,
+                "mqtt": self.ports.mqtt,
+                "mqtts": self.ports.mqtts,
+            },
+            "readyMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
+        })
+        .to_string()
+    }
+
+    /// The block, for people; `trust` is the command that sets a shell up.
+    pub(crate) fn to_block(&self) -> String {
+        let mut lines = self.endpoint_lines();
+        lines.push(line("Hub", &self.connection_string, "", ""));
+        if self.host == "localhost" {
+            let dotted = "HostName=127.0.0.1;…";
+            lines.push(line(
+                "",
+                dotted,
+                "for Java and C devices, which insist on a dot",
+                "",
+            ));
+        }
+        lines.push(line(
+            "Trust",
+            "eval \"$(hubnerite env)\"",
+            "sets the variables each SDK reads; or see `hubnerite trust`",
+            "",
+        ));
+        if self.has_moved_ports() {
+            let note = "SDKs dial 8883 and 443 whatever a connection string says: on moved ports \
+                        only tools that take a port reach this hub";
+            lines.push(format!("  {}    {note}", paint(NOTE, "Note")));
+        }
+        let took = format!("ready in {} ms", self.took.as_millis());
+        lines.push(format!("  {}", paint(GOOD, took)));
+        lines.join("\n") + "\n"
+    }
+
+    fn endpoint_lines(&self) -> Vec<String> {
+        let host = &self.host;
+        let mut lines = Vec::new();
+        let web_socket = match self.ports.https {
+            Some(443) => format!("also wss://{host}/$iothub/websocket"),
+            Some(port) => format!("also wss://{host}:{port}/$iothub/websocket"),
+            None => String::new(),
+        };
+        if let Some(port) = self.ports.mqtts {
+            lines.push(line(
+                "MQTT",
+                &format!("{host}:{port}"),
+                &web_socket,
+                "(TLS)",
+            ));
+        }
+        if let Some(port) = self.ports.mqtt {
+            lines.push(line("MQTT", &format!("{host}:{port}"), "", "(plain)"));
+        }
+        if let Some(port) = self.ports.https {
+            lines.push(line(
+                "HTTPS",
+                &format!("{host}:{port}"),
+                "REST service endpoint",
+                "",
+            ));
+        }
+        if let Some(url) = &self.admin_url {
+            lines.push(line(
+                "Admin",
+                url,
+                "health, event log, the CA certificate",
+                "",
+            ));
+        }
+        lines
+    }
+
+    fn has_moved_ports(&self) -> bool {
+        self.ports.mqtts.is_some_and(|port| port != 8883)
+            || self.ports.https.is_some_and(|port| port != 443)
+    }
+}
+
+/// `localhost` where that leads to the hub, else its first address.
+pub(crate) fn host_name(addresses: &[IpAddr]) -> String {
+    let leads_here = |address: &IpAddr| {
+        address.is_unspecified()
+            || *address == IpAddr::from([127, 0, 0, 1])
+            || *address == IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])
+    };
+    match addresses.first() {
+        Some(first) if !addresses.iter().any(leads_here) => first.to_string(),
+        _ => "localhost".to_owned(),
+    }
+}
+
+fn line(label: &str, value: &str, note: &str, kind: &str) -> String {
+    let value = format!("{value:<24}");
+    let kind = if kind.is_empty() && note.is_empty() {
+        String::new()
+    } else {
+        format!(" {kind:<7}")
+    };
+    format!(
+        "  {}  {}{} {}",
+        paint(LABEL, format!("{label:<6}")),
+        paint(STRONG, value),
+        paint(FAINT, kind),
+        paint(FAINT, note)
+    )
+    .trim_end()
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready() -> Ready {
+        Ready {
+            host: "localhost".into(),
+            addresses: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
+            ports: Ports {
+                mqtts: Some(8883),
+                https: Some(443),
+                mqtt: None,
+                admin: Some(8080),
+            },
+            connection_string: "HostName=localhost;SharedAccessKeyName=iothubowner;\
+                                SharedAccessKey=a2V5"
+                .into(),
+            admin_url: Some("http://localhost:8080".into()),
+            ca: "/home/me/.local/share/hubnerite/ca.pem".into(),
+            took: Duration::from_millis(31),
+        }
+    }
+
+    fn plain(ready: &Ready) -> String {
+        anstream::adapter::strip_str(&ready.to_block())
+            .to_string()
+            .lines()
+            .map(|line| line.trim_end().to_owned() + "\n")
+            .collect()
+    }
+
+    #[test]
+    fn the_block_names_every_endpoint_that_is_open() {
+        insta::assert_snapshot!(plain(&ready()));
+    }
+
+    #[test]
+    fn moved_ports_are_shown_and_warned_of() {
+        let ports = Ports {
+            mqtts: Some(40001),
+            https: Some(40002),
+            mqtt: Some(1883),
+            admin: None,
+        };
+        let moved = Ready {
+            ports,
+            admin_url: None,
+            host: "127.0.0.5".into(),
+            ..ready()
+        };
+        insta::assert_snapshot!(plain(&moved));
+    }
+
+    #[test]
+    fn the_json_line_tells_programs_the_same() {
+        let json = ready()
+            .to_json()
+            .replace(&std::process::id().to_string(), "PID");
+        insta::assert_snapshot!(json, @r#"{"addresses":["127.0.0.1","::1"],"adminUrl":"http://localhost:8080","caPath":"/home/me/.local/share/hubnerite/ca.pem","connectionString":"HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5","hostName":"localhost","pid":PID,"ports":{"admin":8080,"https":443,"mqtt":null,"mqtts":8883},"readyMs":31}"#);
+    }
+
+    #[test]
+    fn the_host_is_localhost_exactly_where_localhost_leads_to_the_hub() {
+        let cases: [(&[&str], &str); 5] = [
+            (&["127.0.0.1", "::1"], "localhost"),
+            (&["0.0.0.0"], "localhost"),
+            (&["127.3.2.1"], "127.3.2.1"),
+            (&["10.0.0.1", "::1"], "localhost"),
+            (&[], "localhost"),
+        ];
+        for (addresses, expected) in cases {
+            let addresses: Vec<IpAddr> = addresses
+                .iter()
+                .map(|address| address.parse().unwrap())
+                .collect();
+            assert_eq!(host_name(&addresses), expected, "{addresses:?}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The service side of a hub over REST: identities, twins, methods, queries.
+//!
+//! Works with any hub: its connection string names the host and the policy's key. Knows no command
+//! line and prints nothing.
+
+mod api;
+mod connection;
+mod error;
+mod roots;
+
+pub use api::{DeviceKeys, MethodCall, MethodReply, ServiceClient};
+pub use connection::Endpoint;
+pub use error::{Refusal, ServiceError};
+pub use roots::trusted_roots;

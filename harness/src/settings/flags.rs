@@ -1,0 +1,85 @@
+//! The flags that set up a hub. clap puts the variables under them.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::port::Port;
+
+/// Where the file is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ConfigFlag {
+    /// Read settings from FILE; default: hubnerite.toml in the current directory, if there is one
+    #[arg(long, value_name = "FILE", env = "HUBNERITE_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+/// What kind of hub it is.
+#[derive(Args, Clone, Debug, Default)]
+pub struct HubFlags {
+    /// Answer to NAME too, beside localhost, names under .localhost and loopback addresses
+    /// (repeatable)
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "HUBNERITE_HOST",
+        value_delimiter = ','
+    )]
+    pub host: Vec<String>,
+    /// Keep the certificate authority in DIR; default: the user's data folder
+    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA")]
+    pub ca: Option<PathBuf>,
+    /// Draw fresh shared access keys instead of the well-known ones
+    #[arg(
+        long,
+        env = "HUBNERITE_RANDOM_KEYS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
+    pub random_keys: Option<bool>,
+    /// Let a SAS token open connections until SECONDS after it ran out; default: 300, as the real
+    /// hub's clocks allow
+    #[arg(long, value_name = "SECONDS", env = "HUBNERITE_SAS_CONNECT_GRACE")]
+    pub sas_connect_grace: Option<u64>,
+    /// Let an open connection live until SECONDS after its SAS token ran out; default: 600
+    #[arg(long, value_name = "SECONDS", env = "HUBNERITE_SAS_LIVE_GRACE")]
+    pub sas_live_grace: Option<u64>,
+}
+
+/// Where the hub listens. A port is a number, 0 (the system chooses) or `off`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct EndpointFlags {
+    /// Listen on address IP; default: 127.0.0.1 and `::1` (repeatable)
+    #[arg(
+        long,
+        value_name = "IP",
+        env = "HUBNERITE_ADDRESS",
+        value_delimiter = ','
+    )]
+    pub address: Vec<IpAddr>,
+    /// Port of MQTT over TLS; default: 8883, the only one SDKs dial
+    #[arg(long, value_name = "PORT", env = "HUBNERITE_MQTTS_PORT")]
+    pub mqtts_port: Option<Port>,
+    /// Port of REST and MQTT over WebSocket; default: 443, the only one SDKs dial
+    #[arg(long, value_name = "PORT", env = "HUBNERITE_HTTPS_PORT")]
+    pub https_port: Option<Port>,
+    /// Port of MQTT without TLS; default: off
+    #[arg(long, value_name = "PORT", env = "HUBNERITE_MQTT_PORT")]
+    pub mqtt_port: Option<Port>,
+    /// Port of the admin API; default: 8080
+    #[arg(long, value_name = "PORT", env = "HUBNERITE_ADMIN_PORT")]
+    pub admin_port: Option<Port>,
+    /// Open MQTT without TLS on its usual port, 1883
+    #[arg(
+        long,
+        env = "HUBNERITE_PLAIN_MQTT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
+    pub plain_mqtt: Option<bool>,
+}

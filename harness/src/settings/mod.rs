@@ -1,0 +1,11 @@
+//! What the hub is told: flags over `HUBNERITE_*` variables over `hubnerite.toml` over defaults.
+
+mod file;
+mod flags;
+mod port;
+mod resolved;
+
+pub use file::{FileError, SettingsFile};
+pub use flags::{ConfigFlag, EndpointFlags, HubFlags};
+pub use port::Port;
+pub use resolved::{Settings, SettingsError, default_ca_dir};

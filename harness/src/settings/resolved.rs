@@ -1,0 +1,235 @@
+//! Settings after merging, and the emulator's configuration made of them.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use emulator::Config;
+use emulator::config::{Policies, Ports};
+use etcetera::BaseStrategy;
+use thiserror::Error;
+
+use super::file::SettingsFile;
+use super::flags::{EndpointFlags, HubFlags};
+use super::port::Port;
+
+/// What holds once flags, variables, file and defaults are merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where to listen; empty: the emulator's default.
+    pub addresses: Vec<IpAddr>,
+    /// The ports.
+    pub ports: Ports,
+    /// Further host names, in lower case.
+    pub host_names: Vec<String>,
+    /// The certificate authority's folder.
+    pub ca_dir: PathBuf,
+    /// Whether keys are drawn afresh.
+    pub random_keys: bool,
+    /// How long past its end a token opens connections, if told.
+    pub sas_connect_grace: Option<Duration>,
+    /// How long past its end a token holds a connection, if told.
+    pub sas_live_grace: Option<Duration>,
+    /// Where the ready line is written.
+    pub ready_file: Option<PathBuf>,
+    /// What is logged.
+    pub log: Option<String>,
+}
+
+/// Why settings do not make a hub.
+#[derive(Debug, Error)]
+pub enum SettingsError {
+    /// There is no home to keep the certificate authority in.
+    #[error("cannot find the user's data folder: {0}")]
+    NoHome(#[from] etcetera::HomeDirError),
+}
+
+impl Settings {
+    /// Merges: what the flags (or their variables) leave open, the file decides; what both leave
+    /// open has its default.
+    pub fn merge(
+        endpoints: EndpointFlags,
+        hub: HubFlags,
+        file: SettingsFile,
+    ) -> Result<Self, SettingsError> {
+        let port = |flag: Option<Port>, file: Option<Port>, default: Port| {
+            flag.or(file).unwrap_or(default).number()
+        };
+        let plain = endpoints.plain_mqtt.or(file.plain_mqtt).unwrap_or(false);
+        let plain_default = if plain { Port::Number(1883) } else { Port::Off };
+        let host_names = either(hub.host, file.host);
+        Ok(Self {
+            addresses: either(endpoints.address, file.address),
+            ports: Ports {
+                mqtts: port(endpoints.mqtts_port, file.mqtts_port, Port::Number(MQTTS)),
+                https: port(endpoints.https_port, file.https_port, Port::Number(HTTPS)),
+                mqtt: port(endpoints.mqtt_port, file.mqtt_port, plain_default),
+                admin: port(endpoints.admin_port, file.admin_port, Port::Number(ADMIN)),
+            },
+            host_names: host_names
+                .iter()
+                .map(|name| name.to_ascii_lowercase())
+                .collect(),
+            ca_dir: hub.ca.or(file.ca).map_or_else(default_ca_dir, Ok)?,
+            random_keys: hub.random_keys.or(file.random_keys).unwrap_or(false),
+            sas_connect_grace: hub
+                .sas_connect_grace
+                .or(file.sas_connect_grace)
+                .map(Duration::from_secs),
+            sas_live_grace: hub
+                .sas_live_grace
+                .or(file.sas_live_grace)
+                .map(Duration::from_secs),
+            ready_file: file.ready_file,
+            log: file.log,
+        })
+    }
+
+    /// The emulator's configuration.
+    pub fn to_config(&self) -> Config {
+        let mut config = Config::new(&self.ca_dir);
+        if !self.addresses.is_empty() {
+            config.addresses.clone_from(&self.addresses);
+        }
+        config.ports = self.ports;
+        config.host_names.clone_from(&self.host_names);
+        if self.random_keys {
+            config.policies = Policies::random();
+        }
+        if let Some(grace) = self.sas_connect_grace {
+            config.limits.sas_connect_grace = grace;
+        }
+        if let Some(grace) = self.sas_live_grace {
+            config.limits.sas_live_grace = grace;
+        }
+        config
+    }
+}
+
+/// Where the certificate authority is kept unless told otherwise: `hubnerite` in the user's data
+/// folder.
+pub fn default_ca_dir() -> Result<PathBuf, SettingsError> {
+    Ok(etcetera::choose_base_strategy()?
+        .data_dir()
+        .join("hubnerite"))
+}
+
+fn either<T>(flags: Vec<T>, file: Option<Vec<T>>) -> Vec<T> {
+    if flags.is_empty() {
+        file.unwrap_or_default()
+    } else {
+        flags
+    }
+}
+
+const MQTTS: u16 = 8883;
+const HTTPS: u16 = 443;
+const ADMIN: u16 = 8080;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(endpoints: EndpointFlags, hub: HubFlags, mut file: SettingsFile) -> Settings {
+        file.ca.get_or_insert_with(|| "/data".into());
+        Settings::merge(endpoints, hub, file).unwrap()
+    }
+
+    #[test]
+    fn with_nothing_said_the_ports_are_the_sdks_and_the_rest_is_the_emulators() {
+        let settings = merged(
+            EndpointFlags::default(),
+            HubFlags::default(),
+            SettingsFile::default(),
+        );
+        assert_eq!(
+            settings.ports,
+            Ports {
+                mqtts: Some(8883),
+                https: Some(443),
+                mqtt: None,
+                admin: Some(8080)
+            }
+        );
+        assert!(settings.addresses.is_empty() && !settings.random_keys);
+    }
+
+    #[test]
+    fn each_port_is_the_flags_or_else_the_files_or_else_the_default() {
+        let number = |port| Some(Port::Number(port));
+        let cases = [
+            (None, None, Some(443)),
+            (None, number(8443), Some(8443)),
+            (number(0), number(8443), Some(0)),
+            (Some(Port::Off), number(8443), None),
+            (number(9443), Some(Port::Off), Some(9443)),
+            (None, Some(Port::Off), None),
+        ];
+        for (flag, in_file, expected) in cases {
+            let settings = merged(
+                EndpointFlags {
+                    https_port: flag,
+                    ..EndpointFlags::default()
+                },
+                HubFlags::default(),
+                SettingsFile {
+                    https_port: in_file,
+                    ..SettingsFile::default()
+                },
+            );
+            assert_eq!(
+                settings.ports.https, expected,
+                "flag {flag:?}, file {in_file:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn plain_mqtt_opens_1883_unless_a_port_is_named() {
+        let cases = [
+            (None, None, None, None),
+            (Some(true), None, None, Some(1883)),
+            (None, Some(true), None, Some(1883)),
+            (Some(false), Some(true), None, None),
+            (Some(true), None, Some(Port::Number(1884)), Some(1884)),
+            (None, None, Some(Port::Number(1884)), Some(1884)),
+        ];
+        for (flag, in_file, port, expected) in cases {
+            let settings = merged(
+                EndpointFlags {
+                    plain_mqtt: flag,
+                    mqtt_port: port,
+                    ..EndpointFlags::default()
+                },
+                HubFlags::default(),
+                SettingsFile {
+                    plain_mqtt: in_file,
+                    ..SettingsFile::default()
+                },
+            );
+            assert_eq!(
+                settings.ports.mqtt, expected,
+                "{flag:?} {in_file:?} {port:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_list_of_the_flags_replaces_the_files_whole() {
+        let hosts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let settings = merged(
+            EndpointFlags::default(),
+            HubFlags {
+                host: hosts(&["A.example"]),
+                ca: Some("/flag".into()),
+                ..HubFlags::default()
+            },
+            SettingsFile {
+                host: Some(hosts(&["b.example", "c.example"])),
+                ..SettingsFile::default()
+            },
+        );
+        assert_eq!(settings.host_names, ["a.example"]);
+        assert_eq!(settings.ca_dir, PathBuf::from("/flag"));
+    }
+}

@@ -1,0 +1,186 @@
+//! Which hub a tool talks to: the one named, the one of `IOTHUB_CONNECTION_STRING`, or the one that
+//! runs on this machine.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use hub_proto::connection_string::ConnectionString;
+use serde_json::Value;
+
+use crate::admin_client::{AdminClient, DEFAULT_URL};
+use crate::cli::CliError;
+use crate::service_client::{Endpoint, ServiceClient, trusted_roots};
+use crate::settings::default_ca_dir;
+
+/// The flags that choose a hub.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Hub")]
+pub(crate) struct HubTarget {
+    /// Talk to the hub of this connection string (a policy's; a real IoT Hub's works too); default:
+    /// the hub that runs on this machine
+    #[arg(
+        long,
+        value_name = "CONNECTION_STRING",
+        env = "IOTHUB_CONNECTION_STRING",
+        hide_env_values = true
+    )]
+    pub(crate) hub: Option<String>,
+    /// Dial this port instead of 443; default: the one that the hub of this machine tells
+    #[arg(long, value_name = "PORT", env = "HUBNERITE_HTTPS_PORT")]
+    pub(crate) https_port: Option<u16>,
+    /// Trust the certificate authority kept in DIR; default: the user's data folder
+    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) admin: AdminTarget,
+}
+
+/// The flag that chooses an admin API.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Hub")]
+pub(crate) struct AdminTarget {
+    /// Find the hub of this machine by its admin API
+    #[arg(
+        long = "admin",
+        value_name = "URL",
+        env = "HUBNERITE_ADMIN_URL",
+        default_value = DEFAULT_URL
+    )]
+    pub(crate) url: String,
+}
+
+impl HubTarget {
+    /// A client for the chosen hub; dials it at the first call.
+    pub(crate) async fn client(&self) -> Result<ServiceClient, CliError> {
+        let (credential, told) = match &self.hub {
+            Some(text) => {
+                let credential = parse(text)?;
+                // Only a hub of this machine can have moved its port.
+                let told = if is_local(&credential.host_name) {
+                    self.admin
+                        .client()
+                        .json(HUB_PATH)
+                        .await
+                        .unwrap_or(Value::Null)
+                } else {
+                    Value::Null
+                };
+                (credential, told)
+            }
+            None => self.running_hub().await?,
+        };
+        let told_port = told["ports"]["https"]
+            .as_u64()
+            .and_then(|port| u16::try_from(port).ok());
+        let host_name = credential.host_name.clone();
+        let dialled = credential
+            .gateway_host_name
+            .clone()
+            .unwrap_or_else(|| host_name.clone());
+        let endpoint = Endpoint {
+            dial_host: dial_host(&dialled),
+            port: self.https_port.or(told_port).unwrap_or(443),
+            tls: trusted_roots(Some(&self.ca_file(&told)?))?,
+            host_name,
+        };
+        Ok(ServiceClient::new(endpoint, credential))
+    }
+
+    async fn running_hub(&self) -> Result<(ConnectionString, Value), CliError> {
+        let admin = self.admin.client();
+        let told = admin.json(HUB_PATH).await.map_err(|error| {
+            CliError::could_not_run_because(&error)
+                .with_remedy("start a hub with `hubnerite up`")
+                .with_remedy(
+                    "or name one with --hub CONNECTION_STRING, or its admin API with --admin URL",
+                )
+        })?;
+        let text = told["connectionStrings"]["iothubowner"]
+            .as_str()
+            .ok_or_else(|| {
+                CliError::could_not_run(format!(
+                    "the hub at {} tells no connection string",
+                    admin.url()
+                ))
+                .with_remedy("name it with --hub CONNECTION_STRING")
+            })?;
+        let mut credential = parse(text)?;
+        // A hub on an address of its own is not what `localhost` leads to.
+        if let Some(host) = admin.own_host() {
+            credential.host_name = host;
+        }
+        Ok((credential, told))
+    }
+
+    fn ca_file(&self, told: &Value) -> Result<PathBuf, CliError> {
+        if let Some(dir) = &self.ca {
+            return Ok(dir.join("ca.pem"));
+        }
+        match told["caPath"].as_str() {
+            Some(file) => Ok(file.into()),
+            None => Ok(default_ca_dir()?.join("ca.pem")),
+        }
+    }
+}
+
+impl AdminTarget {
+    /// A client for it.
+    pub(crate) fn client(&self) -> AdminClient {
+        AdminClient::new(&self.url)
+    }
+}
+
+fn parse(text: &str) -> Result<ConnectionString, CliError> {
+    ConnectionString::parse(text).map_err(|error| {
+        CliError::usage(error.to_string()).with_remedy(
+            "it looks like HostName=…;SharedAccessKeyName=iothubowner;SharedAccessKey=…; mind the \
+             quotes, a shell ends the word at `;`",
+        )
+    })
+}
+
+/// Whether `host` is this machine's by its very name.
+pub(crate) fn is_local(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}
+
+/// Resolvers need not know names under `.localhost`, though they can only mean this machine
+/// (RFC 6761, section 6.3).
+pub(crate) fn dial_host(host: &str) -> String {
+    if host.to_ascii_lowercase().ends_with(".localhost") {
+        "127.0.0.1".to_owned()
+    } else {
+        host.to_owned()
+    }
+}
+
+/// Where a running hub tells its names, ports and keys.
+pub(crate) const HUB_PATH: &str = "/admin/hub";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_names_are_local_and_names_under_localhost_are_dialled_by_address() {
+        for (host, local, dialled) in [
+            ("localhost", true, "localhost"),
+            ("Orders.LOCALHOST", true, "127.0.0.1"),
+            ("127.0.0.7", true, "127.0.0.7"),
+            ("::1", true, "::1"),
+            ("myhub.azure-devices.net", false, "myhub.azure-devices.net"),
+            ("notlocalhost", false, "notlocalhost"),
+        ] {
+            assert_eq!(
+                (is_local(host), dial_host(host).as_str()),
+                (local, dialled),
+                "{host}"
+            );
+        }
+    }
+}
