@@ -103,16 +103,10 @@ impl C2dQueue {
         self.messages.pop_front()
     }
 
-    /// Ends the flight: its message is first in the queue again, or, if it was delivered
-    /// `deliveries_max` times, out of it.
-    pub(crate) fn release(&mut self, deliveries_max: u32) -> Option<QueuedMessage> {
-        self.flight.take()?;
-        let is_spent = self.messages.front()?.deliveries >= deliveries_max;
-        if is_spent {
-            self.messages.pop_front()
-        } else {
-            None
-        }
+    /// Ends the flight: its message is first in the queue again, however often that happens. Only an
+    /// abandon counts towards the most deliveries a message may have, and MQTT has none.
+    pub(crate) fn release(&mut self) {
+        self.flight = None;
     }
 
     /// Whether the lock of the message in flight has ended.
@@ -205,7 +199,7 @@ mod tests {
         let (first, message) = queue.lock_next(after(60)).unwrap();
         assert_eq!((message.sequence, message.deliveries), (1, 1));
         assert!(queue.lock_next(after(60)).is_none());
-        assert!(queue.release(10).is_none());
+        queue.release();
         let (again, message) = queue.lock_next(after(120)).unwrap();
         assert_eq!((message.sequence, message.deliveries), (1, 2));
         assert!(queue.complete(first).is_none());
@@ -238,10 +232,7 @@ mod tests {
         queue.lock_next(after(60)).unwrap();
         assert_eq!(queue.purge(), [2, 3]);
         assert_eq!(queue.len(), 1);
-        assert!(
-            queue.release(1).is_some(),
-            "it was delivered as often as allowed"
-        );
-        assert_eq!(queue.purge(), [0; 0]);
+        queue.release();
+        assert_eq!(queue.purge(), [1]);
     }
 }

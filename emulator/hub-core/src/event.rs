@@ -148,8 +148,6 @@ pub enum C2dOutcome {
     Completed,
     /// Its time to live ran out.
     Expired,
-    /// It was delivered as often as allowed, in vain.
-    DeliveryCountExceeded,
     /// The service emptied the queue.
     Purged,
 }

@@ -35,8 +35,6 @@ pub struct Limits {
     pub c2d_queue_messages: usize,
     /// How long a delivered message stays locked without an acknowledgement.
     pub c2d_lock: Duration,
-    /// How often a message is delivered before it is given up.
-    pub c2d_deliveries: u32,
     /// How long a message lives if its sender does not say.
     pub c2d_time_to_live: Duration,
     /// How far ahead a sender may put a message's expiry time.
@@ -64,7 +62,6 @@ impl Default for Limits {
             c2d_bytes: 64 * 1024,
             c2d_queue_messages: 50,
             c2d_lock: Duration::from_mins(1),
-            c2d_deliveries: 10,
             c2d_time_to_live: Duration::from_hours(1),
             c2d_time_to_live_max: Duration::from_hours(48),
             sas_connect_grace: Duration::from_mins(5),

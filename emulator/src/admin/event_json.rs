@@ -198,7 +198,6 @@ fn outcome_name(outcome: C2dOutcome) -> &'static str {
     match outcome {
         C2dOutcome::Completed => "completed",
         C2dOutcome::Expired => "expired",
-        C2dOutcome::DeliveryCountExceeded => "deliveryCountExceeded",
         C2dOutcome::Purged => "purged",
     }
 }

@@ -183,7 +183,7 @@ impl Device {
             self.publish_will(now, common, will);
         }
         self.fail_delivered_calls(now, common, &error);
-        self.take_back_message(now, common);
+        self.take_back_message(common);
     }
 }
 

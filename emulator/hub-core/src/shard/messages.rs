@@ -150,15 +150,8 @@ impl Device {
     }
 
     /// The message in flight, if any, will not be acknowledged: its lock ended, or its link.
-    pub(super) fn take_back_message(&mut self, now: Now, common: &mut Common) {
-        if let Some(spent) = self.messages.release(common.limits.c2d_deliveries) {
-            common.settled(
-                now,
-                &self.id,
-                spent.sequence,
-                C2dOutcome::DeliveryCountExceeded,
-            );
-        }
+    pub(super) fn take_back_message(&mut self, common: &mut Common) {
+        self.messages.release();
         self.set_messages_timer(common);
     }
 
@@ -166,7 +159,7 @@ impl Device {
     pub(super) fn messages_due(&mut self, now: Now, common: &mut Common) {
         self.messages_timer = None;
         if self.messages.is_lock_over(now.mono) {
-            self.take_back_message(now, common);
+            self.take_back_message(common);
         }
         self.deliver_messages(now, common);
     }

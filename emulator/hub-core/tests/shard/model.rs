@@ -12,7 +12,7 @@ use hub_proto::mqtt::packet::{PacketId, QoS};
 use hub_proto::topic::Subscription;
 use proptest::prelude::*;
 
-use crate::reference::{CALLS_OPEN, DELIVERIES, Heard, LOCK_S, QUEUE, Reference, TIME_TO_LIVE_S};
+use crate::reference::{CALLS_OPEN, Heard, LOCK_S, QUEUE, Reference, TIME_TO_LIVE_S};
 use crate::support::*;
 
 type Name = &'static str;
@@ -120,7 +120,6 @@ impl Pair {
         let limits = Limits {
             method_calls_open: CALLS_OPEN,
             c2d_queue_messages: QUEUE,
-            c2d_deliveries: DELIVERIES,
             c2d_lock: std::time::Duration::from_secs(LOCK_S.into()),
             c2d_time_to_live: std::time::Duration::from_secs(TIME_TO_LIVE_S.into()),
             ..Limits::default()

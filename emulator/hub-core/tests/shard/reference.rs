@@ -15,7 +15,6 @@ use crate::support::*;
 
 pub(crate) const CALLS_OPEN: usize = 3;
 pub(crate) const QUEUE: usize = 3;
-pub(crate) const DELIVERIES: u32 = 3;
 pub(crate) const LOCK_S: u32 = 60;
 pub(crate) const TIME_TO_LIVE_S: u32 = 150;
 pub(crate) const RESPONSE_S: u32 = 30;
@@ -410,11 +409,7 @@ impl Reference {
     }
 
     fn take_back(&mut self, name: &'static str) {
-        let device = self.device(name);
-        let was_in_flight = device.flight.take().is_some();
-        if was_in_flight && device.messages[0].deliveries >= DELIVERIES {
-            self.settle_front(name, C2dOutcome::DeliveryCountExceeded);
-        }
+        self.device(name).flight = None;
     }
 
     fn settle_front(&mut self, name: &'static str, outcome: C2dOutcome) {
