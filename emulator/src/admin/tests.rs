@@ -3,14 +3,22 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::StreamExt;
 use http_body_util::BodyExt;
+use hub_core::event::{Event, EventKind};
+use hub_proto::ids::DeviceId;
+use hub_proto::time::Timestamp;
 use hyper::Request;
 use hyper::header::HOST;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
-use super::serve::{AdminContext, handle};
-use crate::config::Ports;
+use super::events::{Selection, lines};
+use super::serve::{AdminContext, handle, serve_connection};
+use crate::config::{EventLogLimits, Ports};
+use crate::event_log::EventLog;
 use crate::rest::test_support::TestHub;
+use crate::stop::StopSwitch;
 use crate::tls::TrustFiles;
 
 fn context(hub: &TestHub, dir: &Path) -> AdminContext {
@@ -172,5 +180,56 @@ async fn a_follower_gets_what_happens_later() {
         String::from_utf8(line.to_vec())
             .unwrap()
             .contains("\"device\":\"late\"")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_a_follower() {
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let (mut pipe, server) = tokio::io::duplex(4096);
+    let serving = tokio::spawn(serve_connection(server, context(&hub, dir.path())));
+    let request = "GET /admin/events?follow=true HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    pipe.write_all(request.as_bytes()).await.unwrap();
+    // The head comes at once, although there is no event yet.
+    let mut head = [0; 15];
+    pipe.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+    assert!(hub.stop().await);
+    let mut rest = String::new();
+    pipe.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.ends_with("\r\n\r\n0\r\n\r\n"), "{rest}");
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn events_that_fell_out_of_the_log_are_told_as_a_gap() {
+    let log = EventLog::new(EventLogLimits {
+        events: 2,
+        bytes: usize::MAX,
+    });
+    for number in 0..5 {
+        log.append(Event {
+            at: Timestamp::from_unix_seconds(number),
+            device: DeviceId::parse("d").unwrap(),
+            kind: EventKind::DeviceCreated,
+        });
+    }
+    let selection = Selection::parse(&"/admin/events?after=1".parse().unwrap()).unwrap();
+    let switch = StopSwitch::new();
+    let lines: Vec<_> = lines(log, switch.token(), selection).collect().await;
+    let text: Vec<u8> = lines
+        .into_iter()
+        .flat_map(|frame| frame.unwrap().into_data().unwrap())
+        .collect();
+    let text = String::from_utf8(text).unwrap();
+    let types: Vec<&str> = text.lines().map(|line| &line[..10]).collect();
+    assert_eq!(
+        types,
+        ["{\"type\":\"g", "{\"seq\":4,\"", "{\"seq\":5,\""],
+        "{text}"
+    );
+    assert!(
+        text.starts_with("{\"type\":\"gap\",\"missed\":2,\"next\":4}\n"),
+        "{text}"
     );
 }

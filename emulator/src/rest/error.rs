@@ -349,4 +349,15 @@ mod tests {
             "close"
         );
     }
+
+    #[test]
+    fn every_code_has_a_status_with_a_reason_phrase() {
+        // Python's service client builds its message from the phrase.
+        for code in ErrorCode::ALL {
+            let reply = Refusal::new(*code, "text").into_reply(Shape::Legacy, &trace());
+            assert_eq!(u32::from(reply.status().as_u16()), code.number() / 1000);
+            assert!(reply.status().canonical_reason().is_some(), "{code:?}");
+            assert_eq!(reply.headers()["iothub-errorcode"], code.name());
+        }
+    }
 }

@@ -121,6 +121,8 @@ impl<'de> Visitor<'de> for Members {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -180,6 +182,15 @@ mod tests {
                 code,
                 "{body:?}"
             );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_the_reader_panic(body in "[\\[\\]{}:,\"a0-9. \\\\]{0,48}") {
+            if let Ok(object) = JsonObject::parse(body.as_bytes()) {
+                let _ = (object.string("a"), object.integer("a"), object.is_set("a"));
+            }
         }
     }
 }

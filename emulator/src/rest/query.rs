@@ -104,6 +104,8 @@ fn digest(query: &str) -> [u8; DIGEST_BYTES] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -160,5 +162,14 @@ mod tests {
         let long = format!(r#"{{"query":"{}"}}"#, "x".repeat(QUERY_CHARS_MAX + 1));
         assert!(read_text(long.as_bytes()).is_err());
         assert_eq!(read_text(br#"{"Query":"SELECT"}"#), Ok("SELECT".to_owned()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_token_is_read_or_refused(token in "\\PC{0,48}", id in "[A-Za-z0-9#$]{1,16}") {
+            let _ = read_token(&token, "SELECT");
+            let id = DeviceId::parse(&id).unwrap();
+            prop_assert_eq!(read_token(&print_token(&id, "SELECT"), "SELECT"), Ok(id));
+        }
     }
 }

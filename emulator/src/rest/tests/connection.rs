@@ -73,3 +73,16 @@ async fn a_head_over_the_bound_or_never_finished_ends_the_connection() {
     assert!(!answer.contains("200"), "{answer}");
     assert_eq!(started.elapsed().as_secs(), 120);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_closes_a_connection_that_waits_for_its_next_request() {
+    let hub = TestHub::start();
+    let mut pipe = connect(&hub);
+    let answer = exchange(&mut pipe, "GET / HTTP/1.1\r\n\r\n", |text| {
+        text.ends_with('}')
+    })
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert!(hub.stop().await);
+    assert_eq!(pipe.read(&mut [0]).await.unwrap(), 0);
+}

@@ -1,5 +1,7 @@
 //! A hub without sockets, and requests as clients make them.
 
+use std::time::Duration;
+
 use http_body_util::{BodyExt, Full};
 use hub_core::Limits;
 use hub_proto::sas::sign;
@@ -23,8 +25,7 @@ pub(crate) const NOW_UNIX_S: i64 = 1_795_341_600;
 /// A hub with the well-known keys at a fixed time.
 pub(crate) struct TestHub {
     pub(crate) context: ConnectionContext,
-    /// Dropping it would stop the hub.
-    _stop: StopSwitch,
+    stop: StopSwitch,
 }
 
 impl TestHub {
@@ -44,8 +45,16 @@ impl TestHub {
                 peer,
                 stop: stop.token(),
             },
-            _stop: stop,
+            stop,
         }
+    }
+
+    /// Tells every connection to end; says whether all did in time.
+    pub(crate) async fn stop(self) -> bool {
+        let Self { context, stop } = self;
+        drop(context);
+        stop.signal();
+        stop.drained(Duration::from_secs(10)).await
     }
 
     /// The `Authorization` of a policy's primary key, good for an hour.
