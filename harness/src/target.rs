@@ -27,10 +27,15 @@ pub(crate) struct HubTarget {
     )]
     pub(crate) hub: Option<String>,
     /// Dial this port instead of 443; default: the one that the hub of this machine tells
-    #[arg(long, value_name = "PORT", env = "HUBNERITE_HTTPS_PORT")]
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "HUBNERITE_HTTPS_PORT",
+        hide_env_values = true
+    )]
     pub(crate) https_port: Option<u16>,
     /// Trust the certificate authority kept in DIR; default: the user's data folder
-    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA")]
+    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA", hide_env_values = true)]
     pub(crate) ca: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) admin: AdminTarget,
@@ -44,7 +49,7 @@ pub(crate) struct AdminTarget {
     #[arg(
         long = "admin",
         value_name = "URL",
-        env = "HUBNERITE_ADMIN_URL",
+        env = "HUBNERITE_ADMIN_URL", hide_env_values = true,
         default_value = DEFAULT_URL
     )]
     pub(crate) url: String,

@@ -50,7 +50,7 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
     /// Keep the certificate authority in DIR; default: the user's data folder
-    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA")]
+    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA", hide_env_values = true)]
     ca: Option<std::path::PathBuf>,
     #[command(flatten)]
     config: ConfigFlag,

@@ -36,7 +36,7 @@ pub(super) struct EnvArgs {
     #[arg(long, value_name = "NAME")]
     host: Option<String>,
     /// The certificate authority is kept in DIR; default: the running hub's, or the user's data folder
-    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA")]
+    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA", hide_env_values = true)]
     ca: Option<PathBuf>,
     #[command(flatten)]
     admin: AdminTarget,

@@ -45,10 +45,20 @@ struct OutputFlags {
     #[arg(long)]
     json: bool,
     /// Once ready, write that line of JSON to FILE, whole or not at all
-    #[arg(long, value_name = "FILE", env = "HUBNERITE_READY_FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HUBNERITE_READY_FILE",
+        hide_env_values = true
+    )]
     ready_file: Option<PathBuf>,
     /// Log to stderr what FILTER lets through: debug, or emulator=trace,warn; default: warn
-    #[arg(long, value_name = "FILTER", env = "HUBNERITE_LOG")]
+    #[arg(
+        long,
+        value_name = "FILTER",
+        env = "HUBNERITE_LOG",
+        hide_env_values = true
+    )]
     log: Option<String>,
     /// Show the settings as merged from flags, variables and file, and start nothing
     #[arg(long)]
@@ -73,7 +83,7 @@ pub(super) async fn run(args: UpArgs) -> Result<u8, CliError> {
     if args.output.json {
         say(ready.to_json());
     } else {
-        say(ready.to_block());
+        say(ready.to_block().trim_end());
     }
     if let Some(path) = &settings.ready_file {
         write_whole(path, &ready.to_json()).map_err(|error| {

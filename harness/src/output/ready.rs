@@ -9,6 +9,7 @@ use emulator::config::Ports;
 use serde_json::json;
 
 use super::style::{FAINT, GOOD, LABEL, NOTE, STRONG, paint};
+use crate::admin_client::DEFAULT_URL;
 
 /// A hub that is ready.
 #[derive(Clone, Debug)]
@@ -82,7 +83,7 @@ impl Ready {
         }
         lines.push(line(
             "Trust",
-            "eval \"$(hubnerite env)\"",
+            &self.env_command(),
             "sets the variables each SDK reads; or see `hubnerite trust`",
             "",
         ));
@@ -134,6 +135,16 @@ impl Ready {
         lines
     }
 
+    /// What a shell takes the variables in with; the usual hub is found without being named.
+    fn env_command(&self) -> String {
+        match &self.admin_url {
+            Some(url) if url != DEFAULT_URL && url != "http://localhost:8080" => {
+                format!("eval \"$(hubnerite env --admin {url})\"")
+            }
+            _ => "eval \"$(hubnerite env)\"".to_owned(),
+        }
+    }
+
     fn has_moved_ports(&self) -> bool {
         self.ports.mqtts.is_some_and(|port| port != 8883)
             || self.ports.https.is_some_and(|port| port != 443)
@@ -154,21 +165,13 @@ pub(crate) fn host_name(addresses: &[IpAddr]) -> String {
 }
 
 fn line(label: &str, value: &str, note: &str, kind: &str) -> String {
-    let value = format!("{value:<24}");
-    let kind = if kind.is_empty() && note.is_empty() {
-        String::new()
-    } else {
-        format!(" {kind:<7}")
-    };
-    format!(
-        "  {}  {}{} {}",
-        paint(LABEL, format!("{label:<6}")),
-        paint(STRONG, value),
-        paint(FAINT, kind),
-        paint(FAINT, note)
-    )
-    .trim_end()
-    .to_owned()
+    let label = paint(LABEL, format!("{label:<6}"));
+    if kind.is_empty() && note.is_empty() {
+        return format!("  {label}  {}", paint(STRONG, value));
+    }
+    let value = paint(STRONG, format!("{value:<24}"));
+    let rest = paint(FAINT, format!("{kind:<7} {note}").trim_end());
+    format!("  {label}  {value} {rest}")
 }
 
 #[cfg(test)]
@@ -195,11 +198,7 @@ mod tests {
     }
 
     fn plain(ready: &Ready) -> String {
-        anstream::adapter::strip_str(&ready.to_block())
-            .to_string()
-            .lines()
-            .map(|line| line.trim_end().to_owned() + "\n")
-            .collect()
+        anstream::adapter::strip_str(&ready.to_block()).to_string()
     }
 
     #[test]
@@ -213,11 +212,11 @@ mod tests {
             mqtts: Some(40001),
             https: Some(40002),
             mqtt: Some(1883),
-            admin: None,
+            admin: Some(40003),
         };
         let moved = Ready {
             ports,
-            admin_url: None,
+            admin_url: Some("http://127.0.0.5:40003".into()),
             host: "127.0.0.5".into(),
             ..ready()
         };

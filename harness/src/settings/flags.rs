@@ -11,7 +11,12 @@ use super::port::Port;
 #[derive(Args, Clone, Debug, Default)]
 pub struct ConfigFlag {
     /// Read settings from FILE; default: hubnerite.toml in the current directory, if there is one
-    #[arg(long, value_name = "FILE", env = "HUBNERITE_CONFIG")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HUBNERITE_CONFIG",
+        hide_env_values = true
+    )]
     pub config: Option<PathBuf>,
 }
 
@@ -24,16 +29,17 @@ pub struct HubFlags {
         long,
         value_name = "NAME",
         env = "HUBNERITE_HOST",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub host: Vec<String>,
     /// Keep the certificate authority in DIR; default: the user's data folder
-    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA")]
+    #[arg(long, value_name = "DIR", env = "HUBNERITE_CA", hide_env_values = true)]
     pub ca: Option<PathBuf>,
     /// Draw fresh shared access keys instead of the well-known ones
     #[arg(
         long,
-        env = "HUBNERITE_RANDOM_KEYS",
+        env = "HUBNERITE_RANDOM_KEYS", hide_env_values = true,
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "true",
@@ -42,10 +48,20 @@ pub struct HubFlags {
     pub random_keys: Option<bool>,
     /// Let a SAS token open connections until SECONDS after it ran out; default: 300, as the real
     /// hub's clocks allow
-    #[arg(long, value_name = "SECONDS", env = "HUBNERITE_SAS_CONNECT_GRACE")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "HUBNERITE_SAS_CONNECT_GRACE",
+        hide_env_values = true
+    )]
     pub sas_connect_grace: Option<u64>,
     /// Let an open connection live until SECONDS after its SAS token ran out; default: 600
-    #[arg(long, value_name = "SECONDS", env = "HUBNERITE_SAS_LIVE_GRACE")]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "HUBNERITE_SAS_LIVE_GRACE",
+        hide_env_values = true
+    )]
     pub sas_live_grace: Option<u64>,
 }
 
@@ -57,25 +73,46 @@ pub struct EndpointFlags {
         long,
         value_name = "IP",
         env = "HUBNERITE_ADDRESS",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub address: Vec<IpAddr>,
     /// Port of MQTT over TLS; default: 8883, the only one SDKs dial
-    #[arg(long, value_name = "PORT", env = "HUBNERITE_MQTTS_PORT")]
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "HUBNERITE_MQTTS_PORT",
+        hide_env_values = true
+    )]
     pub mqtts_port: Option<Port>,
     /// Port of REST and MQTT over WebSocket; default: 443, the only one SDKs dial
-    #[arg(long, value_name = "PORT", env = "HUBNERITE_HTTPS_PORT")]
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "HUBNERITE_HTTPS_PORT",
+        hide_env_values = true
+    )]
     pub https_port: Option<Port>,
     /// Port of MQTT without TLS; default: off
-    #[arg(long, value_name = "PORT", env = "HUBNERITE_MQTT_PORT")]
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "HUBNERITE_MQTT_PORT",
+        hide_env_values = true
+    )]
     pub mqtt_port: Option<Port>,
     /// Port of the admin API; default: 8080
-    #[arg(long, value_name = "PORT", env = "HUBNERITE_ADMIN_PORT")]
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "HUBNERITE_ADMIN_PORT",
+        hide_env_values = true
+    )]
     pub admin_port: Option<Port>,
     /// Open MQTT without TLS on its usual port, 1883
     #[arg(
         long,
-        env = "HUBNERITE_PLAIN_MQTT",
+        env = "HUBNERITE_PLAIN_MQTT", hide_env_values = true,
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "true",
