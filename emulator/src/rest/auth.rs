@@ -128,7 +128,7 @@ fn check(hub: &HubHandle, headers: &HeaderMap, need: Need) -> Result<(), Fault> 
     if hub.now().wall > token.expiry().saturating_add(grace) {
         return Err(Fault::Expired(token.expiry()));
     }
-    if !token.covers(|host| hub.is_host(host), Resource::Hub) {
+    if !token.covers(|host| hub.is_host(without_port(host)), Resource::Hub) {
         return Err(Fault::Audience);
     }
     if !need.is_met_by(policy.permissions) {
@@ -143,4 +143,40 @@ fn check(hub: &HubHandle, headers: &HeaderMap, need: Need) -> Result<(), Fault> 
 /// Both keys are always tried, so that the time tells nothing of which one was meant.
 fn is_signed(token: &SasToken<'_>, policy: &Policy) -> bool {
     token.is_signed_by(&policy.primary) | token.is_signed_by(&policy.secondary)
+}
+
+/// Python and the CLI sign the host as it stands in the connection string, with its port if it has
+/// one.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        // An IPv6 address without brackets is colons all the way.
+        Some((name, port)) if port.parse::<u16>().is_ok() && !is_bare_address(host) => name,
+        _ => host,
+    }
+}
+
+fn is_bare_address(host: &str) -> bool {
+    host.parse::<std::net::Ipv6Addr>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_port_of_a_signed_host_does_not_count() {
+        let cases = [
+            ("localhost", "localhost"),
+            ("localhost:8443", "localhost"),
+            ("127.0.0.1:443", "127.0.0.1"),
+            ("[::1]:443", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("::1", "::1"),
+            ("localhost:x", "localhost:x"),
+            ("localhost:99999", "localhost:99999"),
+        ];
+        for (host, expected) in cases {
+            assert_eq!(without_port(host), expected);
+        }
+    }
 }

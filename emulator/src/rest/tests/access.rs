@@ -54,7 +54,8 @@ async fn every_fault_of_a_token_is_the_same_401_and_comes_before_404() {
     }
     let secondary = sign("localhost", &owner.secondary, later, Some("iothubowner"));
     let in_grace = token("localhost", NOW_UNIX_S - 299, Some("iothubowner"));
-    for good in [good, secondary, in_grace, hub.token("service")] {
+    let with_port = token("localhost:8443", later, Some("iothubowner"));
+    for good in [good, secondary, in_grace, with_port, hub.token("service")] {
         assert_eq!(
             hub.call(get(&good), "").await.code(),
             "DeviceNotFound",
