@@ -1,6 +1,6 @@
 //! The whole: puts the parts together, starts and stops them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -293,10 +293,18 @@ impl RunningEmulator {
         &self.authority
     }
 
-    /// `http://{address}:{port}` of the admin endpoint, if there is one.
+    /// `http://{address}:{port}` of the admin endpoint, if there is one; by the loopback address
+    /// where it is bound on every address.
     pub fn admin_url(&self) -> Option<String> {
-        let address = SocketAddr::new(*self.addresses.first()?, self.ports.admin?);
-        Some(format!("http://{address}"))
+        let address = match *self.addresses.first()? {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            address => address,
+        };
+        Some(format!(
+            "http://{}",
+            SocketAddr::new(address, self.ports.admin?)
+        ))
     }
 
     /// Stops accepting, closes every connection, waits for them for a bounded time.

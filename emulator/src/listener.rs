@@ -186,16 +186,18 @@ impl Service {
         if let Err(error) = socket.set_nodelay(true) {
             debug!(peer = %context.peer, %error, "TCP_NODELAY is refused");
         }
+        // Each in a box of its own: an idle device connection is not to occupy what the largest of
+        // them needs.
         match self {
-            Self::Mqtt => mqtt::serve(socket, context).await,
+            Self::Mqtt => Box::pin(mqtt::serve(socket, context)).await,
             Self::Mqtts(authority) => {
                 if let Some(stream) = shake_hands(socket, authority, &context).await {
-                    mqtt::serve(stream, context).await;
+                    Box::pin(mqtt::serve(stream, context)).await;
                 }
             }
             Self::Https(authority) => {
                 if let Some(stream) = shake_hands(socket, authority, &context).await {
-                    rest::serve_connection(stream, context).await;
+                    Box::pin(rest::serve_connection(stream, context)).await;
                 }
             }
             Self::Admin(service) => {
@@ -213,7 +215,7 @@ impl Service {
                     ca_path,
                     trust,
                 };
-                admin::serve_connection(socket, context).await;
+                Box::pin(admin::serve_connection(socket, context)).await;
             }
         }
     }
@@ -224,18 +226,17 @@ async fn shake_hands(
     socket: TcpStream,
     authority: Arc<Authority>,
     context: &ConnectionContext,
-) -> Option<TlsStream<TcpStream>> {
+) -> Option<Box<TlsStream<TcpStream>>> {
     let peer = context.peer;
     let local = socket.local_addr().ok()?.ip();
     let now = context.hub.now();
     let mut stop = context.stop.clone();
-    // In a box of its own, so that an open connection does not carry its handshake's state.
+    // In a box of its own, as its result is, so that an open connection carries neither the state of
+    // its handshake nor room to move its stream in.
     let accept = Box::pin(async move {
-        tokio::time::timeout(
-            HANDSHAKE_WITHIN,
-            tls::accept(socket, &authority, local, now),
-        )
-        .await
+        let accept = tls::accept(socket, &authority, local, now);
+        let accepted = tokio::time::timeout(HANDSHAKE_WITHIN, accept).await;
+        accepted.map(|accepted| accepted.map(Box::new))
     });
     tokio::select! {
         accepted = accept => match accepted {

@@ -1,8 +1,10 @@
 //! A whole emulator on real sockets: ports, TLS-less MQTT, stop and drop.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use emulator::config::Ports;
 use emulator::{BindProblem, Config, Emulator, RunningEmulator, StartError};
@@ -11,6 +13,7 @@ use hub_proto::ids::DeviceId;
 use hub_proto::sas::{self, SasKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -277,4 +280,25 @@ async fn mqtt_over_websocket_shares_the_port_of_https() {
     let mut frame = [0; 6];
     stream.read_exact(&mut frame).await.unwrap();
     assert_eq!(frame, [0x82, 4, 0x20, 2, 0, 1]);
+}
+
+#[tokio::test]
+async fn a_refused_client_that_goes_on_sending_still_reads_its_refusal() {
+    let dir = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start(config(&dir)).await.unwrap();
+    let port = emulator.ports().mqtt.unwrap();
+    let mut socket = TcpStream::connect((LOOPBACK, port)).await.unwrap();
+    // A socket closed with bytes unread is reset, and the reset would overtake the CONNACK.
+    let mut bytes = b"\x10\x0d\0\x04MQTT\x03\x02\0\x3c\0\x01x".to_vec();
+    bytes.extend([0xc0, 0].repeat(100_000));
+    let (mut reader, mut writer) = socket.split();
+    let (answer, written) = tokio::join!(
+        async {
+            let mut answer = Vec::new();
+            reader.read_to_end(&mut answer).await.map(|_| answer)
+        },
+        writer.write_all(&bytes)
+    );
+    written.unwrap();
+    assert_eq!(answer.unwrap(), [0x20, 2, 0, 1]);
 }

@@ -186,11 +186,12 @@ impl Device {
             let mut got = vec![0; bytes.len()];
             let read = tokio::time::timeout(PATIENCE, self.io.read_exact(&mut got)).await;
             let show = |bytes: &[u8]| bytes.escape_ascii().to_string();
-            match read {
-                Ok(Ok(_)) => assert_eq!(show(&got), show(bytes), "{caller}"),
-                Ok(Err(error)) => panic!("{error} in place of {} ({caller})", show(bytes)),
-                Err(_elapsed) => panic!("nothing in place of {} ({caller})", show(bytes)),
-            }
+            let what = match read {
+                Ok(Ok(_)) => return assert_eq!(show(&got), show(bytes), "{caller}"),
+                Ok(Err(error)) => error.to_string(),
+                Err(elapsed) => elapsed.to_string(),
+            };
+            panic!("{what} in place of {} ({caller})", show(bytes));
         }
     }
 
