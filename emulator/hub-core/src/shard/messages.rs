@@ -43,6 +43,15 @@ impl Shard {
             return Err(HubError::QueueFull(limits.c2d_queue_messages));
         }
         let bag = device_bound(id, message.properties, message.expires);
+        // Percent-encoding can triple the properties, and a topic has a bound of its own.
+        let topic_bytes = bag.len() + DEVICE_BOUND_PREFIX_BYTES_MAX;
+        if topic_bytes > TOPIC_BYTES_MAX {
+            return Err(HubError::TooLarge {
+                what: "the topic with the message's encoded properties",
+                bytes: topic_bytes,
+                max: TOPIC_BYTES_MAX,
+            });
+        }
         let sequence = device.messages.push(bag, message.payload, expires);
         common.event(now, id, EventKind::C2dEnqueued { sequence });
         device.deliver_messages(now, common);
@@ -211,3 +220,8 @@ fn device_bound(id: &DeviceId, mut sent: PropertyBag, expires: Option<Timestamp>
         .extend(expires.map(|expires| ("$.exp".to_owned(), expires.to_string())));
     sent.to_devicebound(&format!("/devices/{id}/messages/deviceBound"))
 }
+
+/// The longest MQTT topic. (MQTT 3.1.1, 1.5.3)
+const TOPIC_BYTES_MAX: usize = 65_535;
+/// `devices/{id}/messages/devicebound/` with the longest id.
+const DEVICE_BOUND_PREFIX_BYTES_MAX: usize = 8 + 128 + 22;

@@ -103,6 +103,23 @@ fn an_unacknowledged_message_comes_again_when_its_lock_ends() {
     assert_eq!(hub.device().c2d_messages, 0);
 }
 
+/// Encoded, each of these bytes takes three: the message is within its limit, its topic is not.
+#[test]
+fn properties_that_do_not_fit_into_a_topic_are_refused_before_they_are_queued() {
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    let message = |bytes| C2dMessage {
+        properties: PropertyBag {
+            application: vec![("k".into(), Some("/".repeat(bytes)))],
+            ..PropertyBag::default()
+        },
+        payload: Vec::new(),
+        expires: None,
+    };
+    let refused = hub.shard.send_to_device(T0, &id("d1"), message(22_000));
+    assert!(matches!(refused, Err(HubError::TooLarge { .. })), "{refused:?}");
+    assert_eq!(hub.shard.send_to_device(T0, &id("d1"), message(21_000)), Ok(()));
+}
+
 /// Only an abandon counts towards the ten deliveries a message may have, and MQTT cannot abandon.
 #[test]
 fn a_message_is_never_given_up_for_want_of_an_acknowledgement() {
