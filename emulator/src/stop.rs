@@ -47,13 +47,6 @@ impl StopSwitch {
         self.stopping.send_replace(true);
     }
 
-    /// Both: tells every holder to end and waits for them.
-    #[cfg(test)]
-    pub(crate) async fn stop(self, patience: Duration) -> bool {
-        self.signal();
-        self.drained(patience).await
-    }
-
     /// Waits until every token is gone, no longer than `patience`; says whether they are.
     pub(crate) async fn drained(self, patience: Duration) -> bool {
         // The sender stays: to drop it means stop as well, but out of order.
