@@ -1,7 +1,7 @@
 //! How to reach the hub: names, ports, connection strings, files to trust.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use hub_proto::connection_string::{ConnectionString, Owner};
 use serde::Serialize;
@@ -22,9 +22,9 @@ struct HubBody<'a> {
     ports: PortsBody,
     /// By policy, with the primary key.
     connection_strings: BTreeMap<&'a str, String>,
-    ca_path: &'a Path,
+    ca_path: PathBuf,
     /// Null until the files are written.
-    trust: Option<TrustBody<'a>>,
+    trust: Option<TrustBody>,
 }
 
 #[derive(Serialize)]
@@ -37,11 +37,11 @@ struct PortsBody {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct TrustBody<'a> {
-    ca: &'a Path,
-    bundle: &'a Path,
-    hashed_dir: &'a Path,
-    pkcs12: &'a Path,
+struct TrustBody {
+    ca: PathBuf,
+    bundle: PathBuf,
+    hashed_dir: PathBuf,
+    pkcs12: PathBuf,
 }
 
 /// The answer of `/admin/hub`.
@@ -57,12 +57,12 @@ pub(super) fn print(context: &AdminContext, trust: Option<&TrustFiles>) -> Strin
             admin: ports.admin,
         },
         connection_strings: connection_strings(context),
-        ca_path: &context.ca_path,
+        ca_path: absolute(&context.ca_path),
         trust: trust.map(|files| TrustBody {
-            ca: &files.ca,
-            bundle: &files.bundle,
-            hashed_dir: &files.hashed_dir,
-            pkcs12: &files.pkcs12,
+            ca: absolute(&files.ca),
+            bundle: absolute(&files.bundle),
+            hashed_dir: absolute(&files.hashed_dir),
+            pkcs12: absolute(&files.pkcs12),
         }),
     };
     serde_json::to_string_pretty(&body).expect("texts and numbers are always JSON")
@@ -82,4 +82,9 @@ fn connection_strings(context: &AdminContext) -> BTreeMap<&str, String> {
     policies
         .map(|(name, policy)| (name.as_str(), print(name, policy)))
         .collect()
+}
+
+/// Whoever reads this need not stand in our working folder.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -131,6 +131,9 @@ async fn the_hub_says_how_to_reach_it() {
         body["connectionStrings"]["service"],
         format!("HostName=localhost;SharedAccessKeyName=service;SharedAccessKey={key}")
     );
+    for path in [&body["caPath"], &body["trust"]["bundle"]] {
+        assert!(Path::new(path.as_str().unwrap()).is_absolute(), "{path}");
+    }
     assert_eq!(body["ports"]["https"], 443);
     assert_eq!(body["furtherHostNames"][0], "hub.example");
 }
