@@ -1,6 +1,8 @@
 //! A method call from one end to the other on real sockets: the service over HTTPS, the device over
 //! MQTT, the judge at the admin endpoint.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
