@@ -27,12 +27,7 @@ pub(crate) struct HubTarget {
     )]
     pub(crate) hub: Option<String>,
     /// Dial this port instead of 443; default: the one that the hub of this machine tells
-    #[arg(
-        long,
-        value_name = "PORT",
-        env = "HUBNERITE_HTTPS_PORT",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "PORT")]
     pub(crate) https_port: Option<u16>,
     /// Trust the certificate authority kept in DIR; default: the user's data folder
     #[arg(long, value_name = "DIR", env = "HUBNERITE_CA", hide_env_values = true)]

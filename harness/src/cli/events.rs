@@ -120,18 +120,35 @@ fn describe(line: &str) -> String {
 }
 
 fn details(event: &Map<String, Value>) -> String {
-    let parts: Vec<String> = event
+    let mut parts: Vec<(usize, String)> = event
         .iter()
         // The number of a call joins lines for programs; a reader sees them side by side.
         .filter(|(key, value)| *key != "call" && !value.is_null())
-        .map(|(key, value)| match value {
-            Value::String(text) => format!("{key}={text}"),
-            other => format!("{key}={other}"),
+        .map(|(key, value)| {
+            let rank = FIRST
+                .iter()
+                .position(|first| first == key)
+                .unwrap_or(FIRST.len());
+            match value {
+                // A body may be a text itself, and that is not the same as a word of the hub.
+                Value::String(text) if !BODIES.contains(&key.as_str()) => {
+                    (rank, format!("{key}={text}"))
+                }
+                other => (rank, format!("{key}={other}")),
+            }
         })
         .collect();
-    parts.join(" ")
+    parts.sort_by_key(|(rank, _)| *rank);
+    parts
+        .into_iter()
+        .map(|(_, part)| part)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
+/// What identifies comes before what may be long.
+const FIRST: [&str; 6] = ["name", "code", "status", "version", "reason", "clientType"];
+const BODIES: [&str; 2] = ["payload", "patch"];
 const LINE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[cfg(test)]
@@ -144,7 +161,13 @@ mod tests {
         let plain = anstream::adapter::strip_str(&describe(line)).to_string();
         assert_eq!(
             plain,
-            r#"   12 10:00:05.123  pump-1       reported        patch={"a":1} version=3"#
+            r#"   12 10:00:05.123  pump-1       reported        version=3 patch={"a":1}"#
+        );
+        let line = r#"{"seq":3,"at":"","device":"d","type":"methodAnswered","call":1,"status":200,"payload":"ok"}"#;
+        let plain = anstream::adapter::strip_str(&describe(line)).to_string();
+        assert!(
+            plain.ends_with(r#"methodAnswered  status=200 payload="ok""#),
+            "{plain}"
         );
         let gap = anstream::adapter::strip_str(&describe(r#"{"type":"gap","missed":7,"next":8}"#))
             .to_string();

@@ -101,12 +101,11 @@ async fn start_private(mut config: Config) -> Result<RunningEmulator, CliError> 
             {
                 last = Some(StartError::Bind { what, addr, source });
             }
-            Err(error) => return Err(start::describe(&error)),
+            Err(error) => return Err(start::describe(&error, start::Movable::No)),
         }
     }
-    Err(start::describe(
-        &last.expect("every attempt left its error"),
-    ))
+    let last = last.expect("every attempt left its error");
+    Err(start::describe(&last, start::Movable::No))
 }
 
 /// The address to try: far from those people use by hand, spread by process and attempt.

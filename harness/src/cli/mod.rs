@@ -166,6 +166,22 @@ mod tests {
     }
 
     #[test]
+    fn every_setting_of_up_is_a_key_of_the_file_and_the_reverse() {
+        // These say how one run goes, not what the hub is.
+        let not_settings = ["json", "check", "config"];
+        let up = Cli::command().find_subcommand("up").unwrap().clone();
+        let mut flags: Vec<&str> = up
+            .get_arguments()
+            .filter_map(clap::Arg::get_long)
+            .filter(|flag| !not_settings.contains(flag))
+            .collect();
+        let mut keys = crate::settings::KEYS.to_vec();
+        flags.sort_unstable();
+        keys.sort_unstable();
+        assert_eq!(flags, keys);
+    }
+
+    #[test]
     fn exit_codes_in_the_help_are_the_constants() {
         for (code, words) in [
             (exit_code::OK, "0  done"),

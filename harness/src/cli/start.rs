@@ -30,15 +30,24 @@ pub(super) async fn start(config: Config) -> Result<(RunningEmulator, Duration),
     let started = tokio::time::Instant::now();
     let hub = Emulator::start(config)
         .await
-        .map_err(|error| describe(&error))?;
+        .map_err(|error| describe(&error, Movable::ByFlags))?;
     Ok((hub, started.elapsed()))
 }
 
+/// Whether the user can move the hub's endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Movable {
+    /// By the flags of `up`.
+    ByFlags,
+    /// Not at all: the hub must be where SDKs dial.
+    No,
+}
+
 /// A start error with its remedies.
-pub(super) fn describe(error: &StartError) -> CliError {
+pub(super) fn describe(error: &StartError, movable: Movable) -> CliError {
     match error {
         StartError::Bind { what, addr, source } => {
-            bind_error(what, *addr, source, || port_holder(*addr))
+            bind_error(what, *addr, source, movable, || port_holder(*addr))
         }
         other => CliError::could_not_run(chain(other)),
     }
@@ -48,39 +57,48 @@ fn bind_error(
     what: &str,
     addr: SocketAddr,
     source: &io::Error,
+    movable: Movable,
     holder: impl FnOnce() -> Option<String>,
 ) -> CliError {
     let (flag, spare) = flag_of(what);
     let message =
         |why: &str| CliError::could_not_run(format!("cannot bind {addr} for {what}: {why}"));
     let port = addr.port();
-    match source.kind() {
+    let told = match source.kind() {
         io::ErrorKind::PermissionDenied if cfg!(target_os = "linux") && port < 1024 => {
-            message("a port below 1024 needs a permission")
+            let told = message("a port below 1024 needs a permission")
                 .with_remedy(
                     "allow this program:  sudo setcap cap_net_bind_service=+ep \"$(command -v \
                      hubnerite)\"",
                 )
                 .with_remedy(format!(
                     "or every program:    sudo sysctl net.ipv4.ip_unprivileged_port_start={port}"
-                ))
-                .with_remedy(format!(
+                ));
+            return match movable {
+                Movable::ByFlags => told.with_remedy(format!(
                     "or do without:       {flag} off, or {flag} {spare} for tools that take a port"
-                ))
-        }
-        io::ErrorKind::AddrInUse => {
-            let told = match holder() {
-                Some(holder) => message(&format!("{holder} has the port")),
-                None => message("another program has the port"),
+                )),
+                Movable::No => told,
             };
+        }
+        io::ErrorKind::AddrInUse => match holder() {
+            Some(holder) => message(&format!("{holder} has the port")),
+            None => message("another program has the port"),
+        },
+        io::ErrorKind::AddrNotAvailable => {
+            return message("this machine has no such address")
+                .with_remedy("name an address of this machine with --address IP");
+        }
+        _ => message(&source.to_string()),
+    };
+    match movable {
+        Movable::ByFlags => {
             told.with_remedy(format!(
                 "stop it, or move this endpoint with {flag} {spare}"
             ))
             .with_remedy("or take an address of its own, with the usual ports: --address 127.0.0.2")
         }
-        io::ErrorKind::AddrNotAvailable => message("this machine has no such address")
-            .with_remedy("name an address of this machine with --address IP"),
-        _ => message(&source.to_string()).with_remedy(format!("move it with {flag} {spare}")),
+        Movable::No => told.with_remedy("stop it: SDKs dial this port and no other"),
     }
 }
 
@@ -99,9 +117,13 @@ mod tests {
     use super::*;
 
     fn told(kind: io::ErrorKind, what: &str, addr: &str, holder: Option<&str>) -> String {
-        let error = bind_error(what, addr.parse().unwrap(), &kind.into(), || {
-            holder.map(str::to_owned)
-        });
+        let error = bind_error(
+            what,
+            addr.parse().unwrap(),
+            &kind.into(),
+            Movable::ByFlags,
+            || holder.map(str::to_owned),
+        );
         anstream::adapter::strip_str(&error.render()).to_string()
     }
 

@@ -31,7 +31,7 @@ pub struct SettingsFile {
 }
 
 /// The keys of [`SettingsFile`]; a test holds both to the flags.
-pub(super) const KEYS: &[&str] = &[
+pub(crate) const KEYS: &[&str] = &[
     "address",
     "mqtts-port",
     "https-port",

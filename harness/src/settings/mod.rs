@@ -5,6 +5,8 @@ mod flags;
 mod port;
 mod resolved;
 
+#[cfg(test)]
+pub(crate) use file::KEYS;
 pub use file::{FileError, SettingsFile};
 pub use flags::{ConfigFlag, EndpointFlags, HubFlags};
 pub use port::Port;
