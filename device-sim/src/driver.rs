@@ -139,3 +139,72 @@ async fn write(stream: &mut Box<dyn Stream>, bytes: &[u8]) -> io::Result<()> {
 }
 
 const READ_BYTES: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use hub_proto::sas::SasKey;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::device::{Identity, Settings};
+
+    /// Reads one packet of less than 128 or, with a second length byte, of less than 16,384 bytes.
+    async fn read_packet(socket: &mut TcpStream) -> Vec<u8> {
+        let kind = socket.read_u8().await.unwrap();
+        let mut length = usize::from(socket.read_u8().await.unwrap());
+        if length >= 128 {
+            length += (usize::from(socket.read_u8().await.unwrap()) << 7) - 128;
+        }
+        let mut packet = vec![0; length + 1];
+        packet[0] = kind;
+        socket.read_exact(&mut packet[1..]).await.unwrap();
+        packet
+    }
+
+    #[tokio::test]
+    async fn a_driven_device_comes_online_and_says_goodbye_when_stopped() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let target = Target {
+            dial_host: "127.0.0.1".into(),
+            port: listener.local_addr().unwrap().port(),
+            tls: None,
+        };
+        let identity = Identity {
+            host: "localhost".into(),
+            device_id: "pump-1".into(),
+            key: SasKey::from_bytes(&[7; 32]),
+        };
+        let device = Device::new(identity, Settings::default());
+        let clock = Clock::starting_at(Timestamp::from_unix(Duration::from_secs(1_795_000_000)));
+        let (facts, mut heard) = mpsc::channel(16);
+        let (stop, stopped) = watch::channel(false);
+        let driven = tokio::spawn(drive(device, target, clock, facts, stopped));
+
+        let (mut hub, _) = listener.accept().await.unwrap();
+        let connect = read_packet(&mut hub).await;
+        assert_eq!(connect[0], 0x10);
+        // The token lives an hour from the wall time given.
+        assert!(String::from_utf8_lossy(&connect).contains("&se=1795003600"));
+        hub.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+        assert_eq!(read_packet(&mut hub).await[0], 0x82);
+        hub.write_all(&[0x90, 5, 0, 1, 1, 1, 1]).await.unwrap();
+        assert_eq!(
+            heard.recv().await,
+            Some(Fact::Connected {
+                session_present: false
+            })
+        );
+        assert_eq!(heard.recv().await, Some(Fact::Online));
+
+        stop.send_replace(true);
+        assert_eq!(read_packet(&mut hub).await, [0xe0], "DISCONNECT");
+        driven.await.unwrap();
+        assert_eq!(
+            hub.read(&mut [0; 8]).await.unwrap(),
+            0,
+            "the socket is closed"
+        );
+    }
+}
