@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
-use hub_proto::connection_string::ConnectionString;
+use hub_proto::connection_string::{ConnectionString, Owner};
 use serde_json::Value;
 
 use crate::admin_client::{AdminClient, DEFAULT_URL};
@@ -56,16 +56,7 @@ impl HubTarget {
         let (credential, told) = match &self.hub {
             Some(text) => {
                 let credential = parse(text)?;
-                // Only a hub of this machine can have moved its port.
-                let told = if is_local(&credential.host_name) {
-                    self.admin
-                        .client()
-                        .json(HUB_PATH)
-                        .await
-                        .unwrap_or(Value::Null)
-                } else {
-                    Value::Null
-                };
+                let told = self.told_by(&credential.host_name).await;
                 (credential, told)
             }
             None => self.running_hub().await?,
@@ -85,6 +76,20 @@ impl HubTarget {
             host_name,
         };
         Ok(ServiceClient::new(endpoint, credential))
+    }
+
+    /// What the hub at `host` says of itself, if it is one of this machine: only such a one can have
+    /// moved its ports.
+    async fn told_by(&self, host: &str) -> Value {
+        if !is_local(host) {
+            return Value::Null;
+        }
+        let admin = if self.admin.url == DEFAULT_URL {
+            AdminClient::new(&admin_url_at(host))
+        } else {
+            self.admin.client()
+        };
+        admin.json(HUB_PATH).await.unwrap_or(Value::Null)
     }
 
     async fn running_hub(&self) -> Result<(ConnectionString, Value), CliError> {
@@ -131,13 +136,31 @@ impl AdminTarget {
     }
 }
 
+/// Where the admin API of a hub on the address `host` is, if that has not been moved.
+fn admin_url_at(host: &str) -> String {
+    match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(IpAddr::V6(address)) => format!("http://[{address}]:8080"),
+        Ok(IpAddr::V4(address)) => format!("http://{address}:8080"),
+        Err(_) => DEFAULT_URL.to_owned(),
+    }
+}
+
 fn parse(text: &str) -> Result<ConnectionString, CliError> {
-    ConnectionString::parse(text).map_err(|error| {
+    let credential = ConnectionString::parse(text).map_err(|error| {
         CliError::usage(error.to_string()).with_remedy(
             "it looks like HostName=…;SharedAccessKeyName=iothubowner;SharedAccessKey=…; mind the \
              quotes, a shell ends the word at `;`",
         )
-    })
+    });
+    let credential = credential?;
+    if matches!(credential.owner, Owner::Policy(_)) {
+        return Ok(credential);
+    }
+    Err(
+        CliError::usage("the connection string is a device's").with_remedy(
+            "the service side needs a policy's: HostName=…;SharedAccessKeyName=…;SharedAccessKey=…",
+        ),
+    )
 }
 
 /// Whether `host` is this machine's by its very name.
@@ -165,6 +188,26 @@ pub(crate) const HUB_PATH: &str = "/admin/hub";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hub_on_an_address_of_its_own_is_asked_there() {
+        for (host, url) in [
+            ("localhost", DEFAULT_URL),
+            ("orders.localhost", DEFAULT_URL),
+            ("127.0.0.3", "http://127.0.0.3:8080"),
+            ("::1", "http://[::1]:8080"),
+        ] {
+            assert_eq!(admin_url_at(host), url, "{host}");
+        }
+    }
+
+    #[test]
+    fn only_a_policys_connection_string_is_taken() {
+        let key = "SharedAccessKey=aGVsbG9oZWxsb2hlbGxvaGVsbG8=";
+        let device = parse(&format!("HostName=localhost;DeviceId=d;{key}")).unwrap_err();
+        assert_eq!(device.code(), crate::exit_code::USAGE);
+        assert!(parse(&format!("HostName=localhost;SharedAccessKeyName=p;{key}")).is_ok());
+    }
 
     #[test]
     fn loopback_names_are_local_and_names_under_localhost_are_dialled_by_address() {
