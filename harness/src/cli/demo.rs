@@ -2,6 +2,9 @@
 //!
 //! Nothing is staged: hub, device and back end run in this process, but they talk over TLS sockets.
 
+mod back_end;
+mod tell;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,12 +23,13 @@ use rustls::pki_types::ServerName;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
+use self::back_end::{News, back_end};
 use super::signals::Signals;
 use super::{CliError, say, start};
 use crate::clock::wall_now;
 use crate::exit_code;
 use crate::output::{Lane, Narrative, Ready};
-use crate::service_client::{Endpoint, MethodCall, ServiceClient, ServiceError, trusted_roots};
+use crate::service_client::{Endpoint, ServiceClient, trusted_roots};
 use crate::settings::{ConfigFlag, EndpointFlags, HubFlags, Settings, SettingsFile};
 
 /// Watch a device reboot on command, in three seconds
@@ -54,14 +58,6 @@ pub(super) struct DemoArgs {
     ca: Option<std::path::PathBuf>,
     #[command(flatten)]
     config: ConfigFlag,
-}
-
-/// What the back end has to tell.
-#[derive(Debug)]
-enum News {
-    Answered { status: i64, payload: Value },
-    TwinSays { status: String, version: u64 },
-    Failed(ServiceError),
 }
 
 /// What it came to.
@@ -194,7 +190,7 @@ async fn follow(
                 if let Fact::Lost { reason } = &fact {
                     return Err(CliError::failed(format!("the device lost its connection: {reason}")));
                 }
-                tell_fact(story, &fact);
+                tell::fact(story, &fact);
                 if fact == Fact::Online && let Some(client) = client.take() {
                     called_at = story.elapsed();
                     story.step(
@@ -208,11 +204,11 @@ async fn follow(
             Some(news) = read.recv() => match news {
                 News::Failed(error) => return Err(error.into()),
                 News::TwinSays { status, version } if status == "booted" => {
-                    tell_twin(story, &status, version);
+                    tell::twin(story, &status, version);
                     let took = story.elapsed().saturating_sub(called_at);
                     return Ok(Ending { took, reported_version: version });
                 }
-                News::TwinSays { status, version } => tell_twin(story, &status, version),
+                News::TwinSays { status, version } => tell::twin(story, &status, version),
                 News::Answered { status, payload } => story.step(
                     Lane::Service,
                     "has the device's answer",
@@ -221,106 +217,6 @@ async fn follow(
             },
         }
     }
-}
-
-/// The tutorial's back end: calls `reboot`, then reads the twin until the device has booted.
-async fn back_end(mut client: ServiceClient, news: mpsc::Sender<News>) {
-    let call = MethodCall {
-        name: "reboot".to_owned(),
-        payload: None,
-        response_timeout_s: Some(10),
-        connect_timeout_s: None,
-    };
-    match client.invoke_method(DEVICE, &call).await {
-        Ok(reply) => {
-            let _ = news
-                .send(News::Answered {
-                    status: reply.status,
-                    payload: reply.payload,
-                })
-                .await;
-        }
-        Err(error) => {
-            let _ = news.send(News::Failed(error)).await;
-            return;
-        }
-    }
-    let mut last = String::new();
-    while !news.is_closed() {
-        let twin = match client.twin(DEVICE).await {
-            Ok(twin) => twin,
-            Err(error) => {
-                let _ = news.send(News::Failed(error)).await;
-                return;
-            }
-        };
-        let reported = &twin["properties"]["reported"];
-        let status = reported["iothubDM"]["reboot"]["status"]
-            .as_str()
-            .unwrap_or_default();
-        if status != last {
-            status.clone_into(&mut last);
-            let version = reported["$version"].as_u64().unwrap_or_default();
-            let _ = news
-                .send(News::TwinSays {
-                    status: last.clone(),
-                    version,
-                })
-                .await;
-        }
-        tokio::time::sleep(POLL_EVERY).await;
-    }
-}
-
-fn tell_fact(story: &mut Narrative, fact: &Fact) {
-    let (what, detail) = match fact {
-        Fact::Connected { session_present } => (
-            "connects over MQTT and TLS",
-            format!(
-                "CONNECT → CONNACK 0, {}",
-                if *session_present {
-                    "its session is remembered"
-                } else {
-                    "a new session"
-                }
-            ),
-        ),
-        Fact::Online => (
-            "listens for methods",
-            "SUBSCRIBE $iothub/methods/POST/#  → SUBACK".to_owned(),
-        ),
-        Fact::MethodCalled { name } => (
-            "hears the call",
-            format!("PUBLISH $iothub/methods/POST/{name}/?$rid=…  from the hub"),
-        ),
-        Fact::Answered { status, payload } => (
-            "answers",
-            format!("PUBLISH $iothub/methods/res/{status}/?$rid=…  {payload}"),
-        ),
-        Fact::Reporting { patch } => (
-            "reports in its twin",
-            format!("PUBLISH $iothub/twin/PATCH/properties/reported/?$rid=…  {patch}"),
-        ),
-        Fact::Reported { version } => {
-            let version = version.map_or_else(String::new, |version| version.to_string());
-            return story.step(
-                Lane::Hub,
-                "has stored the report",
-                &format!("$iothub/twin/res/204/?$rid=…&$version={version}"),
-            );
-        }
-        Fact::WentOffline => ("reboots: its connection is gone", "DISCONNECT".to_owned()),
-        Fact::Lost { reason } => ("lost its connection", reason.clone()),
-    };
-    story.step(Lane::Device, what, &detail);
-}
-
-fn tell_twin(story: &mut Narrative, status: &str, version: u64) {
-    story.step(
-        Lane::Service,
-        &format!("reads in the twin: {status}"),
-        &format!("GET /twins/{DEVICE} → 200, reported version {version}"),
-    );
 }
 
 /// The verdict, and the device's task if it is still there.
@@ -399,4 +295,3 @@ const REBOOT: RebootTimes = RebootTimes {
 };
 /// Ten times what the story takes.
 const PATIENCE: Duration = Duration::from_secs(30);
-const POLL_EVERY: Duration = Duration::from_millis(100);
