@@ -107,16 +107,20 @@ fn describe(line: &str) -> String {
         "disconnected" | "methodFailed" | "reportedRefused" => BAD,
         _ => LABEL,
     };
-    format!(
-        "{} {}  {} {} {}",
+    let details = details(&event);
+    let kind = if details.is_empty() {
+        kind
+    } else {
+        format!("{kind:<15}")
+    };
+    let line = format!(
+        "{} {}  {} {} {details}",
         paint(FAINT, format!("{number:>5}")),
         paint(FAINT, clock),
         paint(STRONG, format!("{device:<12}")),
-        paint(style, format!("{kind:<15}")),
-        details(&event)
-    )
-    .trim_end()
-    .to_owned()
+        paint(style, kind),
+    );
+    line.trim_end().to_owned()
 }
 
 fn details(event: &Map<String, Value>) -> String {
