@@ -104,6 +104,8 @@ pub struct Session {
     input: Vec<u8>,
     output: Vec<u8>,
     events: VecDeque<Event>,
+    /// Heard of a remembered session before SUBACK; told after it, so that whoever answers is ready.
+    early: Vec<Event>,
     last_rid: u64,
     /// Twin requests without an answer so far, by their `$rid`.
     open_requests: Vec<(u64, Request)>,
@@ -151,6 +153,7 @@ impl Session {
             input: Vec::new(),
             output,
             events: VecDeque::new(),
+            early: Vec::new(),
             last_rid: 0,
             open_requests: Vec::new(),
         }
@@ -277,12 +280,21 @@ impl Session {
                     return Err(SessionError::SubscriptionRefused);
                 }
                 self.events.push_back(Event::Subscribed);
+                self.events.extend(self.early.drain(..));
                 self.go_on(now);
             }
             (Phase::Online { .. }, Packet::PingResp) => self.go_on(now),
             // A remembered session may deliver before the SUBACK.
-            (Phase::Subscribing | Phase::Online { .. }, Packet::Publish(publish)) => {
-                self.handle_publish(publish);
+            (Phase::Subscribing, Packet::Publish(publish)) => {
+                if self.early.len() == EARLY_MAX {
+                    return Err(SessionError::Protocol("too much before SUBACK".to_owned()));
+                }
+                let event = self.handle_publish(publish);
+                self.early.extend(event);
+            }
+            (Phase::Online { .. }, Packet::Publish(publish)) => {
+                let event = self.handle_publish(publish);
+                self.events.extend(event);
             }
             (Phase::Online { .. }, Packet::PubAck(_)) => {}
             (_, unexpected) => return Err(SessionError::Protocol(unexpected_name(unexpected))),
@@ -296,46 +308,39 @@ impl Session {
         self.deadline = now + self.keep_alive / 2;
     }
 
-    fn handle_publish(&mut self, publish: &Publish<'_>) {
+    fn handle_publish(&mut self, publish: &Publish<'_>) -> Option<Event> {
         if let Delivery::AtLeastOnce(packet_id) = publish.delivery {
             encode(&Packet::PubAck(packet_id), &mut self.output);
         }
         let text = || String::from_utf8_lossy(publish.payload).into_owned();
         // A topic of a newer hub is no reason to hang up.
-        let Ok(topic) = HubTopic::parse(publish.topic) else {
-            return;
-        };
-        match topic {
-            HubTopic::MethodRequest { name, rid } => self.events.push_back(Event::Method {
+        match HubTopic::parse(publish.topic).ok()? {
+            HubTopic::MethodRequest { name, rid } => Some(Event::Method {
                 name: name.to_owned(),
                 rid: rid.to_owned(),
                 payload: publish.payload.to_vec(),
             }),
-            HubTopic::DesiredChange { version } => {
-                self.events.push_back(Event::Desired {
-                    version,
-                    patch: text(),
-                });
-            }
+            HubTopic::DesiredChange { version } => Some(Event::Desired {
+                version,
+                patch: text(),
+            }),
             HubTopic::TwinResponse {
                 status,
                 rid,
                 version,
             } => {
-                let Some(request) = self.close_request(rid) else {
-                    return;
-                };
-                self.events.push_back(match (status, request) {
+                let request = self.close_request(rid)?;
+                Some(match (status, request) {
                     (200..300, Request::Get) => Event::Twin { document: text() },
                     (200..300, Request::Patch) => Event::Reported { version },
                     _ => Event::TwinRefused {
                         status,
                         body: text(),
                     },
-                });
+                })
             }
             // Acknowledged above; no behaviour reads messages yet.
-            HubTopic::CloudToDevice { .. } => {}
+            HubTopic::CloudToDevice { .. } => None,
         }
     }
 
@@ -404,6 +409,8 @@ const SUBSCRIBE_ID: PacketId = PacketId::new(1).expect("one is not zero");
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// The hub's own limit of 256 KiB for a packet, and a topic.
 const PACKET_BYTES_MAX: usize = 262_144 + 65_535;
+/// Messages a hub may send before SUBACK: more than the calls it lets be open on one device.
+const EARLY_MAX: usize = 256;
 /// Twin requests one device has open at a time.
 const OPEN_REQUESTS_MAX: usize = 16;
 

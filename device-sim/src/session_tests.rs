@@ -114,6 +114,32 @@ fn a_method_call_cut_anywhere_is_heard_once_and_its_answer_carries_the_rid() {
 }
 
 #[test]
+fn what_a_remembered_session_delivers_early_is_told_once_the_session_is_online() {
+    let mut session = opened();
+    session.receive(at(0), &[0x20, 2, 1, 0]).unwrap();
+    session
+        .receive(
+            at(0),
+            &publish("$iothub/methods/POST/reboot/?$rid=1", "null"),
+        )
+        .unwrap();
+    assert_eq!(
+        events(&mut session),
+        [Event::Connected {
+            session_present: true
+        }]
+    );
+    session.receive(at(0), SUBACK).unwrap();
+    assert!(
+        matches!(
+            events(&mut session)[..],
+            [Event::Subscribed, Event::Method { .. }]
+        ),
+        "in this order"
+    );
+}
+
+#[test]
 fn a_message_at_qos_1_is_acknowledged() {
     let mut session = online();
     let mut bytes = publish("$iothub/methods/POST/a/?$rid=1", "");
