@@ -74,7 +74,7 @@ pub(super) async fn run(command: MethodCommand) -> Result<u8, CliError> {
     } else {
         let style = if good { GOOD } else { BAD };
         say(format_args!(
-            "{}  {:#}",
+            "{}  {}",
             paint(style, reply.status),
             reply.payload
         ));
