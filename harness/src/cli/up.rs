@@ -80,15 +80,16 @@ pub(super) async fn run(args: UpArgs) -> Result<u8, CliError> {
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
     let (hub, took) = start::start(settings.to_config()).await?;
     let ready = Ready::of(&hub, took);
-    if args.output.json {
-        say(ready.to_json());
-    } else {
-        say(ready.to_block().trim_end());
-    }
+    // The file first: whoever has read the line may read the file.
     if let Some(path) = &settings.ready_file {
         write_whole(path, &ready.to_json()).map_err(|error| {
             CliError::could_not_run(format!("cannot write {}: {error}", path.display()))
         })?;
+    }
+    if args.output.json {
+        say(ready.to_json());
+    } else {
+        say(ready.to_block().trim_end());
     }
     signals.next().await;
     tracing::info!("stopping");
