@@ -208,6 +208,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
     }
 }
 
+/// SEMANTICS RUN-4
 #[test]
 fn an_unknown_key_in_the_file_is_wrong_usage_with_a_suggestion() {
     let dir = tempfile::tempdir().unwrap();
@@ -220,6 +221,7 @@ fn an_unknown_key_in_the_file_is_wrong_usage_with_a_suggestion() {
     );
 }
 
+/// SEMANTICS RUN-1
 #[test]
 fn a_taken_port_names_its_holder_and_the_flag_that_moves_it() {
     let dir = tempfile::tempdir().unwrap();
@@ -261,6 +263,7 @@ fn signal(child: &Child, name: &str) {
 }
 
 #[cfg(unix)]
+/// SEMANTICS RUN-3
 #[test]
 fn a_signal_stops_the_hub_in_order() {
     for name in ["INT", "TERM"] {
@@ -283,6 +286,7 @@ mod exec {
         true
     }
 
+    /// SEMANTICS RUN-2
     #[test]
     fn the_command_has_the_hubs_variables_and_its_exit_code_is_passed_on() {
         let dir = tempfile::tempdir().unwrap();
