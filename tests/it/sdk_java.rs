@@ -1,0 +1,118 @@
+//! The hub judged by Microsoft's Java SDKs: the current ones and those that the tutorial pins.
+
+use std::time::Duration;
+
+use hubnerite_tests::{Java, TestHub, or_skip};
+
+const LONG: Duration = Duration::from_mins(2);
+
+/// Installed SDKs and a hub on their ports, or `None` after having said why not.
+async fn judges() -> Option<(Java, TestHub)> {
+    let hub = or_skip(TestHub::start_on_sdk_ports().await)?;
+    Some((or_skip(Java::current().await)?, hub))
+}
+
+async fn reboot(protocol: &str) {
+    let Some((java, hub)) = judges().await else {
+        return;
+    };
+    hub.rest().create_device("myDeviceId").await;
+    let mut device = java.start_device(&hub, "myDeviceId", "RebootDevice", &[protocol]);
+    device.fact("ready", LONG).await;
+    let service = java
+        .start(&hub, "RebootService", &["myDeviceId"])
+        .finish(LONG)
+        .await;
+    service.assert_success();
+    assert_eq!(service.facts("method result"), [r#"200 "Started reboot""#]);
+    assert_eq!(service.facts("last reboot").len(), 1);
+    // The report comes five seconds after the answer.
+    assert!(service.facts("waiting").len() >= 3);
+    assert_eq!(device.fact("reported", LONG).await, 2);
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn the_java_tutorial_on_the_current_sdk_reboots_its_device() {
+    reboot("MQTT").await;
+}
+
+#[tokio::test]
+async fn the_java_tutorial_on_the_current_sdk_reboots_its_device_over_websocket() {
+    reboot("MQTT_WS").await;
+}
+
+#[tokio::test]
+async fn the_java_tutorial_as_it_is_pinned_reboots_its_device() {
+    let Some(hub) = or_skip(TestHub::start_on_sdk_ports().await) else {
+        return;
+    };
+    let Some(java) = or_skip(Java::of_the_tutorial().await) else {
+        return;
+    };
+    hub.rest().create_device("myDeviceId").await;
+    let ca = hub
+        .ca_path()
+        .to_str()
+        .expect("a temporary folder's name is text");
+    let mut device = java.start_device(&hub, "myDeviceId", "RebootDevice", &[ca]);
+    device.fact("ready", LONG).await;
+    let service = java
+        .start(&hub, "RebootService", &["myDeviceId"])
+        .finish(LONG)
+        .await;
+    service.assert_success();
+    assert_eq!(service.facts("method result"), ["200 Started reboot"]);
+    assert_eq!(service.facts("last reboot").len(), 1);
+    device.stop().await;
+    // The SDK of that time writes a date as an object.
+    let reported = &hub.rest().twin("myDeviceId").await["properties"]["reported"]["lastReboot"];
+    assert!(reported["date"]["year"].is_number(), "{reported}");
+}
+
+#[tokio::test]
+async fn java_manages_identities_twins_and_queries() {
+    let Some((java, hub)) = judges().await else {
+        return;
+    };
+    java.start(&hub, "Twins", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a device is created, read, changed and removed",
+            "a device reports, and its twin has it",
+            "a key that is not allowed is refused",
+            "a device hears of changed desired properties",
+            "telemetry with properties is taken",
+            "a stale etag is refused",
+            "a query comes in pages",
+        ]);
+    let (application, _) = hub.telemetry("dev").await;
+    let odd = (
+        "TestKey1234!#$%&'*+-^_`|~".to_owned(),
+        Some("a \"b\" {c}".to_owned()),
+    );
+    assert!(application.contains(&odd), "{application:?}");
+}
+
+#[tokio::test]
+async fn java_meets_each_fault_as_its_own_exception() {
+    let Some((java, hub)) = judges().await else {
+        return;
+    };
+    java.start(&hub, "Errors", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a device with a wrong key is not let in",
+            "a device that nobody registered is not let in",
+            "a disabled device cannot connect",
+            "a device that is deleted while connected loses its connection",
+            "a method on an unknown device is 404001",
+            "a method on an offline device is 404103",
+            "the device's status and payload come back, whatever they are",
+            "a method that nobody answers times out",
+            "a back end with a wrong key is unauthorized",
+            "a back end with an expired token is unauthorized",
+        ]);
+}

@@ -1,0 +1,133 @@
+//! The hub judged by Microsoft's Node SDKs.
+
+use std::time::Duration;
+
+use hubnerite_tests::{Node, TestHub, or_skip};
+use serde_json::json;
+
+const LONG: Duration = Duration::from_mins(2);
+
+/// Installed SDKs and a hub on their ports, or `None` after having said why not.
+async fn judges() -> Option<(Node, TestHub)> {
+    let hub = or_skip(TestHub::start_on_sdk_ports().await)?;
+    Some((or_skip(Node::get().await)?, hub))
+}
+
+async fn reboot(transport: &str) {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    hub.rest().create_device("myDeviceId").await;
+    let mut device = node.start_device(&hub, "myDeviceId", "reboot_device.js", &[transport]);
+    device.fact("ready", LONG).await;
+    let service = node
+        .start(&hub, "reboot_service.js", &["myDeviceId"])
+        .finish(LONG)
+        .await;
+    service.assert_success();
+    let result = json!({ "status": 200, "payload": "Reboot started" });
+    assert_eq!(service.facts("method result"), [result]);
+
+    assert_eq!(
+        device.fact("method", LONG).await,
+        json!({ "name": "reboot", "payload": null })
+    );
+    let reported = device.fact("reported", LONG).await;
+    assert!(
+        reported.as_str().is_some_and(|time| time.ends_with('Z')),
+        "{reported}"
+    );
+    assert_eq!(service.facts("last reboot"), [reported]);
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn the_node_tutorial_reboots_its_device() {
+    reboot("mqtt").await;
+}
+
+#[tokio::test]
+async fn the_node_tutorial_reboots_its_device_over_websocket() {
+    reboot("ws").await;
+}
+
+#[tokio::test]
+async fn node_manages_identities_twins_and_queries() {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    node.start(&hub, "registry.js", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a device is created with keys of the hub",
+            "keys that the caller brings are kept",
+            "a device is not created twice",
+            "a device is read, changed and listed",
+            "a device is deleted",
+            "an identifier outside the grammar is refused",
+            "a fresh twin is empty",
+            "a device hears of a changed desired property",
+            "a null removes a property, and the device hears it",
+            "a stale etag is refused and a good one is not",
+            "a reported patch with a forbidden key reaches the device as an error",
+            "a twin that nobody has is not found",
+            "a query compares tags",
+            "a query combines with AND, OR and NOT",
+            "a query comes in pages",
+            "a query that is no query is refused",
+        ]);
+}
+
+#[tokio::test]
+async fn node_names_each_fault_by_its_class() {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    node.start(&hub, "errors.js", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a device with a wrong key is not let in",
+            "a device that nobody registered is not let in",
+            "a device with an expired token is not let in",
+            "a disabled device is told that the service is not for it",
+            "a device that is deleted while connected loses its connection",
+            "a method on a device that nobody registered finds no device",
+            "a method on a device that is offline ends in 404103",
+            "payloads of every JSON kind come back as they were sent",
+            "a method that nobody answers times out",
+            "a response time below five seconds is refused",
+            "a back end with a wrong key is unauthorized",
+            "a back end with an unknown policy is unauthorized",
+            "a back end with an expired token is unauthorized",
+        ]);
+}
+
+async fn session(transport: &str) {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    node.start(&hub, "session.js", &[transport])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a connected device answers",
+            "telemetry with properties is taken",
+            "a renewed token keeps the subscriptions of the session",
+            "a closed device is offline",
+        ]);
+    let (application, payload) = hub.telemetry("renewing").await;
+    assert_eq!(payload, br#"{"t":21.5}"#);
+    assert_eq!(application, [("alert".into(), Some("a&b=c/d é".into()))]);
+}
+
+#[tokio::test]
+async fn node_keeps_its_subscriptions_over_a_renewed_token() {
+    session("mqtt").await;
+}
+
+#[tokio::test]
+async fn node_keeps_its_subscriptions_over_a_renewed_token_on_websocket() {
+    session("ws").await;
+}

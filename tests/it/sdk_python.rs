@@ -1,0 +1,122 @@
+//! The hub judged by Microsoft's Python SDKs.
+
+use std::time::Duration;
+
+use hubnerite_tests::{Python, TestHub, or_skip};
+use serde_json::json;
+
+const LONG: Duration = Duration::from_mins(2);
+
+/// Installed SDKs and a hub on their ports, or `None` after having said why not.
+async fn judges() -> Option<(Python, TestHub)> {
+    let hub = or_skip(TestHub::start_on_sdk_ports().await)?;
+    Some((or_skip(Python::get().await)?, hub))
+}
+
+#[tokio::test]
+async fn the_python_tutorial_reboots_its_device() {
+    let Some((python, hub)) = judges().await else {
+        return;
+    };
+    hub.rest().create_device("myDeviceId").await;
+    let mut device = python.start_device(&hub, "myDeviceId", "reboot_device.py");
+    device.fact("ready", LONG).await;
+    let service = python
+        .start(&hub, "reboot_service.py", &["myDeviceId"])
+        .finish(LONG)
+        .await;
+    service.assert_success();
+    let unknown = json!({ "status": 404, "payload": { "Response": "Unknown method" } });
+    assert_eq!(service.facts("unknown method"), [unknown]);
+    let answer = json!({ "Response": "This is the response from the device" });
+    assert_eq!(
+        service.facts("method result"),
+        [json!({ "status": 200, "payload": answer })]
+    );
+    // The device reports before it answers, so the first look at the twin finds it.
+    let reported = device.fact("reported", LONG).await;
+    assert_eq!(service.facts("last reboot"), [reported]);
+    assert!(service.facts("waiting").is_empty());
+    device.stop().await;
+}
+
+#[tokio::test]
+async fn python_manages_identities_twins_and_queries() {
+    let Some((python, hub)) = judges().await else {
+        return;
+    };
+    python
+        .start(&hub, "registry.py", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a device is created with the caller's keys",
+            "a device is created with keys of the hub",
+            "a device is not created twice",
+            "a device is updated under its etag",
+            "devices are listed, as many as asked for",
+            "a twin is merged, replaced and guarded by its etag",
+            "metadata tells when a property changed",
+            "a twin patch with a forbidden key is refused",
+            "a query finds devices, page by page",
+            "a query compares status and properties",
+            "a device is deleted, under its etag or whatever it is",
+        ]);
+}
+
+#[tokio::test]
+async fn python_meets_each_fault_as_its_own_error() {
+    let Some((python, hub)) = judges().await else {
+        return;
+    };
+    python
+        .start(&hub, "errors.py", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "either key of a device is good",
+            "a device with a wrong key is not let in",
+            "a device that nobody registered is not let in",
+            "a disabled device cannot connect",
+            "a device with a token of another device is not let in",
+            "a device that is disabled while connected loses its connection",
+            "a reported patch that breaks a rule is an error, and nothing of it is kept",
+            "a method on an unknown device is 404001, on an offline one 404103",
+            "a method that nobody answers ends in 504",
+            "a method waits for its device as long as the connect time-out",
+            "bad arguments of a method are refused",
+            "a back end with a wrong key or an unknown policy is unauthorized",
+        ]);
+}
+
+async fn session(transport: &str) {
+    let Some((python, hub)) = judges().await else {
+        return;
+    };
+    python
+        .start(&hub, "session.py", &[transport])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a device connects and the twin says so",
+            "telemetry with properties is taken",
+            "a device reads its twin without what is not its own",
+            "reported properties are merged",
+            "a device hears of changed desired properties",
+            "a call sees what the device reported before its answer",
+            "a device that reconnects still hears",
+        ]);
+    let (application, payload) = hub.telemetry("life").await;
+    assert_eq!(payload, br#"{"t":21.5}"#);
+    assert_eq!(application, [("alert".into(), Some("a&b=c/d é".into()))]);
+}
+
+#[tokio::test]
+async fn a_python_device_lives_on_mqtt() {
+    session("mqtt").await;
+}
+
+#[tokio::test]
+async fn a_python_device_lives_on_websocket() {
+    session("ws").await;
+}

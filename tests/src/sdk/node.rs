@@ -1,0 +1,91 @@
+//! The Node SDKs, by npm from a lock file.
+
+use std::fs;
+use std::path::PathBuf;
+
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+
+use super::install::{folders, install, need, run};
+use crate::hub::TestHub;
+use crate::program::Program;
+use crate::skip::Skip;
+
+/// The Node SDKs.
+#[derive(Clone, Debug)]
+pub struct Node {
+    modules: PathBuf,
+}
+
+impl Node {
+    /// The installed SDKs.
+    pub async fn get() -> Result<Self, Skip> {
+        static ONCE: OnceCell<()> = OnceCell::const_new();
+        need("node", "--version").await?;
+        need("npm", "--version").await?;
+        let (source, target) = folders("node");
+        let pins = ["package.json", "package-lock.json", ".npmrc"];
+        let installed = ONCE.get_or_init(|| async {
+            install("node", &pins.map(|pin| source.join(pin)), async || {
+                for pin in pins {
+                    fs::copy(source.join(pin), target.join(pin)).expect("a pin file can be copied");
+                }
+                let mut npm = Command::new("npm");
+                npm.args([
+                    "ci",
+                    "--ignore-scripts",
+                    "--no-audit",
+                    "--no-fund",
+                    "--cache",
+                ])
+                .arg(target.join("cache"))
+                .current_dir(&target);
+                run("npm ci", npm).await;
+            })
+            .await;
+        });
+        installed.await;
+        Ok(Self {
+            modules: target.join("node_modules"),
+        })
+    }
+
+    /// Starts a program of `tests/sdk/node` against a hub.
+    pub fn start(&self, hub: &TestHub, script: &str, arguments: &[&str]) -> Program {
+        self.start_with(hub, script, arguments, &[])
+    }
+
+    /// Starts a program of `tests/sdk/node` as a device of a hub.
+    pub fn start_device(
+        &self,
+        hub: &TestHub,
+        device: &str,
+        script: &str,
+        arguments: &[&str],
+    ) -> Program {
+        let connection_string = hub.device_connection_string(device);
+        self.start_with(
+            hub,
+            script,
+            arguments,
+            &[("DEVICE_CONNECTION_STRING", &connection_string)],
+        )
+    }
+
+    fn start_with(
+        &self,
+        hub: &TestHub,
+        script: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Program {
+        let mut command = Command::new("node");
+        command
+            .arg(folders("node").0.join(script))
+            .args(arguments)
+            .env("NODE_PATH", &self.modules);
+        command.envs(variables.iter().copied());
+        hub.introduce(&mut command);
+        Program::start(format!("node {script}"), command)
+    }
+}
