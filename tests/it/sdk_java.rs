@@ -28,7 +28,7 @@ async fn reboot(protocol: &str) {
     assert_eq!(service.facts("last reboot").len(), 1);
     // The report comes five seconds after the answer.
     assert!(service.facts("waiting").len() >= 3);
-    assert_eq!(device.fact("reported", LONG).await, 2);
+    assert!(device.fact("reported", LONG).await.as_u64() >= Some(2));
     device.stop().await;
 }
 

@@ -33,8 +33,7 @@ public final class RebootDevice {
             Thread.sleep(5000);
             TwinCollection reported = new TwinCollection();
             reported.put("lastReboot", LocalDateTime.now().toString());
-            int version = client.updateReportedProperties(reported).getVersion();
-            Facts.fact("reported", version);
+            Facts.fact("reported", Patience.report(client, reported));
         } catch (Exception error) {
             Facts.fact("reboot failed", error.toString());
         }
