@@ -16,6 +16,7 @@
 //! | `mqtt` | device connections over TCP, TLS and WebSocket |
 //! | `rest` | the service endpoint over HTTPS |
 //! | `admin` | health, certificates and the event log for tests and tools |
+//! | `http` | what the HTTP endpoints share: serving a connection, reading a request's target |
 //! | `host_names` | the names the hub answers to |
 //! | `random` | keys and tracking ids from the secure source |
 //! | [`tls`] | the certificate authority, leaves on demand, trust exports |
@@ -26,12 +27,15 @@ pub mod config;
 mod emulator;
 pub mod event_log;
 mod host_names;
+mod http;
 pub mod hub;
 mod listener;
 mod mqtt;
 mod random;
 mod rest;
 mod stop;
+#[cfg(test)]
+mod test_hub;
 pub mod tls;
 
 pub use config::Config;

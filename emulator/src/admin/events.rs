@@ -8,7 +8,7 @@ use hyper::body::{Bytes, Frame};
 
 use super::event_json::{write_event, write_gap};
 use crate::event_log::EventLog;
-use crate::rest::query_parameter;
+use crate::http::query_parameter;
 use crate::stop::StopToken;
 
 /// Events looked at for one chunk of the body.

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Bytes;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tracing::{debug, warn};
@@ -21,12 +17,14 @@ use tracing::{debug, warn};
 use super::events::{self, Selection};
 use super::hub_json;
 use crate::config::Ports;
+use crate::http::{self, HeadBounds};
 use crate::listener::ConnectionContext;
-use crate::rest::host_of;
 use crate::tls::TrustFiles;
 
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-const HEADER_BYTES_MAX: usize = 16 * 1024;
+const HEAD_BOUNDS: HeadBounds = HeadBounds {
+    within: Duration::from_secs(30),
+    bytes: 16 * 1024,
+};
 /// How long a request for a trust file waits for the export at start-up.
 const EXPORT_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -68,25 +66,12 @@ pub(crate) async fn serve_connection<I>(io: I, context: AdminContext)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut stop = context.connection.stop.clone();
-    let peer = context.connection.peer;
-    let service = service_fn(move |request| {
+    let (peer, stop) = (context.connection.peer, context.connection.stop.clone());
+    let ended = http::serve(io, HEAD_BOUNDS, stop, |request| {
         let context = context.clone();
-        async move { Ok::<_, Infallible>(handle(&context, &request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_header_size(HEADER_BYTES_MAX)
-        .serve_connection(TokioIo::new(io), service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.stopped() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
+        async move { handle(&context, &request).await }
+    })
+    .await;
     if let Err(error) = ended {
         debug!(%peer, %error, "an admin connection ended early");
     }
@@ -94,7 +79,7 @@ where
 
 /// Answers one request. Bodies of requests are not read.
 pub(super) async fn handle<B>(context: &AdminContext, request: &Request<B>) -> Answer {
-    let host = host_of(request).unwrap_or_default();
+    let host = http::host(request).unwrap_or_default();
     if !context.connection.hub.is_host(&host) {
         // A page of the web can point its own name at 127.0.0.1; it shall not read keys here.
         warn!(

@@ -17,8 +17,8 @@ use super::events::{Selection, lines};
 use super::serve::{AdminContext, handle, serve_connection};
 use crate::config::{EventLogLimits, Ports};
 use crate::event_log::EventLog;
-use crate::rest::test_support::TestHub;
 use crate::stop::StopSwitch;
+use crate::test_hub::TestHub;
 use crate::tls::TrustFiles;
 
 fn context(hub: &TestHub, dir: &Path) -> AdminContext {
@@ -143,7 +143,7 @@ async fn events_are_selected_by_number_device_and_limit() {
     let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
     let context = context(&hub, dir.path());
     for id in ["a", "b", "c"] {
-        hub.register(id).await;
+        hub.create(id);
     }
     let cases: [(&str, &[u64]); 6] = [
         ("/admin/events", &[1, 2, 3]),
@@ -177,7 +177,7 @@ async fn a_follower_gets_what_happens_later() {
     let mut body = handle(&context, &request.body(()).unwrap())
         .await
         .into_body();
-    let (frame, _) = tokio::join!(body.frame(), hub.register("late"));
+    let (frame, ()) = tokio::join!(body.frame(), async { hub.create("late") });
     let line = frame.unwrap().unwrap().into_data().unwrap();
     assert!(
         String::from_utf8(line.to_vec())

@@ -10,7 +10,7 @@ use super::error::Refusal;
 use super::etag::if_match;
 use super::json::JsonObject;
 use super::reply::{Reply, entity, json, no_content};
-use super::request::query_parameter;
+use crate::http::query_parameter;
 use crate::hub::HubHandle;
 use crate::random;
 

@@ -23,7 +23,4 @@ mod serve;
 mod tests;
 mod twins;
 
-pub(crate) use request::{host as host_of, query_parameter};
 pub(crate) use serve::serve_connection;
-#[cfg(test)]
-pub(crate) use tests::support as test_support;

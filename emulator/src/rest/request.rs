@@ -1,4 +1,4 @@
-//! What every operation reads of a request before its own part: verb, host, api-version, body.
+//! What every operation reads of a request before its own part: verb, api-version, body.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,12 +6,10 @@ use std::time::Duration;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hub_proto::error_code::ErrorCode;
 use hyper::body::{Body, Bytes};
-use hyper::header::HOST;
-use hyper::http::uri::Authority;
 use hyper::{HeaderMap, Method, Request, Uri};
-use percent_encoding::percent_decode_str;
 
 use super::error::Refusal;
+use crate::http::query_parameter;
 
 /// No operation of the hub has a larger body; bulk imports stay well below.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -26,16 +24,6 @@ pub(super) fn verb<B>(request: &Request<B>) -> Method {
         return Method::PATCH;
     }
     request.method().clone()
-}
-
-/// The host asked for, without port: of the request line if it has one, else of the `Host` header.
-pub(crate) fn host<B>(request: &Request<B>) -> Option<String> {
-    if let Some(host) = request.uri().host() {
-        return Some(host.to_owned());
-    }
-    let value = request.headers().get(HOST)?;
-    let authority = Authority::try_from(value.as_bytes()).ok()?;
-    Some(authority.host().to_owned())
 }
 
 /// Checks that the client named a version of the API. Every date is as good as the other: the real
@@ -56,17 +44,6 @@ fn is_api_version(text: &str) -> bool {
         _ => byte.is_ascii_digit(),
     };
     date.len() == 10 && date.bytes().enumerate().all(is_right)
-}
-
-/// The first query parameter of that name, decoded.
-pub(crate) fn query_parameter(uri: &Uri, name: &str) -> Option<String> {
-    uri.query()?.split('&').find_map(|pair| {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let is_named = percent_decode_str(key)
-            .decode_utf8_lossy()
-            .eq_ignore_ascii_case(name);
-        is_named.then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
-    })
 }
 
 /// A header as text; `None` if it is absent, empty or not text.
@@ -140,28 +117,6 @@ mod tests {
             let refusal = check_api_version(&path.parse().unwrap()).unwrap_err();
             assert_eq!(refusal.code(), ErrorCode::InvalidProtocolVersion, "{path}");
         }
-    }
-
-    #[test]
-    fn the_host_comes_without_port_and_with_brackets_as_sent() {
-        let cases = [
-            ("localhost", Some("localhost")),
-            ("localhost:8443", Some("localhost")),
-            ("[::1]:443", Some("[::1]")),
-            ("127.0.0.1:443", Some("127.0.0.1")),
-            ("", None),
-            ("a b", None),
-        ];
-        for (header, expected) in cases {
-            let request = Request::get("/").header(HOST, header).body(()).unwrap();
-            assert_eq!(host(&request).as_deref(), expected, "{header}");
-        }
-        assert_eq!(host(&Request::get("/").body(()).unwrap()), None);
-        let absolute = Request::get("http://hub.localhost:1/")
-            .header(HOST, "x")
-            .body(())
-            .unwrap();
-        assert_eq!(host(&absolute).as_deref(), Some("hub.localhost"));
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! One connection of the service endpoint, and the way of one request through it.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::pin::pin;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -12,10 +10,7 @@ use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::DeviceId;
 use hyper::body::{Body, Bytes};
 use hyper::header::{HeaderName, HeaderValue, SERVER};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{debug, warn};
 
@@ -23,14 +18,14 @@ use super::error::{Refusal, Shape, Trace};
 use super::reply::Reply;
 use super::route::Route;
 use super::{auth, devices, messages, methods, query, request, twins};
+use crate::http::{self, HeadBounds};
 use crate::listener::ConnectionContext;
 use crate::mqtt::websocket::{self, UpgradeRefusal};
 
-/// How long a client may take over a request's head, and a kept-alive connection may be idle.
-const HEADER_TIMEOUT: Duration = Duration::from_mins(2);
-/// The largest head of a request.
-const HEADER_BYTES_MAX: usize = 32 * 1024;
-const HEADERS_MAX: usize = 100;
+const HEAD_BOUNDS: HeadBounds = HeadBounds {
+    within: Duration::from_mins(2),
+    bytes: 32 * 1024,
+};
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const SERVER_NAME: HeaderValue =
     HeaderValue::from_static(concat!("Hubnerite/", env!("CARGO_PKG_VERSION")));
@@ -41,30 +36,12 @@ pub(crate) async fn serve_connection<I>(io: I, context: ConnectionContext)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut stop = context.stop.clone();
-    let peer = context.peer;
-    let service = service_fn(move |request| {
+    let (peer, stop) = (context.peer, context.stop.clone());
+    let ended = http::serve(io, HEAD_BOUNDS, stop, |request| {
         let context = context.clone();
-        async move { Ok::<_, Infallible>(handle(&context, request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_header_size(HEADER_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        // The C SDK compares names of headers with their case: `ETag` comes as `Etag`, which no
-        // other client minds.
-        .title_case_headers(true)
-        .serve_connection(TokioIo::new(io), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.stopped() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
+        async move { handle(&context, request).await }
+    })
+    .await;
     if let Err(error) = ended {
         debug!(%peer, %error, "a service connection ended early");
     }
@@ -154,7 +131,7 @@ where
 }
 
 fn check_host<B>(context: &ConnectionContext, request: &Request<B>) -> Result<(), Refusal> {
-    let Some(host) = request::host(request) else {
+    let Some(host) = http::host(request) else {
         return Err(Refusal::new(
             ErrorCode::GenericBadRequest,
             "The request names no host.",

@@ -4,4 +4,4 @@ mod access;
 mod connection;
 mod identities;
 mod operations;
-pub(crate) mod support;
+mod support;

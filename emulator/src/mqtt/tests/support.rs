@@ -5,28 +5,23 @@ use std::time::Duration;
 
 use hub_core::event::{Event, EventKind};
 use hub_core::method::{InvokeMethod, MethodResult, Timeouts};
-use hub_core::registry::{DeviceSpec, Status, SymmetricKeys};
 use hub_core::{HubError, Limits};
 use hub_proto::ids::{DeviceId, MethodName};
 use hub_proto::sas::{self, SasKey};
-use hub_proto::time::Timestamp;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
-use crate::clock::Clock;
-use crate::config::{EventLogLimits, Policies};
-use crate::event_log::EventLog;
-use crate::host_names::HostNames;
-use crate::hub::{self, HubHandle, HubParts};
+use crate::hub::HubHandle;
 use crate::listener::ConnectionContext;
 use crate::stop::StopSwitch;
+use crate::test_hub::TestHub;
+pub(super) use crate::test_hub::{KEY, spec};
 
 pub(super) const HOST: &str = "myhub.azure-devices.net";
 /// When every token here runs out, in Unix seconds.
 pub(super) const EXPIRY: i64 = 1_893_456_000;
 /// The clock of a bench starts this long before.
 pub(super) const TOKEN_LIFE: Duration = Duration::from_hours(1);
-pub(super) const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// Over `EXPIRY` with `KEY` for `dev1`; computed with OpenSSL.
 pub(super) const DEV1_TOKEN: &str = "SharedAccessSignature \
     sr=myhub.azure-devices.net%2Fdevices%2Fdev1\
@@ -52,17 +47,9 @@ impl Bench {
 
     pub(super) fn with_limits(limits: Limits) -> Self {
         let start = EXPIRY - i64::try_from(TOKEN_LIFE.as_secs()).unwrap();
-        let hub = hub::start(HubParts {
-            clock: Clock::start_at(Timestamp::from_unix_seconds(start)),
-            limits,
-            policies: Policies::well_known(),
-            host_names: HostNames::new(&[HOST.to_owned()], &[]),
-            event_log: EventLog::new(EventLogLimits::default()),
-        });
-        let bench = Self {
-            hub,
-            switch: StopSwitch::new(),
-        };
+        let TestHub { context, switch } = TestHub::start_as(HOST, start, limits);
+        let hub = context.hub;
+        let bench = Self { hub, switch };
         bench.register("dev1");
         bench
     }
@@ -152,19 +139,6 @@ impl Bench {
 
 pub(super) fn device_id(id: &str) -> DeviceId {
     DeviceId::parse(id).unwrap()
-}
-
-pub(super) fn spec(id: &str) -> DeviceSpec {
-    let key = SasKey::from_base64(KEY).unwrap();
-    DeviceSpec {
-        id: device_id(id),
-        keys: SymmetricKeys {
-            primary: key.clone(),
-            secondary: key,
-        },
-        status: Status::Enabled,
-        status_reason: None,
-    }
 }
 
 /// The device's end of a connection.

@@ -1,0 +1,80 @@
+//! A hub without sockets, for the tests of every front end.
+
+use std::time::Duration;
+
+use hub_core::Limits;
+use hub_core::registry::{DeviceSpec, Status, SymmetricKeys};
+use hub_proto::ids::DeviceId;
+use hub_proto::sas::SasKey;
+use hub_proto::time::Timestamp;
+
+use crate::clock::Clock;
+use crate::config::{EventLogLimits, Policies};
+use crate::event_log::EventLog;
+use crate::host_names::HostNames;
+use crate::hub::{HubParts, start};
+use crate::listener::ConnectionContext;
+use crate::stop::StopSwitch;
+
+/// 2026-11-22T10:00:00Z.
+pub(crate) const NOW_UNIX_S: i64 = 1_795_341_600;
+
+/// The key, first and second, of every device made by [`TestHub::create`].
+pub(crate) const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
+/// A hub with the well-known policies.
+pub(crate) struct TestHub {
+    pub(crate) context: ConnectionContext,
+    pub(crate) switch: StopSwitch,
+}
+
+impl TestHub {
+    /// `hub.example`, with the usual limits, at a fixed time.
+    pub(crate) fn start() -> Self {
+        Self::start_as("hub.example", NOW_UNIX_S, Limits::default())
+    }
+
+    pub(crate) fn start_as(host: &str, now_unix_s: i64, limits: Limits) -> Self {
+        let switch = StopSwitch::new();
+        let hub = start(HubParts {
+            clock: Clock::start_at(Timestamp::from_unix_seconds(now_unix_s)),
+            limits,
+            policies: Policies::well_known(),
+            host_names: HostNames::new(&[host.to_owned()], &[]),
+            event_log: EventLog::new(EventLogLimits::default()),
+        });
+        let context = ConnectionContext {
+            hub,
+            peer: "127.0.0.1:50000".parse().unwrap(),
+            stop: switch.token(),
+        };
+        Self { context, switch }
+    }
+
+    /// Makes an enabled device.
+    pub(crate) fn create(&self, id: &str) {
+        self.context.hub.create_device(spec(id)).unwrap();
+    }
+
+    /// Tells every connection to end; says whether all did in time.
+    pub(crate) async fn stop(self) -> bool {
+        let Self { context, switch } = self;
+        drop(context);
+        switch.signal();
+        switch.drained(Duration::from_secs(10)).await
+    }
+}
+
+/// What [`TestHub::create`] makes.
+pub(crate) fn spec(id: &str) -> DeviceSpec {
+    let key = SasKey::from_base64(KEY).unwrap();
+    DeviceSpec {
+        id: DeviceId::parse(id).unwrap(),
+        keys: SymmetricKeys {
+            primary: key.clone(),
+            secondary: key,
+        },
+        status: Status::Enabled,
+        status_reason: None,
+    }
+}
