@@ -70,6 +70,7 @@ async fn the_java_tutorial_as_it_is_pinned_reboots_its_device() {
     assert!(reported["date"]["year"].is_number(), "{reported}");
 }
 
+// SEMANTICS REST-4, REST-5, TOP-5, TLS-2, TLS-3, Q-3
 #[tokio::test]
 async fn java_manages_identities_twins_and_queries() {
     let Some((java, hub)) = judges().await else {
@@ -95,6 +96,7 @@ async fn java_manages_identities_twins_and_queries() {
     assert!(application.contains(&odd), "{application:?}");
 }
 
+// SEMANTICS AUTH-5, DM-2, DM-3, DM-4, REST-3
 #[tokio::test]
 async fn java_meets_each_fault_as_its_own_exception() {
     let Some((java, hub)) = judges().await else {

@@ -41,16 +41,19 @@ async fn reboot(transport: &str) {
     device.stop().await;
 }
 
+// SEMANTICS CON-1
 #[tokio::test]
 async fn the_node_tutorial_reboots_its_device() {
     reboot("mqtt").await;
 }
 
+// SEMANTICS CON-1
 #[tokio::test]
 async fn the_node_tutorial_reboots_its_device_over_websocket() {
     reboot("ws").await;
 }
 
+// SEMANTICS REG-1, REG-3, REG-6, TW-1, TW-2, TW-9, Q-1, Q-3
 #[tokio::test]
 async fn node_manages_identities_twins_and_queries() {
     let Some((node, hub)) = judges().await else {
@@ -79,6 +82,7 @@ async fn node_manages_identities_twins_and_queries() {
         ]);
 }
 
+// SEMANTICS AUTH-2, AUTH-5, DM-1, DM-3, DM-4, DM-7, REST-3
 #[tokio::test]
 async fn node_names_each_fault_by_its_class() {
     let Some((node, hub)) = judges().await else {

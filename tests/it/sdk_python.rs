@@ -13,6 +13,7 @@ async fn judges() -> Option<(Python, TestHub)> {
     Some((or_skip(Python::get().await)?, hub))
 }
 
+// SEMANTICS CON-1, DM-10
 #[tokio::test]
 async fn the_python_tutorial_reboots_its_device() {
     let Some((python, hub)) = judges().await else {
@@ -40,6 +41,7 @@ async fn the_python_tutorial_reboots_its_device() {
     device.stop().await;
 }
 
+// SEMANTICS REG-1, REG-2, REG-3, REST-4, TW-3, TW-8, Q-1, Q-3
 #[tokio::test]
 async fn python_manages_identities_twins_and_queries() {
     let Some((python, hub)) = judges().await else {
@@ -64,6 +66,7 @@ async fn python_manages_identities_twins_and_queries() {
         ]);
 }
 
+// SEMANTICS AUTH-1, AUTH-3, AUTH-5, REG-4, TW-6, DM-3, DM-4, DM-7
 #[tokio::test]
 async fn python_meets_each_fault_as_its_own_error() {
     let Some((python, hub)) = judges().await else {
@@ -111,11 +114,13 @@ async fn session(transport: &str) {
     assert_eq!(application, [("alert".into(), Some("a&b=c/d é".into()))]);
 }
 
+// SEMANTICS TW-3, TW-9, TW-10, DM-10, TOP-5
 #[tokio::test]
 async fn a_python_device_lives_on_mqtt() {
     session("mqtt").await;
 }
 
+// SEMANTICS CON-1
 #[tokio::test]
 async fn a_python_device_lives_on_websocket() {
     session("ws").await;

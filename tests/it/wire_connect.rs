@@ -20,6 +20,7 @@ async fn each_is_refused(hub: &TestHub, cases: &[(&str, Connect, u8)]) {
     }
 }
 
+// SEMANTICS CON-2
 #[tokio::test]
 async fn each_fault_of_a_login_has_its_return_code() {
     let hub = TestHub::start().await;
@@ -73,6 +74,7 @@ async fn each_fault_of_a_login_has_its_return_code() {
     assert!(!hub.dial().await.connect(&good).await);
 }
 
+// SEMANTICS AUTH-2, AUTH-3
 #[tokio::test]
 async fn each_fault_of_a_password_is_return_code_5() {
     let hub = TestHub::start().await;
@@ -123,6 +125,7 @@ async fn each_fault_of_a_password_is_return_code_5() {
     .await;
 }
 
+// SEMANTICS CON-6
 #[tokio::test]
 async fn a_session_is_resumed_with_its_subscriptions_unless_it_is_clean() {
     let hub = TestHub::start().await;
@@ -182,6 +185,7 @@ async fn a_session_is_resumed_with_its_subscriptions_unless_it_is_clean() {
     );
 }
 
+// SEMANTICS CON-4, REG-5
 #[tokio::test]
 async fn the_newer_connection_of_a_device_wins_and_no_other_device_notices() {
     let hub = TestHub::start().await;
@@ -201,6 +205,7 @@ async fn the_newer_connection_of_a_device_wins_and_no_other_device_notices() {
     assert_eq!(rest.twin("d").await["connectionState"], "Connected");
 }
 
+// SEMANTICS CON-5
 #[tokio::test]
 async fn a_silent_device_is_dropped_after_one_and_a_half_times_its_keep_alive() {
     let hub = TestHub::start().await;
@@ -217,6 +222,7 @@ async fn a_silent_device_is_dropped_after_one_and_a_half_times_its_keep_alive() 
     assert_eq!(twin["connectionState"], "Disconnected");
 }
 
+// SEMANTICS REG-4
 #[tokio::test]
 async fn a_device_that_is_disabled_or_deleted_loses_its_connection() {
     let hub = TestHub::start().await;

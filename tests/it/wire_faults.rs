@@ -26,6 +26,7 @@ async fn each_closes(faults: &[(&str, Vec<u8>)]) {
     bystander.expect_quiet().await;
 }
 
+// SEMANTICS CON-8, CON-9, TOP-1
 #[tokio::test]
 async fn what_may_not_be_published_closes_the_connection() {
     let other = "devices/by/messages/events/";
@@ -68,6 +69,7 @@ async fn what_may_not_be_published_closes_the_connection() {
     .await;
 }
 
+// SEMANTICS CON-9, TOP-2
 #[tokio::test]
 async fn what_may_not_be_subscribed_closes_the_connection() {
     each_closes(&[
@@ -96,6 +98,7 @@ async fn what_may_not_be_subscribed_closes_the_connection() {
     .await;
 }
 
+// SEMANTICS CON-3, CON-9
 #[tokio::test]
 async fn a_packet_that_is_none_of_a_clients_closes_the_connection() {
     let connect = Connect::of("127.0.0.1", "d", "a2V5").bytes();
@@ -112,6 +115,7 @@ async fn a_packet_that_is_none_of_a_clients_closes_the_connection() {
     .await;
 }
 
+// SEMANTICS CON-3
 #[tokio::test]
 async fn the_first_packet_is_connect_or_the_connection_closes() {
     let hub = TestHub::start().await;

@@ -7,6 +7,7 @@ fn to_device(device: &str) -> String {
     format!("devices/{device}/messages/devicebound/#")
 }
 
+// SEMANTICS CON-8, TOP-5
 #[tokio::test]
 async fn telemetry_is_acknowledged_at_qos_1_and_taken_at_both() {
     let hub = TestHub::start().await;
@@ -55,6 +56,7 @@ async fn a_retained_message_is_told_by_a_property() {
     );
 }
 
+// SEMANTICS CON-7
 #[tokio::test]
 async fn a_will_is_published_when_the_device_is_lost_and_not_when_it_says_goodbye() {
     let hub = TestHub::start().await;
@@ -84,6 +86,7 @@ async fn a_will_is_published_when_the_device_is_lost_and_not_when_it_says_goodby
     assert!(!hub.has_telemetry("polite"));
 }
 
+// SEMANTICS C2D-1, C2D-3
 #[tokio::test]
 async fn messages_wait_for_their_device_and_come_one_by_one_in_order() {
     let hub = TestHub::start().await;
@@ -131,6 +134,7 @@ async fn messages_wait_for_their_device_and_come_one_by_one_in_order() {
     assert_eq!(rest.twin("d").await["cloudToDeviceMessageCount"], 0);
 }
 
+// SEMANTICS C2D-2
 #[tokio::test]
 async fn a_message_without_an_acknowledgement_comes_again_with_dup_after_reconnecting() {
     let hub = TestHub::start().await;
@@ -173,6 +177,7 @@ async fn a_message_at_qos_0_is_done_when_it_is_sent() {
     assert_eq!(rest.twin("d").await["cloudToDeviceMessageCount"], 0);
 }
 
+// SEMANTICS C2D-1
 #[tokio::test]
 async fn the_queue_of_a_device_holds_fifty_messages() {
     let hub = TestHub::start().await;

@@ -23,6 +23,7 @@ fn json_of(payload: &[u8]) -> Value {
     serde_json::from_slice(payload).expect("JSON")
 }
 
+// SEMANTICS CON-8, TOP-2
 #[tokio::test]
 async fn several_filters_are_granted_one_by_one_and_qos_2_becomes_1() {
     let hub = TestHub::start().await;
@@ -41,6 +42,7 @@ async fn several_filters_are_granted_one_by_one_and_qos_2_becomes_1() {
     );
 }
 
+// SEMANTICS TOP-4, TW-5, TW-10
 #[tokio::test]
 async fn a_device_reads_and_patches_its_twin_under_its_own_request_ids() {
     let hub = TestHub::start().await;
@@ -85,6 +87,7 @@ async fn a_device_reads_and_patches_its_twin_under_its_own_request_ids() {
     );
 }
 
+// SEMANTICS TW-6, TW-10, TW-11
 #[tokio::test]
 async fn a_patch_is_refused_for_its_version_or_its_content_and_changes_nothing() {
     let hub = TestHub::start().await;
@@ -136,6 +139,7 @@ async fn a_patch_is_refused_for_its_version_or_its_content_and_changes_nothing()
     );
 }
 
+// SEMANTICS TOP-3, TW-9
 #[tokio::test]
 async fn a_change_of_desired_properties_is_told_to_its_device_alone() {
     let hub = TestHub::start().await;
@@ -163,6 +167,7 @@ async fn a_change_of_desired_properties_is_told_to_its_device_alone() {
     }
 }
 
+// SEMANTICS DM-1, DM-2, DM-9
 #[tokio::test]
 async fn calls_run_side_by_side_and_each_answer_finds_its_caller() {
     let hub = TestHub::start().await;
@@ -213,6 +218,7 @@ async fn calls_run_side_by_side_and_each_answer_finds_its_caller() {
     }
 }
 
+// SEMANTICS DM-5
 #[tokio::test]
 async fn an_answer_that_nobody_waits_for_is_acknowledged_and_dropped() {
     let hub = TestHub::start().await;
@@ -235,6 +241,7 @@ async fn an_answer_that_nobody_waits_for_is_acknowledged_and_dropped() {
     wire.expect_quiet().await;
 }
 
+// SEMANTICS DM-1
 #[tokio::test]
 async fn a_call_without_a_payload_reaches_the_device_as_null() {
     let hub = TestHub::start().await;
@@ -264,6 +271,7 @@ async fn a_call_without_a_payload_reaches_the_device_as_null() {
     );
 }
 
+// SEMANTICS DM-6
 #[tokio::test]
 async fn a_call_ends_when_its_device_is_lost_or_replaced() {
     let hub = TestHub::start().await;
