@@ -1,5 +1,6 @@
 //! Hubnerite judged from outside, in one binary.
 
+mod rest;
 mod sdk_java;
 mod sdk_node;
 mod sdk_python;

@@ -1,0 +1,87 @@
+//! The service endpoint met by a plain HTTPS client: what no SDK shows.
+
+use hubnerite_tests::wire::publish;
+use hubnerite_tests::{Rest, TestHub};
+use serde_json::json;
+
+// SEMANTICS REST-1
+#[tokio::test]
+async fn a_path_is_read_however_it_is_encoded() {
+    let hub = TestHub::start().await;
+    let rest = hub.rest();
+    let made = rest
+        .call("PUT", "/devices/a%23b", json!({ "deviceId": "a#b" }))
+        .await;
+    assert_eq!(made.status, 200, "{made:?}");
+    for path in [
+        "/twins/a%23b",
+        "/twins/a%23b/",
+        "/TWINS/a%23b",
+        "/twins%2Fa%2523b",
+    ] {
+        let answer = rest.send("GET", path, &[], Vec::new()).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_eq!(answer.json()["deviceId"], "a#b", "{path}");
+    }
+}
+
+// SEMANTICS REST-6
+#[tokio::test]
+async fn what_is_not_built_is_refused_by_its_name() {
+    let hub = TestHub::start().await;
+    let rest = hub.rest();
+    rest.create_device("d").await;
+    for (verb, path) in [
+        ("GET", "/statistics/devices"),
+        ("GET", "/devices/d/modules"),
+        ("GET", "/jobs/v2/query"),
+        ("GET", "/configurations"),
+    ] {
+        let answer = rest.send(verb, path, &[], Vec::new()).await;
+        assert_eq!(answer.status, 501, "{path}: {answer:?}");
+        assert!(
+            answer.body.contains("not implement"),
+            "{path}: {}",
+            answer.body
+        );
+    }
+}
+
+// SEMANTICS TW-4
+#[tokio::test]
+async fn the_same_value_again_counts_and_nothing_at_all_does_not() {
+    let hub = TestHub::start().await;
+    let rest = hub.rest();
+    rest.create_device("d").await;
+    let version = async |rest: &Rest, desired| {
+        let twin = rest
+            .patch_twin("d", json!({ "properties": { "desired": desired } }))
+            .await;
+        twin["properties"]["desired"]["$version"].as_u64()
+    };
+    assert_eq!(version(&rest, json!({ "a": 1 })).await, Some(2));
+    assert_eq!(version(&rest, json!({ "a": 1 })).await, Some(3));
+    assert_eq!(version(&rest, json!({})).await, Some(3));
+    assert_eq!(version(&rest, json!({ "missing": null })).await, Some(3));
+}
+
+// SEMANTICS DM-8
+#[tokio::test]
+async fn an_answer_that_is_not_json_is_a_bad_gateway() {
+    let hub = TestHub::start().await;
+    let rest = hub.rest();
+    let key = rest.create_device("d").await;
+    let mut wire = hub.dial().await;
+    wire.log_in("d", &key).await;
+    wire.subscribe("$iothub/methods/POST/#", 0).await;
+    let call = tokio::spawn({
+        let rest = rest.clone();
+        async move { rest.invoke("d", "m", json!(null)).await }
+    });
+    let (_, topic, _, _) = wire.publication().await;
+    let rid = topic.rsplit('=').next().unwrap();
+    let answer = format!("$iothub/methods/res/200/?$rid={rid}");
+    wire.send(&publish(0, &answer, 0, b"no json")).await;
+    assert_eq!(call.await.unwrap().status, 502);
+    wire.expect_quiet().await;
+}
