@@ -1,17 +1,26 @@
-//! Random numbers for keys and tracking ids, from the TLS provider's secure source.
-//!
-//! Knows nothing of what they are for beyond their form.
+//! Random numbers: secure ones for keys, from the TLS provider's source, and cheap ones for ids that
+//! need only be distinct.
+
+use std::hash::{BuildHasher, RandomState};
 
 use hub_proto::sas::SasKey;
 
 /// A fresh shared access key of 32 bytes.
 pub(crate) fn sas_key() -> SasKey {
-    SasKey::from_bytes(&bytes())
+    let mut bytes = [0; 32];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut bytes)
+        .expect("the system's random source works");
+    SasKey::from_bytes(&bytes)
 }
 
-/// A fresh version 4 UUID, in lower case with hyphens.
+/// A fresh version 4 UUID, in lower case with hyphens. Distinct, not secret: every request carries
+/// one, and the system's random source would cost each a system call.
 pub(crate) fn uuid() -> String {
-    let mut random = u128::from_be_bytes(bytes());
+    // Each `RandomState` has keys of its own; the standard library seeds them once a thread.
+    let keys = RandomState::new();
+    let mut random = u128::from(keys.hash_one(0)) << 64 | u128::from(keys.hash_one(1));
     // RFC 9562, section 5.4: version 4 in bits 48 to 51, variant `10` in bits 64 and 65.
     random &= !(0xf << 76) & !(0x3 << 62);
     random |= (0x4 << 76) | (0x2 << 62);
@@ -23,15 +32,6 @@ pub(crate) fn uuid() -> String {
         (random >> 48) & 0xffff,
         random & 0xffff_ffff_ffff,
     )
-}
-
-fn bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    rustls::crypto::ring::default_provider()
-        .secure_random
-        .fill(&mut bytes)
-        .expect("the system's random source works");
-    bytes
 }
 
 #[cfg(test)]

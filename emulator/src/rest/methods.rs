@@ -1,7 +1,5 @@
 //! Direct methods: the call as the service makes it, and the device's answer as it gets it.
 
-use std::time::Duration;
-
 use hub_core::HubError;
 use hub_core::method::{InvokeMethod, MethodResult, Timeouts};
 use hub_proto::error_code::ErrorCode;
@@ -25,9 +23,9 @@ fn read(device: DeviceId, body: &[u8], payload_bytes_max: usize) -> Result<Invok
     let name = body.string("methodName")?.filter(|name| !name.is_empty());
     let name = name.ok_or(HubError::Missing("methodName"))?;
     let name = MethodName::parse(&name).map_err(HubError::from)?;
-    let timeouts = read_timeouts(
-        body.integer("connectTimeoutInSeconds")?,
+    let timeouts = Timeouts::checked(
         body.integer("responseTimeoutInSeconds")?,
+        body.integer("connectTimeoutInSeconds")?,
     )?;
     let payload = body.get("payload").unwrap_or("null").as_bytes().to_vec();
     if payload.len() > payload_bytes_max {
@@ -44,32 +42,6 @@ fn read(device: DeviceId, body: &[u8], payload_bytes_max: usize) -> Result<Invok
         name,
         payload,
         timeouts,
-    })
-}
-
-fn read_timeouts(connect_s: Option<i64>, response_s: Option<i64>) -> Result<Timeouts, Refusal> {
-    let connect_s = connect_s.unwrap_or(CONNECT_S_DEFAULT);
-    let response_s = response_s.unwrap_or(RESPONSE_S_DEFAULT);
-    if !(RESPONSE_S_MIN..=TIMEOUT_S_MAX).contains(&response_s) {
-        return Err(Refusal::argument(
-            "responseTimeoutInSeconds must be within [5; 300].",
-        ));
-    }
-    if !(0..=TIMEOUT_S_MAX).contains(&connect_s) {
-        return Err(Refusal::argument(
-            "connectTimeoutInSeconds must be within [0; 300].",
-        ));
-    }
-    if connect_s > response_s {
-        return Err(Refusal::argument(format!(
-            "Device connection timeout {connect_s} s cannot be longer than an overall call timeout \
-             {response_s} s."
-        )));
-    }
-    let seconds = |value: i64| Duration::from_secs(value.unsigned_abs());
-    Ok(Timeouts {
-        connect: seconds(connect_s),
-        response: seconds(response_s),
     })
 }
 
@@ -95,13 +67,10 @@ fn print(result: &MethodResult) -> Result<Reply, Refusal> {
     )))
 }
 
-const CONNECT_S_DEFAULT: i64 = 0;
-const RESPONSE_S_DEFAULT: i64 = 30;
-const RESPONSE_S_MIN: i64 = 5;
-const TIMEOUT_S_MAX: i64 = 300;
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use http_body_util::BodyExt;
 
     use super::*;
@@ -153,7 +122,7 @@ mod tests {
         let response = "responseTimeoutInSeconds must be within [5; 300].";
         let connect = "connectTimeoutInSeconds must be within [0; 300].";
         let longer =
-            "Device connection timeout 31 s cannot be longer than an overall call timeout 30 s.";
+            "Device connection timeout 31 cannot be longer than an overall call timeout 30";
         let cases = [
             (r#"{"payload":1}"#, "methodName is required"),
             (r#"{"methodName":""}"#, "methodName is required"),
