@@ -45,13 +45,6 @@ impl AdminClient {
         &self.url
     }
 
-    /// The host of its address, unless that is where `localhost` leads too.
-    pub(crate) fn own_host(&self) -> Option<String> {
-        let uri: Uri = self.url.parse().ok()?;
-        let host = uri.host()?.trim_matches(['[', ']']).to_ascii_lowercase();
-        (!["localhost", "127.0.0.1", "::1"].contains(&host.as_str())).then_some(host)
-    }
-
     /// A JSON document.
     pub(crate) async fn json(&self, path: &str) -> Result<Value, AdminError> {
         let bytes = self.bytes(path).await?;

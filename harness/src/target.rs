@@ -110,12 +110,7 @@ impl HubTarget {
                 ))
                 .with_remedy("name it with --hub CONNECTION_STRING")
             })?;
-        let mut credential = parse(text)?;
-        // A hub on an address of its own is not what `localhost` leads to.
-        if let Some(host) = admin.own_host() {
-            credential.host_name = host;
-        }
-        Ok((credential, told))
+        Ok((parse(text)?, told))
     }
 
     fn ca_file(&self, told: &Value) -> Result<PathBuf, CliError> {

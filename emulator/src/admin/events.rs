@@ -13,6 +13,9 @@ use crate::stop::StopToken;
 
 /// Events looked at for one chunk of the body.
 const PAGE_EVENTS: usize = 256;
+/// A chunk as long as this is sent before more events are printed: an event may carry 256 KiB, and a
+/// reader that does not read holds its chunk.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// What a reader asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +121,7 @@ impl Reader {
             write_gap(chunk, page.missed, selection.after.saturating_add(1));
         }
         for (number, event) in &page.events {
-            if *number > self.until || selection.limit == 0 {
+            if *number > self.until || selection.limit == 0 || chunk.len() >= CHUNK_BYTES {
                 break;
             }
             selection.after = *number;

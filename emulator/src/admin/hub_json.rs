@@ -10,13 +10,10 @@ use super::serve::AdminContext;
 use crate::config::Policy;
 use crate::tls::TrustFiles;
 
-/// The host name in the connection strings.
-const HOST_NAME: &str = "localhost";
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HubBody<'a> {
-    host_name: &'static str,
+    host_name: &'a str,
     /// Names beside `localhost`, names under `.localhost` and loopback addresses.
     further_host_names: &'a [String],
     ports: PortsBody,
@@ -44,11 +41,13 @@ struct TrustBody {
     pkcs12: PathBuf,
 }
 
-/// The answer of `/admin/hub`.
-pub(super) fn print(context: &AdminContext, trust: Option<&TrustFiles>) -> String {
+/// The answer of `/admin/hub` to a client that came under the name `asked`: whatever leads to this
+/// endpoint leads to the hub.
+pub(super) fn print(context: &AdminContext, asked: &str, trust: Option<&TrustFiles>) -> String {
     let ports = context.ports;
+    let host_name = host_name(asked);
     let body = HubBody {
-        host_name: HOST_NAME,
+        host_name,
         further_host_names: &context.host_names,
         ports: PortsBody {
             mqtts: ports.mqtts,
@@ -56,7 +55,7 @@ pub(super) fn print(context: &AdminContext, trust: Option<&TrustFiles>) -> Strin
             mqtt: ports.mqtt,
             admin: ports.admin,
         },
-        connection_strings: connection_strings(context),
+        connection_strings: connection_strings(context, host_name),
         ca_path: absolute(&context.ca_path),
         trust: trust.map(|files| TrustBody {
             ca: absolute(&files.ca),
@@ -68,10 +67,10 @@ pub(super) fn print(context: &AdminContext, trust: Option<&TrustFiles>) -> Strin
     serde_json::to_string_pretty(&body).expect("texts and numbers are always JSON")
 }
 
-fn connection_strings(context: &AdminContext) -> BTreeMap<&str, String> {
+fn connection_strings<'a>(context: &'a AdminContext, host: &str) -> BTreeMap<&'a str, String> {
     let print = |name: &String, policy: &Policy| {
         let string = ConnectionString {
-            host_name: HOST_NAME.to_owned(),
+            host_name: host.to_owned(),
             gateway_host_name: None,
             owner: Owner::Policy(name.clone()),
             key: policy.primary.clone(),
@@ -82,6 +81,14 @@ fn connection_strings(context: &AdminContext) -> BTreeMap<&str, String> {
     policies
         .map(|(name, policy)| (name.as_str(), print(name, policy)))
         .collect()
+}
+
+/// `localhost` in place of the addresses that it stands for.
+fn host_name(asked: &str) -> &str {
+    match asked.trim_matches(['[', ']']) {
+        "127.0.0.1" | "::1" => "localhost",
+        host => host,
+    }
 }
 
 /// Whoever reads this need not stand in our working folder.

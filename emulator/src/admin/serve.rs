@@ -107,7 +107,7 @@ pub(super) async fn handle<B>(context: &AdminContext, request: &Request<B>) -> A
             whole(
                 StatusCode::OK,
                 JSON,
-                hub_json::print(context, trust.as_deref()),
+                hub_json::print(context, &host, trust.as_deref()),
             )
         }
         "/admin/events" => event_lines(context, request),

@@ -139,6 +139,28 @@ async fn the_hub_says_how_to_reach_it() {
 }
 
 #[tokio::test]
+async fn the_hub_is_called_what_the_client_calls_it() {
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let context = context(&hub, dir.path());
+    let cases = [
+        ("localhost:8080", "localhost"),
+        ("127.0.0.1:8080", "localhost"),
+        ("[::1]:8080", "localhost"),
+        ("127.0.0.3:8080", "127.0.0.3"),
+        ("orders.localhost", "orders.localhost"),
+        ("hub.example:80", "hub.example"),
+    ];
+    for (asked, expected) in cases {
+        let (_, body) = get(&context, "/admin/hub", asked).await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["hostName"], expected, "{asked}");
+        let string = body["connectionStrings"]["iothubowner"].as_str().unwrap();
+        let start = format!("HostName={expected};");
+        assert!(string.starts_with(&start), "{asked}: {string}");
+    }
+}
+
+#[tokio::test]
 async fn events_are_selected_by_number_device_and_limit() {
     let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
     let context = context(&hub, dir.path());

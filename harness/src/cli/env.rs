@@ -51,7 +51,7 @@ pub(super) async fn run(args: EnvArgs) -> Result<u8, CliError> {
             .map_err(|error| CliError::could_not_run(error.to_string()))?,
         None => well_known(),
     };
-    if let Some(host) = args.host.or_else(|| admin.own_host()) {
+    if let Some(host) = args.host {
         credential.host_name = host;
     }
     let files = export_files(ca_dir).await?;
@@ -109,11 +109,11 @@ pub(super) async fn export_files(ca_dir: PathBuf) -> Result<TrustFiles, CliError
         .await
         .map_err(|error| CliError::could_not_run(error.to_string()))?
         .map_err(|error| {
+            // Its text names the remedy.
             CliError::could_not_run(format!(
                 "cannot write trust files to {shown}: {}",
                 chain(&error)
             ))
-            .with_remedy("name another folder with --ca DIR")
         })
 }
 
