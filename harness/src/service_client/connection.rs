@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response, header};
 use hyper_util::rt::TokioIo;
@@ -81,12 +81,7 @@ impl Connection {
         let host = header::HeaderValue::from_str(&self.endpoint.host_name)
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the host name is not one"))?;
         request.headers_mut().insert(header::HOST, host);
-        let sender = self.ready_sender().await?;
-        let (head, body) = sender
-            .send_request(request)
-            .await
-            .map_err(io::Error::other)?
-            .into_parts();
+        let (head, body) = self.answer(request).await?.into_parts();
         let body = Limited::new(body, ANSWER_BYTES_MAX)
             .collect()
             .await
@@ -94,18 +89,23 @@ impl Connection {
         Ok(Response::from_parts(head, body.to_bytes()))
     }
 
-    async fn ready_sender(&mut self) -> io::Result<&mut SendRequest<Full<Bytes>>> {
-        let reusable = match &mut self.sender {
-            Some(sender) => sender.ready().await.is_ok(),
-            None => false,
-        };
-        if !reusable {
-            self.sender = Some(dial(&self.endpoint).await?);
+    async fn answer(&mut self, request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
+        let mut request = request;
+        if let Some(sender) = &mut self.sender
+            && sender.ready().await.is_ok()
+        {
+            match sender.try_send_request(request).await {
+                Ok(answer) => return Ok(answer),
+                // The hub has closed the idle connection just now. Nothing of the request has left,
+                // so that it can be sent again whatever it asks for.
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(io::Error::other(error.into_error())),
+                },
+            }
         }
-        Ok(self
-            .sender
-            .as_mut()
-            .expect("it was just dialled or found ready"))
+        let sender = self.sender.insert(dial(&self.endpoint).await?);
+        sender.send_request(request).await.map_err(io::Error::other)
     }
 }
 
@@ -129,3 +129,44 @@ async fn dial(endpoint: &Endpoint) -> io::Result<SendRequest<Full<Bytes>>> {
 
 /// A page of a query is at most a thousand twins of some 80 KiB.
 const ANSWER_BYTES_MAX: usize = 128 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::task::Poll;
+
+    use rustls::RootCertStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_that_did_not_leave_is_sent_on_a_new_connection() {
+        let (client, _server) = tokio::io::duplex(1024);
+        let (sender, idle) = handshake(TokioIo::new(client)).await.unwrap();
+        let mut idle = Box::pin(idle);
+        // So that the sender hears that it may send.
+        poll_fn(|context| Poll::Ready(Pin::new(&mut idle).poll(context).is_pending())).await;
+        let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = nobody.local_addr().unwrap().port();
+        drop(nobody);
+        let tls =
+            ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let tls = tls.with_safe_default_protocol_versions().unwrap();
+        let endpoint = Endpoint {
+            host_name: "localhost".to_owned(),
+            dial_host: "127.0.0.1".to_owned(),
+            port,
+            tls: Arc::new(
+                tls.with_root_certificates(RootCertStore::empty())
+                    .with_no_client_auth(),
+            ),
+        };
+        let mut connection = Connection::new(endpoint);
+        connection.sender = Some(sender);
+        let request = Request::new(Full::default());
+        let (answer, ()) = tokio::join!(connection.exchange(request), async { drop(idle) });
+        let error = answer.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused, "{error}");
+    }
+}
