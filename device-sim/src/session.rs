@@ -13,8 +13,8 @@ use std::fmt;
 use std::time::Duration;
 
 use hub_proto::mqtt::decode::decode;
-use hub_proto::mqtt::encode::{encode, encode_publish};
-use hub_proto::mqtt::packet::{Connect, ConnectCode, Delivery, Packet, PacketId, Publish};
+use hub_proto::mqtt::encode::{encode, encode_publish, encode_subscribe};
+use hub_proto::mqtt::packet::{Connect, ConnectCode, Delivery, Packet, PacketId, Publish, QoS};
 use hub_proto::time::Instant;
 use hub_proto::topic::HubTopic;
 use thiserror::Error;
@@ -271,7 +271,7 @@ impl Session {
                 self.events.push_back(Event::Connected {
                     session_present: ack.session_present,
                 });
-                encode_subscribe(FILTERS, &mut self.output);
+                encode_subscribe(&mut self.output, SUBSCRIBE_ID, FILTERS);
                 self.phase = Phase::Subscribing;
                 self.deadline = now + ANSWER_WITHIN;
             }
@@ -365,21 +365,6 @@ impl fmt::Debug for Login<'_> {
     }
 }
 
-/// One SUBSCRIBE, each filter at QoS 1.
-fn encode_subscribe(filters: &[&str], out: &mut Vec<u8>) {
-    let body_bytes = 2 + filters.iter().map(|filter| filter.len() + 3).sum::<usize>();
-    let length = u8::try_from(body_bytes).ok().filter(|length| *length < 128);
-    out.push(0x82); // SUBSCRIBE with its fixed flags. [MQTT-3.8.1-1]
-    out.push(length.expect("the filters are constants of less than 128 bytes in all"));
-    out.extend_from_slice(&SUBSCRIBE_ID.get().to_be_bytes());
-    for filter in filters {
-        let bytes = u16::try_from(filter.len()).expect("the filters are short constants");
-        out.extend_from_slice(&bytes.to_be_bytes());
-        out.extend_from_slice(filter.as_bytes());
-        out.push(1);
-    }
-}
-
 fn unexpected_name(packet: &Packet<'_>) -> String {
     let name = match packet {
         Packet::Connect(_) => "CONNECT",
@@ -399,10 +384,10 @@ fn unexpected_name(packet: &Packet<'_>) -> String {
 
 const API_VERSION: &str = "2021-04-12";
 const CLIENT_TYPE: &str = concat!("hubnerite-device-sim%2F", env!("CARGO_PKG_VERSION"));
-const FILTERS: &[&str] = &[
-    "$iothub/methods/POST/#",
-    "$iothub/twin/res/#",
-    "$iothub/twin/PATCH/properties/desired/#",
+const FILTERS: &[(&str, QoS)] = &[
+    ("$iothub/methods/POST/#", QoS::AtLeastOnce),
+    ("$iothub/twin/res/#", QoS::AtLeastOnce),
+    ("$iothub/twin/PATCH/properties/desired/#", QoS::AtLeastOnce),
 ];
 const SUBSCRIBE_ID: PacketId = PacketId::new(1).expect("one is not zero");
 /// How long the hub may take for CONNACK, SUBACK or PINGRESP.
