@@ -13,7 +13,7 @@
 pub mod c2d;
 pub mod error;
 pub mod event;
-pub mod json;
+mod json;
 pub mod limits;
 pub mod link;
 pub mod method;

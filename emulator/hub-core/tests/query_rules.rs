@@ -226,13 +226,13 @@ fn what_is_not_built_is_refused_by_name() {
 const SYNTAX_ERRORS: &str = r"
 *                                       ## unexpected '*', expected SELECT, at 1:1
 SELECT FROM devices                     ## unexpected 'FROM', expected '*', at 1:8
-SELECT *                                ## unexpected the end of the query, expected FROM, at 1:9
+SELECT *                                ## unexpected end of the query, expected FROM, at 1:9
 SELECT * FROM enrollments               ## unexpected 'enrollments', expected a collection (devices), at 1:15
 SELECT * FROM devices d                 ## unexpected 'd', expected WHERE or the end, at 1:23
-SELECT * FROM devices\nWHERE            ## unexpected the end of the query, expected a value, at 2:6
-SELECT * FROM devices WHERE a =         ## unexpected the end of the query, expected a value, at 1:32
+SELECT * FROM devices\nWHERE            ## unexpected end of the query, expected a value, at 2:6
+SELECT * FROM devices WHERE a =         ## unexpected end of the query, expected a value, at 1:32
 SELECT * FROM devices WHERE a = 1 = 2   ## unexpected '=', expected AND, OR or the end, at 1:35
-SELECT * FROM devices WHERE (a = 1      ## unexpected the end of the query, expected ')', at 1:35
+SELECT * FROM devices WHERE (a = 1      ## unexpected end of the query, expected ')', at 1:35
 SELECT * FROM devices WHERE a IN ('x')  ## unexpected '(', expected '[', at 1:34
 SELECT * FROM devices WHERE tags.group  ## unexpected 'group', expected a name (write [[group]] for the keyword), at 1:34
 SELECT * FROM devices WHERE tags['x']   ## unexpected ''x'', expected an index, at 1:34
@@ -257,7 +257,7 @@ fn a_syntax_error_names_what_was_found_where_and_what_was_expected() {
     let error = Query::parse("").unwrap_err().to_string();
     assert_eq!(
         error,
-        "unexpected the end of the query, expected SELECT, at 1:1"
+        "unexpected end of the query, expected SELECT, at 1:1"
     );
 }
 

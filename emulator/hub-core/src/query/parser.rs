@@ -348,7 +348,7 @@ impl<'a> Parser<'a> {
             return self.error(&format!("{word} is not in the query language"));
         }
         let found = match token.kind {
-            TokenKind::End => "the end of the query".to_owned(),
+            TokenKind::End => "end of the query".to_owned(),
             _ => format!("'{}'", shortened(&self.text[token.start..token.end])),
         };
         self.error(&format!("unexpected {found}, expected {what},"))
