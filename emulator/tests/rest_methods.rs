@@ -146,6 +146,27 @@ async fn answer_one(device: &mut TcpStream, body: &str) -> (String, String) {
     (topic, String::from_utf8(payload).unwrap())
 }
 
+/// What the admin endpoint tells of a device, as types of events.
+async fn event_types(emulator: &RunningEmulator, id: &str) -> Vec<String> {
+    let admin = TcpStream::connect((LOOPBACK, emulator.ports().admin.unwrap()))
+        .await
+        .unwrap();
+    let request = Request::get(format!("/admin/events?device={id}")).header("host", "localhost");
+    let request = request.body(Full::default()).unwrap();
+    let lines = http(admin)
+        .await
+        .send_request(request)
+        .await
+        .unwrap()
+        .into_body();
+    let lines = lines.collect().await.unwrap().to_bytes();
+    std::str::from_utf8(&lines)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["type"].to_string())
+        .collect()
+}
+
 const REBOOT: &str = r#"{"methodName":"reboot","payload":null,"timeoutInSeconds":30,
     "responseTimeoutInSeconds":30,"connectTimeoutInSeconds":0}"#;
 
@@ -199,30 +220,18 @@ async fn a_service_calls_a_device_and_the_log_tells_the_story() {
         answer.1
     );
 
-    let admin = TcpStream::connect((LOOPBACK, emulator.ports().admin.unwrap()))
-        .await
-        .unwrap();
-    let request = Request::get("/admin/events?device=d").header("host", "localhost");
-    let request = request.body(Full::default()).unwrap();
-    let lines = http(admin)
-        .await
-        .send_request(request)
-        .await
-        .unwrap()
-        .into_body();
-    let lines = lines.collect().await.unwrap().to_bytes();
-    let types: Vec<String> = std::str::from_utf8(&lines)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["type"].to_string())
-        .collect();
     let call = [
         "\"methodInvoked\"",
         "\"methodDelivered\"",
         "\"methodAnswered\"",
     ];
     let before = ["\"deviceCreated\"", "\"connected\"", "\"subscribed\""];
-    assert_eq!(types, [before, call, call].concat());
+    assert_eq!(
+        event_types(&emulator, "d").await,
+        [before, call, call].concat()
+    );
+    // A stop waits for clients to close their side, for a moment.
+    drop(device);
     emulator.stop().await;
 }
 
@@ -249,5 +258,6 @@ async fn the_websocket_path_is_upgraded_without_a_token() {
         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
     );
     assert_eq!(answer.headers()["sec-websocket-protocol"], "mqtt");
+    drop(answer);
     emulator.stop().await;
 }
