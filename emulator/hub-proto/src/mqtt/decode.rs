@@ -25,6 +25,9 @@ pub fn decode(
     let Some((&first, rest)) = input.split_first() else {
         return Ok(None);
     };
+    // Before the length: what is not MQTT at all (HTTP on the wrong port) often announces more than it
+    // sends, and would be waited for.
+    check_first_byte(first)?;
     let Some((remaining, length_bytes)) = remaining_length(rest)? else {
         return Ok(None);
     };
@@ -59,7 +62,8 @@ fn remaining_length(bytes: &[u8]) -> Result<Option<(usize, usize)>, Violation> {
     }
 }
 
-fn body_of(first: u8, mut body: Reader<'_>) -> Result<Packet<'_>, Violation> {
+/// Checks packet type and flags. [MQTT-2.2.2-2]
+fn check_first_byte(first: u8) -> Result<(), Violation> {
     let (kind, flags) = (first >> 4, first & 0x0f);
     let wanted_flags = match kind {
         // PUBLISH's flags are its own affair.
@@ -73,6 +77,12 @@ fn body_of(first: u8, mut body: Reader<'_>) -> Result<Packet<'_>, Violation> {
     if flags != wanted_flags {
         return Err(Violation::HeaderFlags);
     }
+    Ok(())
+}
+
+/// Reads what follows a header that passed [`check_first_byte`].
+fn body_of(first: u8, mut body: Reader<'_>) -> Result<Packet<'_>, Violation> {
+    let (kind, flags) = (first >> 4, first & 0x0f);
     let packet = match kind {
         1 => Packet::Connect(connect(&mut body)?),
         2 => Packet::ConnAck(conn_ack(&mut body)?),

@@ -371,3 +371,18 @@ fn every_broken_clause_has_its_violation() {
         assert!(!message.ends_with('.') && !message.is_empty());
     }
 }
+
+/// An HTTP client on the MQTT port was taken for a packet of 69 bytes to come, and had to wait for a
+/// minute to learn that nobody would answer.
+#[test]
+fn a_first_byte_that_begins_no_packet_is_refused_alone() {
+    for (bytes, expected) in [
+        (&b"GET / HTTP/1.1\r\n"[..], Violation::HeaderFlags),
+        (b"G", Violation::HeaderFlags),
+        (b"\x00", Violation::ReservedPacketType(0)),
+        (b"\xf0", Violation::ReservedPacketType(15)),
+        (b"\x81", Violation::HeaderFlags),
+    ] {
+        assert_eq!(decode(bytes, MAX), Err(expected), "{bytes:02x?}");
+    }
+}
