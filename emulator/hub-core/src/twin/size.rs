@@ -1,5 +1,9 @@
 //! Sizes by the hub's way of counting: bytes of keys and strings (control characters are free), 8 a
 //! number, 4 a boolean; punctuation, `$metadata` and `$version` are free.
+//!
+//! Leaves are kept as the text that came, so what is free needs a bound as well: a fraction of a
+//! hundred thousand digits, or an array of as many empty arrays. No leaf counts less than
+//! one byte for every [`TEXT_BYTES_FREE`] of its text; what clients print stays below that.
 
 use super::patch::{Patch, PatchNode};
 use super::tree::{Entry, Value};
@@ -29,7 +33,7 @@ pub(crate) fn of_leaf(text: &str) -> usize {
             | Token::EndArray => 0,
         };
     }
-    size
+    size.max(text.len() / TEXT_BYTES_FREE)
 }
 
 /// What a stored value counts.
@@ -66,6 +70,10 @@ pub(crate) fn of_patch_node(node: &PatchNode) -> usize {
     }
 }
 
+/// More than the longest escape of a counted byte (`\u0041`), and more than any other token that
+/// counts has for each byte that it counts.
+const TEXT_BYTES_FREE: usize = 8;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +94,21 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(of_leaf(text), expected, "{text}");
+        }
+    }
+
+    /// A fraction of 250 KB counted 8 bytes and `[[],[],…]` nothing, so a device could keep gigabytes
+    /// in a section of 32 KB, one patch at a time.
+    #[test]
+    fn no_leaf_is_almost_free() {
+        let digits = format!("0.{}", "1".repeat(79_998));
+        let empty = format!("[{}[]]", "[],".repeat(26_666));
+        let controls = format!("\"{}\"", "\\u0001".repeat(4096));
+        for (text, least) in [(digits, 10_000), (empty, 10_000), (controls, 3072)] {
+            assert!(of_leaf(&text) >= least, "{}", of_leaf(&text));
+        }
+        for text in [r#""\u0041\u0042""#, "1.7976931348623157e308", "[[],[]]"] {
+            assert!(of_leaf(text) <= 8, "{text}");
         }
     }
 }
