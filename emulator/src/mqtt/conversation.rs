@@ -1,5 +1,6 @@
 //! What a device's packets mean for the hub. Acts on bytes in place, never waits, does no I/O.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -100,6 +101,17 @@ impl Conversation {
             End::Here(LinkClose::Lost)
         } else {
             End::NotLetIn(NotLetIn::Lost)
+        }
+    }
+
+    /// The peer is gone, or broke what carries MQTT.
+    pub(super) fn failed(&self, error: &io::Error) -> End {
+        if error.kind() != io::ErrorKind::InvalidData {
+            self.lost()
+        } else if self.is_linked() {
+            End::Here(LinkClose::Violation(error.to_string()))
+        } else {
+            End::NotLetIn(NotLetIn::Transport(error.to_string()))
         }
     }
 

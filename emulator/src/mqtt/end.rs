@@ -29,6 +29,9 @@ pub(super) enum NotLetIn {
     Violation(#[from] Violation),
     #[error("no CONNECT came in time")]
     ConnectTimeout,
+    /// What carries MQTT was broken by the peer: TLS, WebSocket.
+    #[error("{0}")]
+    Transport(String),
     #[error("the connection was lost before CONNECT")]
     Lost,
     #[error("the hub is stopping")]

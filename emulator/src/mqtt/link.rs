@@ -170,7 +170,8 @@ where
         Poll::Ready(match read {
             Ok(Read::Some) => None,
             Ok(Read::End(end)) => Some(end),
-            Ok(Read::Eof) | Err(_) => Some(self.conversation.lost()),
+            Ok(Read::Eof) => Some(self.conversation.lost()),
+            Err(error) => Some(self.conversation.failed(&error)),
         })
     }
 

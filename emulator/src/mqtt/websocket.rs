@@ -8,6 +8,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use futures_util::{Sink, Stream};
 use hyper::body::Bytes;
 use hyper::header::{
@@ -18,6 +21,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -95,6 +99,9 @@ fn read_handshake(
     let key = headers
         .get(SEC_WEBSOCKET_KEY)
         .ok_or(NotAHandshake("there is no key"))?;
+    if !is_key(key) {
+        return Err(NotAHandshake("the key is not 16 bytes in base64"));
+    }
     let mut protocols = tokens(headers, &SEC_WEBSOCKET_PROTOCOL);
     let Some(protocol) = protocols.find(|offered| offered.eq_ignore_ascii_case("mqtt")) else {
         return Err(if has(SEC_WEBSOCKET_PROTOCOL, "AMQPWSB10") {
@@ -109,6 +116,17 @@ fn read_handshake(
     // Echoed as spelled: clients compare.
     let protocol = protocol.parse().expect("it came out of a header");
     Ok((accept, protocol))
+}
+
+/// Whether a key decodes as RFC 6455, section 4.2.1, wants it. The bits of its last digit that do not
+/// count may be set: some clients draw the text instead of the bytes.
+fn is_key(key: &HeaderValue) -> bool {
+    let engine = GeneralPurpose::new(
+        &STANDARD,
+        GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+    );
+    let bytes = engine.decode(key.as_bytes());
+    bytes.is_ok_and(|bytes| bytes.len() == KEY_BYTES)
 }
 
 /// The comma-separated values of a header, over all its lines.
@@ -126,6 +144,9 @@ fn config() -> WebSocketConfig {
         .read_buffer_size(4 * 1024)
         // The link coalesces already.
         .write_buffer_size(0)
+        // A frame of our own always fits, for it is made when nothing waits. Without this bound, the
+        // pongs for a client that pings and never reads would wait without end.
+        .max_write_buffer_size(MESSAGE_BYTES_MAX + FRAME_HEADER_BYTES_MAX)
         .max_message_size(Some(MESSAGE_BYTES_MAX))
         .max_frame_size(Some(MESSAGE_BYTES_MAX))
 }
@@ -191,13 +212,14 @@ where
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // Ready once the frame before is written out: at most one is held.
-        ready!(Pin::new(&mut self.frames).poll_ready(context)).map_err(io_error)?;
-        let message = Message::Binary(Bytes::copy_from_slice(bytes));
+        // The frame before is written out, and any pongs are: at most one frame is held.
+        ready!(Pin::new(&mut self.frames).poll_flush(context)).map_err(io_error)?;
+        let count = bytes.len().min(MESSAGE_BYTES_MAX);
+        let message = Message::Binary(Bytes::copy_from_slice(&bytes[..count]));
         Pin::new(&mut self.frames)
             .start_send(message)
             .map_err(io_error)?;
-        Poll::Ready(Ok(bytes.len()))
+        Poll::Ready(Ok(count))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -216,15 +238,26 @@ where
     }
 }
 
+/// What breaks the protocol is invalid data, which the link reports by its text; the rest is a loss.
 fn io_error(error: Error) -> io::Error {
     match error {
         Error::Io(error) => error,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
+            io::ErrorKind::ConnectionReset.into()
+        }
+        broken @ (Error::Protocol(_) | Error::Capacity(_) | Error::Utf8(_)) => {
+            io::Error::new(io::ErrorKind::InvalidData, broken)
+        }
         other => io::Error::other(other),
     }
 }
 
 /// The largest frame and the largest message: room for several packets.
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// A frame's header is at most this long, mask included (RFC 6455, section 5.2).
+const FRAME_HEADER_BYTES_MAX: usize = 14;
+/// What a client draws for a key (RFC 6455, section 4.1).
+const KEY_BYTES: usize = 16;
 /// How long hyper may take to hand the stream over, once the answer is written.
 const UPGRADE_WITHIN: Duration = Duration::from_secs(10);
 
@@ -278,6 +311,14 @@ mod tests {
                 "it does not ask for an upgrade to websocket",
             ),
             (("sec-websocket-version", "8"), "the version is not 13"),
+            (
+                ("sec-websocket-key", "eA=="),
+                "the key is not 16 bytes in base64",
+            ),
+            (
+                ("sec-websocket-key", ""),
+                "the key is not 16 bytes in base64",
+            ),
         ];
         for (change, fault) in cases {
             let refusal = read_handshake(&Method::GET, &handshake(&[change])).unwrap_err();
@@ -347,7 +388,7 @@ mod tests {
         // Refused by its header, before there is room made for it.
         assert_eq!(
             server.read_u8().await.unwrap_err().kind(),
-            io::ErrorKind::Other
+            io::ErrorKind::InvalidData
         );
         drop(server);
         sender.await.unwrap();
@@ -365,5 +406,54 @@ mod tests {
         server.shutdown().await.unwrap();
         assert_eq!(client.next().await.unwrap().unwrap(), binary(b"bye"));
         assert!(matches!(client.next().await, Some(Ok(Message::Close(_)))));
+    }
+
+    /// A client pinged without reading the pongs, and the hub kept them all: two gigabytes in twelve
+    /// seconds from one connection that had not even sent CONNECT.
+    #[tokio::test]
+    async fn pongs_that_nobody_reads_are_bounded_and_the_stream_goes_on() {
+        let (mut server, client) = pair().await;
+        let (mut reader, mut writer) = tokio::io::split(client.into_inner());
+        let pings = 20_000;
+        let flood = tokio::spawn(async move {
+            // A final ping frame of 125 bytes, masked with zeros; then one MQTT byte.
+            let mut ping = vec![0x89, 0xfd, 0, 0, 0, 0];
+            ping.resize(6 + 125, b'x');
+            for _ in 0..pings {
+                writer.write_all(&ping).await.unwrap();
+            }
+            writer
+                .write_all(&[0x82, 0x81, 0, 0, 0, 0, b'M'])
+                .await
+                .unwrap();
+            writer
+        });
+        assert_eq!(server.read_u8().await.unwrap(), b'M');
+        let writer = flood.await.unwrap();
+        let answers = tokio::spawn(async move {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).await.unwrap();
+            bytes
+        });
+        server.write_all(b"!").await.unwrap();
+        server.flush().await.unwrap();
+        drop((server, writer));
+        let answers = answers.await.unwrap();
+        assert!(answers.len() < 2 * MESSAGE_BYTES_MAX, "{}", answers.len());
+        assert!(answers.windows(3).any(|bytes| bytes == [0x82, 1, b'!']));
+    }
+
+    #[tokio::test]
+    async fn more_than_a_frame_may_hold_leaves_in_several() {
+        let (mut server, mut client) = pair().await;
+        let bytes = vec![7; MESSAGE_BYTES_MAX + 5];
+        let writer = tokio::spawn(async move {
+            server.write_all(&bytes).await.unwrap();
+            server.flush().await.unwrap();
+        });
+        let lengths = [client.next().await, client.next().await];
+        let lengths = lengths.map(|message| message.unwrap().unwrap().len());
+        assert_eq!(lengths, [MESSAGE_BYTES_MAX, 5]);
+        writer.await.unwrap();
     }
 }
