@@ -17,7 +17,8 @@ use hub_proto::topic::HubTopic;
 
 use crate::hub::LinkOutlet;
 
-/// The most that may wait for a device that does not read.
+/// The most that may wait for a device that does not read. One message alone is never too much: the
+/// largest twin's text is longer than this.
 pub(super) const WAITING_BYTES_MAX: usize = 1024 * 1024;
 
 /// The buffer and whoever is to be woken when something is put in.
@@ -88,10 +89,11 @@ impl Mailbox {
             // Nobody listens any more; what is sent now is as lost as on the wire.
             return Ok(());
         }
+        let waited = state.bytes.len();
         write(&mut state.bytes);
         let waiting = state.bytes.len();
         drop(state);
-        if waiting > WAITING_BYTES_MAX {
+        if waited > 0 && waiting > WAITING_BYTES_MAX {
             return Err(LinkClose::SlowReader(waiting));
         }
         self.writer.wake();
@@ -187,5 +189,37 @@ fn encode_message(device: &DeviceId, message: &ToDevice, out: &mut Vec<u8>) {
             };
             encode_publish(out, delivery, dup, |out| topic.write(out), payload);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn twin(bytes: usize) -> ToDevice {
+        ToDevice::TwinResponse {
+            status: 200,
+            rid: "1".into(),
+            version: None,
+            body: vec![b'x'; bytes],
+        }
+    }
+
+    /// A section of 32 KB may be eleven thousand empty objects; with the metadata of each, the twin is
+    /// more text than may wait, and a device that asked for it was cut off as a slow reader.
+    #[test]
+    fn one_message_alone_is_never_too_much_and_the_next_is() {
+        let (mailbox, device) = (Mailbox::default(), DeviceId::parse("d").unwrap());
+        assert_eq!(
+            mailbox.deliver(&device, twin(2 * WAITING_BYTES_MAX)),
+            Ok(())
+        );
+        let refused = mailbox.deliver(&device, twin(1));
+        assert!(
+            matches!(refused, Err(LinkClose::SlowReader(_))),
+            "{refused:?}"
+        );
+        assert!(mailbox.take().bytes.len() > 2 * WAITING_BYTES_MAX);
+        assert_eq!(mailbox.deliver(&device, twin(1)), Ok(()));
     }
 }
