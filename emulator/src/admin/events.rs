@@ -137,3 +137,44 @@ impl Reader {
         !page.events.is_empty() || page.missed > 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hub_core::event::{Event, EventKind};
+    use hub_proto::ids::DeviceId;
+    use hub_proto::property_bag::PropertyBag;
+    use hub_proto::time::Timestamp;
+
+    use super::*;
+    use crate::config::EventLogLimits;
+    use crate::stop::StopSwitch;
+
+    /// A chunk was 256 events whatever their size: each follower that did not read held up to 85 MB.
+    #[tokio::test]
+    async fn a_chunk_of_large_events_is_cut_by_bytes_and_none_is_left_out() {
+        let log = EventLog::new(EventLogLimits::default());
+        for _ in 0..20 {
+            log.append(Event {
+                at: Timestamp::from_unix_seconds(0),
+                device: DeviceId::parse("d").unwrap(),
+                kind: EventKind::Telemetry {
+                    properties: PropertyBag::default(),
+                    payload: vec![b'x'; 100 * 1024],
+                },
+            });
+        }
+        let uri = "/admin/events".parse().unwrap();
+        let mut reader = Reader {
+            until: log.newest(),
+            log,
+            stop: StopSwitch::new().token(),
+            selection: Selection::parse(&uri).unwrap(),
+        };
+        let mut lines = 0;
+        while let Some(chunk) = reader.next_chunk().await {
+            assert!(chunk.len() < CHUNK_BYTES + 200 * 1024, "{}", chunk.len());
+            lines += std::str::from_utf8(&chunk).unwrap().lines().count();
+        }
+        assert_eq!(lines, 20);
+    }
+}
