@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hub_core::event::{Event, EventKind};
+use hub_core::link::LinkClose;
+use hub_proto::property_bag::PropertyBag;
 use tokio::sync::Notify;
 
 use crate::config::EventLogLimits;
@@ -139,47 +141,77 @@ impl Ring {
 /// Roughly what an event occupies: its own size and the texts and bodies it owns.
 fn size_bytes(event: &Event) -> usize {
     let owned = match &event.kind {
-        EventKind::Connected { client_type, .. } => client_type.as_ref().map_or(0, String::len),
-        EventKind::Subscribed { filters } => filters.iter().map(|filter| filter.len() + 24).sum(),
+        EventKind::Connected { client_type, .. } => {
+            client_type.as_ref().map_or(0, |text| heap(text.capacity()))
+        }
+        EventKind::Disconnected { reason } => match reason {
+            LinkClose::Violation(text) => heap(text.capacity()),
+            _ => 0,
+        },
+        EventKind::Subscribed { filters } => {
+            let texts = filters.iter().map(|filter| heap(filter.capacity()));
+            heap(filters.capacity() * size_of::<String>()) + texts.sum::<usize>()
+        }
         EventKind::Reported { patch, .. }
         | EventKind::Desired { patch, .. }
-        | EventKind::Tags { patch, .. } => patch.len(),
-        EventKind::ReportedRefused { message, .. } => message.len(),
-        EventKind::MethodInvoked { payload, .. } => payload.len(),
-        EventKind::MethodAnswered { payload, .. } => payload.len(),
-        EventKind::MethodAnswerIgnored { rid } => rid.len(),
+        | EventKind::Tags { patch, .. } => heap(patch.len()),
+        EventKind::ReportedRefused { message, .. } => heap(message.capacity()),
+        EventKind::MethodInvoked { name, payload, .. } => {
+            heap(name.as_str().len() + COUNTS) + heap(payload.len())
+        }
+        EventKind::MethodAnswered { payload, .. } => heap(payload.capacity()),
+        EventKind::MethodAnswerIgnored { rid } => heap(rid.capacity()),
         EventKind::Telemetry {
             properties,
             payload,
-        } => {
-            let system = properties
-                .system
-                .iter()
-                .map(|(key, value)| key.len() + value.len() + 48);
-            let application = properties
-                .application
-                .iter()
-                .map(|(key, value)| key.len() + value.as_ref().map_or(0, String::len) + 48);
-            payload.len() + system.sum::<usize>() + application.sum::<usize>()
-        }
+        } => heap(payload.capacity()) + properties_bytes(properties),
         EventKind::DeviceCreated
         | EventKind::DeviceUpdated { .. }
         | EventKind::DeviceDeleted
-        | EventKind::Disconnected { .. }
         | EventKind::MethodDelivered { .. }
         | EventKind::MethodFailed { .. }
         | EventKind::C2dEnqueued { .. }
         | EventKind::C2dDelivered { .. }
         | EventKind::C2dSettled { .. } => 0,
     };
-    size_of::<Event>() + owned
+    let of_ring = 2 * size_of::<(Arc<Event>, usize)>();
+    heap(size_of::<Event>() + COUNTS) + of_ring + owned
 }
+
+fn properties_bytes(properties: &PropertyBag) -> usize {
+    let PropertyBag {
+        system,
+        application,
+    } = properties;
+    let slots = heap(system.capacity() * size_of::<(String, String)>())
+        + heap(application.capacity() * size_of::<(String, Option<String>)>());
+    let system = system
+        .iter()
+        .map(|(key, value)| heap(key.capacity()) + heap(value.capacity()));
+    let application = application.iter().map(|(key, value)| {
+        let value = value.as_ref().map_or(0, String::capacity);
+        heap(key.capacity()) + heap(value)
+    });
+    slots + system.sum::<usize>() + application.sum::<usize>()
+}
+
+/// What `bytes` on the heap take, as glibc counts: a header of 8, in steps of 16, at least 32. A
+/// hundred thousand properties of two letters are mostly this.
+fn heap(bytes: usize) -> usize {
+    if bytes == 0 {
+        0
+    } else {
+        (bytes + 8).next_multiple_of(16).max(32)
+    }
+}
+
+/// The two counts before what an `Arc` holds.
+const COUNTS: usize = 2 * size_of::<usize>();
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use hub_proto::ids::DeviceId;
-    use hub_proto::property_bag::PropertyBag;
     use hub_proto::time::Timestamp;
 
     fn event(kind: EventKind) -> Event {
@@ -233,7 +265,7 @@ mod tests {
         for _ in 0..3 {
             log.append(small());
         }
-        let payload = vec![0; size_bytes(&small())];
+        let payload = vec![0; size_bytes(&small()) / 2];
         log.append(event(EventKind::Telemetry {
             properties: PropertyBag::default(),
             payload,
@@ -246,6 +278,22 @@ mod tests {
         }));
         assert_eq!((log.oldest(), log.newest()), (None, 5));
         assert_eq!(log.read(3, 10).missed, 2);
+    }
+
+    /// A property of two letters was counted as 50 bytes and took 112: a full log held twice its bound.
+    #[test]
+    fn what_an_event_keeps_on_the_heap_counts_with_its_allocations() {
+        let telemetry = |bag: &str| {
+            size_bytes(&event(EventKind::Telemetry {
+                properties: PropertyBag::parse(bag),
+                payload: Vec::new(),
+            }))
+        };
+        let (none, thousand) = (telemetry(""), telemetry(&"a=b&".repeat(1000)));
+        assert!(thousand - none >= 1000 * (48 + 32 + 32), "{thousand}");
+        let ended = |reason| size_bytes(&event(EventKind::Disconnected { reason }));
+        let violation = LinkClose::Violation("x".repeat(500));
+        assert!(ended(violation) >= ended(LinkClose::Lost) + 500);
     }
 
     #[tokio::test]
