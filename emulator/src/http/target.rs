@@ -6,11 +6,15 @@ use hyper::{Request, Uri};
 use percent_encoding::percent_decode_str;
 
 /// The host asked for, without port: of the request line if it has one, else of the `Host` header.
+/// Two such headers name none (RFC 9112, section 3.2): a proxy may have believed the other one.
 pub(crate) fn host<B>(request: &Request<B>) -> Option<String> {
     if let Some(host) = request.uri().host() {
         return Some(host.to_owned());
     }
-    let value = request.headers().get(HOST)?;
+    let mut values = request.headers().get_all(HOST).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return None;
+    };
     let authority = Authority::try_from(value.as_bytes()).ok()?;
     Some(authority.host().to_owned())
 }
@@ -45,6 +49,10 @@ mod tests {
             assert_eq!(host(&request).as_deref(), expected, "{header}");
         }
         assert_eq!(host(&Request::get("/").body(()).unwrap()), None);
+        let twice = Request::get("/")
+            .header(HOST, "localhost")
+            .header(HOST, "x");
+        assert_eq!(host(&twice.body(()).unwrap()), None);
         let absolute = Request::get("http://hub.localhost:1/")
             .header(HOST, "x")
             .body(())
