@@ -4,6 +4,31 @@
 //! connection strings and the path of the CA certificate. Inside, the front ends (`mqtt`, `rest`,
 //! `admin`) know only [`hub::HubHandle`]; they never see each other or a shard.
 //!
+//! # In a test
+//!
+//! A hub of the test's own, on ports that the system chooses:
+//!
+//! ```
+//! use emulator::config::Ports;
+//! use emulator::{Config, Emulator};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let hub = Emulator::start(Config {
+//!     ports: Ports::ANY,
+//!     ..Config::new(folder.path())
+//! })
+//! .await?;
+//! let connection_string = hub.connection_string("iothubowner", "localhost");
+//! assert!(connection_string.is_some_and(|text| text.starts_with("HostName=localhost;")));
+//! // The code under test gets it, with `hub.ports()` and the CA at `hub.ca_path()`.
+//! assert_eq!(hub.hub().device_count(), 0);
+//! hub.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | Module | Responsible for |
 //! |---|---|
 //! | [`config`] | what can be set, with its defaults |
