@@ -18,6 +18,7 @@ use hub_proto::topic::{PublishTopic, parse_filter, parse_publish};
 
 use super::authenticate::{self, Admitted};
 use super::end::{End, NotLetIn};
+use super::link::UNREAD_BYTES_HIGH;
 use super::mailbox::Mailbox;
 use crate::hub::{DeviceLink, HubHandle};
 
@@ -28,6 +29,8 @@ pub(super) struct Conversation {
     session: ServerSession,
     mailbox: Arc<Mailbox>,
     linked: Option<Linked>,
+    /// Whether packets were left for later, since the device has enough to read first.
+    is_holding: bool,
 }
 
 /// Who talks, once let in.
@@ -46,6 +49,7 @@ impl Conversation {
             session,
             mailbox,
             linked: None,
+            is_holding: false,
         }
     }
 
@@ -59,10 +63,21 @@ impl Conversation {
         self.linked.as_ref().map(|linked| linked.link.device())
     }
 
-    /// Acts on every whole packet at the front of `bytes`; says how many bytes they were.
+    /// Whether whole packets may wait among the bytes that [`Conversation::receive`] left.
+    pub(super) fn is_holding(&self) -> bool {
+        self.is_holding
+    }
+
+    /// Acts on the whole packets at the front of `bytes`; says how many bytes they were. Stops early
+    /// where the answers are enough for the device to read.
     pub(super) fn receive(&mut self, now: Instant, bytes: &[u8]) -> Result<usize, End> {
         let mut consumed = 0;
+        self.is_holding = false;
         while consumed < bytes.len() {
+            if self.mailbox.waiting_bytes() >= UNREAD_BYTES_HIGH {
+                self.is_holding = true;
+                break;
+            }
             let decoded = decode(&bytes[consumed..], PACKET_BYTES_MAX);
             let Some((packet, length)) = decoded.map_err(|broken| self.violated(broken))? else {
                 break;

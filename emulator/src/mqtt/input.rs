@@ -52,6 +52,14 @@ impl Input {
         })
     }
 
+    /// Hands the rest to `consume` again, which left whole packets in it, without reading.
+    pub(super) fn resume<E>(&mut self, consume: impl FnOnce(&[u8]) -> Result<usize, E>) -> Read<E> {
+        match self.feed(&[], consume) {
+            Ok(()) => Read::Some,
+            Err(end) => Read::End(end),
+        }
+    }
+
     fn feed<E>(
         &mut self,
         fresh: &[u8],

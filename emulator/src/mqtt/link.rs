@@ -164,9 +164,14 @@ where
         if self.unread_bytes() >= UNREAD_BYTES_HIGH {
             return Poll::Pending;
         }
+        let is_holding = self.conversation.is_holding();
         let conversation = &mut self.conversation;
         let act = |bytes: &[u8]| conversation.receive(now, bytes);
-        let read = ready!(self.input.poll_read(context, &mut self.io, act));
+        let read = if is_holding {
+            Ok(self.input.resume(act))
+        } else {
+            ready!(self.input.poll_read(context, &mut self.io, act))
+        };
         Poll::Ready(match read {
             Ok(Read::Some) => None,
             Ok(Read::End(end)) => Some(end),
@@ -273,6 +278,6 @@ impl Output {
 
 /// With this much unread by the device, nothing more is read from it: it makes the hub no new work
 /// before it has taken the old.
-const UNREAD_BYTES_HIGH: usize = 64 * 1024;
+pub(super) const UNREAD_BYTES_HIGH: usize = 64 * 1024;
 /// How long a closing connection may take to take its last bytes and close its side.
 const FAREWELL: Duration = Duration::from_secs(1);
