@@ -1,0 +1,10 @@
+//! The built binary from outside: exit codes, variables, signals, logs, and tools against a running hub.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like tests")]
+
+#[cfg(target_os = "linux")]
+mod exec;
+mod log;
+mod support;
+mod tools;
+mod up;
