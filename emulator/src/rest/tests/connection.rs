@@ -43,7 +43,8 @@ async fn a_connection_serves_one_request_after_the_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_announced_body_over_the_bound_is_refused_unread() {
+async fn an_announced_body_over_the_bound_is_refused_though_it_never_comes() {
+    // REST-7
     let hub = TestHub::start();
     let mut pipe = connect(&hub);
     let request = format!(
