@@ -233,6 +233,7 @@ mod tests {
 
     #[test]
     fn events_are_numbered_from_one_and_read_in_order() {
+        // LOG-1
         let log = log_of(10, usize::MAX);
         assert_eq!((log.oldest(), log.newest()), (None, 0));
         assert_eq!(log.append(event(EventKind::DeviceCreated)), 1);
@@ -248,6 +249,7 @@ mod tests {
 
     #[test]
     fn the_oldest_go_first_and_a_late_reader_learns_how_many_it_missed() {
+        // LOG-2
         let log = log_of(3, usize::MAX);
         for _ in 0..5 {
             log.append(event(EventKind::DeviceCreated));
@@ -260,6 +262,7 @@ mod tests {
 
     #[test]
     fn bodies_count_against_the_bytes_and_an_event_too_large_leaves_nothing() {
+        // LOG-2
         let small = || event(EventKind::DeviceCreated);
         let log = log_of(100, size_bytes(&small()) * 4);
         for _ in 0..3 {

@@ -17,6 +17,7 @@ fn open(dir: &Path) -> Result<Authority, TlsError> {
 
 #[test]
 fn the_ca_is_made_once_and_then_read_back() {
+    // TLS-1
     let dir = tempfile::tempdir().unwrap();
     let nested = dir.path().join("a/b");
     assert!(Authority::open(&nested, NOW).unwrap().is_none());
@@ -37,6 +38,7 @@ fn the_ca_is_made_once_and_then_read_back() {
 #[cfg(unix)]
 #[test]
 fn only_the_owner_can_read_the_key() {
+    // TLS-1
     use std::os::unix::fs::PermissionsExt;
     let dir = tempfile::tempdir().unwrap();
     open(dir.path()).unwrap();

@@ -102,6 +102,7 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 #[tokio::test]
 async fn every_name_and_address_of_the_hub_verifies_in_tls_1_2_and_1_3() {
+    // TLS-2
     let dir = tempfile::tempdir().unwrap();
     let authority = authority(dir.path());
     for version in [&TLS12, &TLS13] {
@@ -142,6 +143,7 @@ async fn clients_resume_instead_of_shaking_hands_in_full() {
 
 #[tokio::test]
 async fn a_name_the_hub_does_not_have_is_refused_and_the_remedy_named() {
+    // TLS-2
     let dir = tempfile::tempdir().unwrap();
     let authority = authority(dir.path());
     for version in [&TLS12, &TLS13] {

@@ -42,6 +42,7 @@ fn certificates(path: &Path) -> Vec<CertificateDer<'static>> {
 
 #[test]
 fn bundle_and_trust_store_hold_the_ca_and_the_same_public_roots() {
+    // TLS-3
     let dir = tempfile::tempdir().unwrap();
     let (authority, trust) = exported(dir.path());
     assert_eq!(trust, TrustFiles::in_dir(dir.path()));
@@ -61,6 +62,7 @@ fn bundle_and_trust_store_hold_the_ca_and_the_same_public_roots() {
 
 #[test]
 fn the_hashed_directory_holds_the_ca_alone() {
+    // TLS-3
     let dir = tempfile::tempdir().unwrap();
     let (authority, trust) = exported(dir.path());
     let files: Vec<_> = fs::read_dir(&trust.hashed_dir)

@@ -45,6 +45,7 @@ fn matches(condition: &str) -> bool {
 
 #[test]
 fn conditions_of_the_documentation_match() {
+    //
     let conditions = [
         "tags.location.region = 'US' AND properties.reported.telemetryConfig.sendFrequencyInSecs >= 60",
         "properties.reported.connectivity IN ['wired', 'wifi']",
@@ -176,6 +177,7 @@ fn a_query_without_a_condition_is_read_however_it_is_spaced() {
 
 #[test]
 fn what_is_not_built_is_refused_by_name() {
+    //
     let cases = [
         ("SELECT deviceId FROM devices", "projection"),
         ("SELECT *, deviceId FROM devices", "projection"),
@@ -248,6 +250,7 @@ SELECT * FROM devices; SELECT           ## unexpected 'SELECT', expected WHERE o
 
 #[test]
 fn a_syntax_error_names_what_was_found_where_and_what_was_expected() {
+    //
     for line in SYNTAX_ERRORS.trim().lines() {
         let (text, expected) = line.split_once("##").unwrap();
         let text = text.trim().replace("\\n", "\n");

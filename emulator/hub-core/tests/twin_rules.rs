@@ -84,6 +84,7 @@ fn counters(twin: &Twin) -> (u64, String, u64, u64) {
 
 #[test]
 fn a_new_twin_is_the_one_the_service_shows() {
+    // TW-1
     let twin = Twin::new(at(0));
     assert_eq!(
         document(&twin),
@@ -107,6 +108,7 @@ fn a_new_twin_is_the_one_the_service_shows() {
 
 #[test]
 fn metadata_mirrors_every_level_and_untouched_siblings_keep_theirs() {
+    // TW-8
     let mut twin = Twin::new(at(0));
     update(
         &mut twin,
@@ -175,6 +177,7 @@ nothing for nothing    | PUT   | {}                                             
 
 #[test]
 fn each_write_moves_the_counters_it_should() {
+    // TW-2, TW-4
     let mut twin = Twin::new(at(0));
     for line in WRITES.trim().lines() {
         let columns: Vec<&str> = line.split('|').map(str::trim).collect();
@@ -216,6 +219,7 @@ text that looks like a date    | {}                   | {"p":"2023-01-31T10:37:0
 
 #[test]
 fn patches_merge_as_the_rules_say() {
+    // TW-3
     for line in MERGES.trim().lines() {
         let columns: Vec<&str> = line.split('|').map(str::trim).collect();
         let [name, before, patch, after] = columns[..] else {
@@ -257,6 +261,7 @@ fn a_device_is_told_the_patch_with_its_nulls_and_the_version_last() {
 
 #[test]
 fn a_replace_tells_the_new_set_and_null_for_each_removed_key() {
+    // TW-9
     // The first is the example of Azure/azure-iot-sdk-csharp#954.
     let cases = [
         (
@@ -343,6 +348,7 @@ fn the_forms_that_sdks_send_are_understood() {
 
 #[test]
 fn a_bad_node_rejects_the_whole_patch() {
+    // TW-6
     let long = format!(r#"{{"s":"{}"}}"#, "x".repeat(4097));
     let cases = [
         (
@@ -413,6 +419,7 @@ fn ten_objects_nest_and_the_tenth_may_hold_a_scalar() {
 
 #[test]
 fn a_section_may_not_grow_past_its_limit_but_may_stay_or_shrink() {
+    // TW-7
     let mut twin = Twin::new(at(0));
     let small = Limits {
         reported_bytes: 20,
@@ -444,6 +451,7 @@ fn a_section_may_not_grow_past_its_limit_but_may_stay_or_shrink() {
 
 #[test]
 fn both_sections_must_fit_or_neither_is_written() {
+    // TW-7
     let limits = Limits {
         desired_bytes: 10,
         ..Limits::default()
@@ -458,6 +466,7 @@ fn both_sections_must_fit_or_neither_is_written() {
 
 #[test]
 fn a_reported_patch_may_name_the_version_it_is_based_on() {
+    // TW-10
     let mut twin = Twin::new(at(0));
     let limits = Limits::default();
     let mut patch = |if_version| twin.patch_reported(at(1), br#"{"a":1}"#, if_version, &limits);

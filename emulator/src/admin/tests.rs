@@ -91,6 +91,7 @@ async fn health_and_trust_files_are_served() {
 
 #[tokio::test]
 async fn foreign_host_names_and_other_verbs_are_refused() {
+    // RUN-7
     let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
     let context = context(&hub, dir.path());
     for host in [
@@ -228,6 +229,7 @@ async fn a_stop_ends_a_follower() {
 
 #[tokio::test]
 async fn events_that_fell_out_of_the_log_are_told_as_a_gap() {
+    // LOG-2
     let log = EventLog::new(EventLogLimits {
         events: 2,
         bytes: usize::MAX,

@@ -208,6 +208,7 @@ mod tests {
     /// terraform-provider-iothub CONCEPT.md, Azure/azure-iot-sdk-node issue 971).
     #[tokio::test]
     async fn legacy_refusals_read_as_the_hub_writes_them() {
+        // REST-3
         let id = DeviceId::parse("dev1").unwrap();
         let cases: [(HubError, &str, &str, &str); 8] = [
             (
@@ -275,6 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn method_refusals_are_json_in_a_json_string_with_null_info() {
+        // REST-3
         let (status, code, body) = seen(HubError::DeviceNotOnline.into(), Shape::Structured).await;
         assert_eq!(
             (status.as_str(), code.as_str()),
@@ -292,6 +294,7 @@ mod tests {
 
     #[tokio::test]
     async fn method_refusals_have_the_status_and_number_that_the_sdks_expect() {
+        // DM-11
         let cases = [
             (
                 HubError::MethodTimedOut,

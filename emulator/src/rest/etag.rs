@@ -31,6 +31,7 @@ mod tests {
 
     #[test]
     fn every_form_that_clients_send_is_read() {
+        // REST-4
         let etag = |text: &str| IfMatch::Etag(text.to_owned());
         let cases = [
             ("*", IfMatch::Any),

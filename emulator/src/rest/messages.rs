@@ -145,6 +145,7 @@ mod tests {
 
     #[test]
     fn feedback_is_refused_aloud_and_none_is_not_asking_for_it() {
+        // C2D-6
         for ack in ["positive", "negative", "full"] {
             let refusal = refuse_feedback(&headers(&[("iothub-ack", ack)])).unwrap_err();
             assert_eq!(refusal.code(), ErrorCode::NotImplemented, "{ack}");

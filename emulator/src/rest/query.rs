@@ -110,6 +110,7 @@ mod tests {
 
     #[test]
     fn a_token_is_good_for_its_own_query_only() {
+        //
         let id = DeviceId::parse("dev#1").unwrap();
         let token = print_token(&id, "SELECT * FROM devices");
         assert!(token.is_ascii());

@@ -304,6 +304,7 @@ mod tests {
 
     #[test]
     fn paths_of_real_clients_reach_their_operation() {
+        // REST-1
         let device = |make: fn(String) -> Route, id: &str| Ok(make(id.to_owned()));
         let cases = [
             (
@@ -363,6 +364,7 @@ mod tests {
 
     #[test]
     fn paths_the_hub_does_not_have_are_not_found() {
+        // REST-8
         for path in [
             "/",
             "",
@@ -380,6 +382,7 @@ mod tests {
 
     #[test]
     fn a_wrong_verb_is_told_the_right_ones() {
+        // REST-8
         let cases = [
             ("POST", "/twins/d", "GET, PATCH, PUT"),
             ("OPTIONS", "/devices/query", "POST, GET, PUT, DELETE"),

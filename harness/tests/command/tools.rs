@@ -58,6 +58,7 @@ fn tools_manage_devices_and_twins_of_the_running_hub() {
     assert!(hub.ok(&["device", "list"]).starts_with("no devices"));
 }
 
+/// SEMANTICS RUN-5
 #[test]
 fn the_hubs_no_is_exit_code_1_with_its_words_and_a_remedy() {
     let hub = Hub::start();
@@ -80,6 +81,7 @@ fn the_hubs_no_is_exit_code_1_with_its_words_and_a_remedy() {
     }
 }
 
+/// SEMANTICS RUN-5
 #[test]
 fn without_a_hub_a_tool_could_not_run_and_says_how_to_start_one() {
     let dir = tempfile::tempdir().unwrap();

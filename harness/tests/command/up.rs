@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::support::{Hub, hubnerite, run, signal};
 
+/// SEMANTICS RUN-6
 #[test]
 fn the_ready_file_says_what_the_ready_line_says() {
     let hub = Hub::start();
@@ -21,6 +22,7 @@ fn the_ready_file_says_what_the_ready_line_says() {
     }
 }
 
+/// SEMANTICS RUN-4
 #[test]
 fn flags_win_over_variables_and_variables_over_the_file() {
     let dir = tempfile::tempdir().unwrap();
@@ -40,7 +42,7 @@ fn flags_win_over_variables_and_variables_over_the_file() {
     }
 }
 
-/// SEMANTICS RUN-4
+/// SEMANTICS RUN-4, RUN-5
 #[test]
 fn an_unknown_key_in_the_file_is_wrong_usage_with_a_suggestion() {
     let dir = tempfile::tempdir().unwrap();

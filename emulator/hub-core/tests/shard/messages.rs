@@ -183,6 +183,7 @@ fn a_message_delivered_before_is_not_sent_at_qos_0() {
 
 #[test]
 fn a_message_expires_at_the_hubs_time_or_its_own() {
+    // C2D-4
     let mut hub = hub();
     hub.send(T0, "default").unwrap();
     let expires = Some(at(90).wall);
@@ -218,6 +219,7 @@ fn an_expired_message_is_not_sent_though_its_deadline_is_handled_late() {
 
 #[test]
 fn an_expiry_in_the_past_or_beyond_two_days_is_refused() {
+    // C2D-4
     let two_days = Duration::from_hours(48);
     let far = T0.wall.saturating_add(two_days);
     let refused = Err(HubError::MessageExpiry(two_days));
@@ -322,6 +324,7 @@ fn the_bag_names_the_target_and_the_expiry_as_the_sdks_read_them() {
 
 #[test]
 fn a_purge_empties_the_queue_but_for_the_message_in_flight() {
+    // C2D-5
     let mut hub = hub_listening(&[Subscription::CloudToDevice]);
     for _ in 0..3 {
         hub.send(T0, "m").unwrap();

@@ -246,6 +246,7 @@ fn the_request_ids_of_two_hubs_differ() {
 
 #[test]
 fn a_status_that_is_no_integer_is_the_callers_to_know() {
+    // DM-11
     let huge = i64::MAX.to_string();
     for status in ["ok", "", "2.0", &huge] {
         let mut hub = hub_listening(&[Subscription::Methods]);
@@ -259,6 +260,7 @@ fn a_status_that_is_no_integer_is_the_callers_to_know() {
 
 #[test]
 fn payloads_are_bounded_each_way() {
+    // DM-11
     let mut hub = hub_listening(&[Subscription::Methods]);
     let max = Limits::default().method_payload_bytes;
     let with_payload = |bytes: usize| InvokeMethod {
@@ -298,6 +300,7 @@ fn payloads_are_bounded_each_way() {
 
 #[test]
 fn a_device_has_a_bounded_number_of_open_calls() {
+    // DM-11
     let mut hub = hub_with(Limits {
         method_calls_open: 2,
         ..Limits::default()

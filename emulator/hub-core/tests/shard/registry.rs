@@ -144,13 +144,21 @@ fn an_update_replaces_the_whole_identity_but_not_the_twin() {
 }
 
 #[test]
-fn a_device_made_anew_has_a_new_generation_and_a_new_etag() {
+fn a_device_made_anew_has_a_new_generation_and_nothing_of_the_old() {
+    // REG-7
     let mut hub = hub();
     let before = hub.device();
+    let body = r#"{"tags":{"a":1}}"#;
+    let twin = hub.update_twin(T0, body, &IfMatch::Absent).unwrap();
+    assert!(twin.json.contains("tags"), "{}", twin.json);
+    hub.send(T0, "m").unwrap();
     hub.delete(T0);
     let after = hub.create("d1");
     assert_ne!(after.generation_id, before.generation_id);
     assert_ne!(after.etag, before.etag);
+    assert_eq!(after.c2d_messages, 0);
+    let twin = hub.shard.twin(&id("d1")).unwrap();
+    assert!(!twin.json.contains("tags"), "{}", twin.json);
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn a_message_is_a_fact_with_its_properties() {
 
 #[test]
 fn retain_and_dup_become_properties() {
+    // CON-12
     let mut hub = hub_listening(&[]);
     let message = Telemetry {
         bag: "",
@@ -59,6 +60,7 @@ fn retain_and_dup_become_properties() {
 
 #[test]
 fn a_message_and_its_properties_have_at_most_256_kib() {
+    // CON-12
     let mut hub = hub_listening(&[]);
     let mut send = |bytes: usize| {
         // `%24.mid` counts its value, `a` its name and its value: four bytes in all.

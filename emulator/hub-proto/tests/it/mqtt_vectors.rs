@@ -196,6 +196,7 @@ fn remaining_lengths_at_every_boundary() {
 
 #[test]
 fn a_packet_over_the_bound_is_refused_at_its_header() {
+    // CON-9
     let too_large = |bytes, max| Err(Violation::PacketTooLarge { bytes, max });
     assert_eq!(decode(b"\x30\x80\x01", 130), too_large(131, 130));
     assert_eq!(decode(b"\x30\x80\x01", 131), Ok(None));

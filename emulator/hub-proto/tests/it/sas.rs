@@ -52,6 +52,7 @@ fn module(device: &str, module: &str) -> ClientIdentity {
 
 #[test]
 fn the_signature_is_over_the_audience_as_it_stands_in_the_token() {
+    // AUTH-1
     for (sr, signature) in VECTORS {
         let encoded = utf8_percent_encode(signature, NON_ALPHANUMERIC).to_string();
         let half_encoded = signature.replace('+', "%2B").replace('=', "%3D");
@@ -219,6 +220,7 @@ const REACH: &[(&str, &str, &str)] = &[
 
 #[test]
 fn an_audience_reaches_as_far_as_its_signer_may() {
+    // AUTH-3
     let dev1 = device("dev1");
     let odd = device("a#b%c");
     let module = module("dev1", "m");
@@ -248,6 +250,7 @@ fn an_audience_reaches_as_far_as_its_signer_may() {
 
 #[test]
 fn keys_are_16_to_64_bytes_and_never_shown() {
+    // AUTH-6
     assert_eq!(
         SasKey::from_base64("1").unwrap_err(),
         SasError::KeyNotBase64

@@ -178,6 +178,7 @@ const REFUSED: &[(&str, &str)] = &[
 
 #[test]
 fn other_topics_are_refused_with_the_reason() {
+    // TOP-1
     let long = format!("$iothub/twin/GET/?$rid={}", "x".repeat(RID_BYTES_MAX + 1));
     let cases = REFUSED
         .iter()
@@ -200,6 +201,7 @@ fn other_topics_are_refused_with_the_reason() {
 
 #[test]
 fn exactly_the_filters_of_the_table_are_granted() {
+    // TOP-2
     let reboot = MethodName::parse("reboot").unwrap();
     let cases = [
         (

@@ -29,6 +29,7 @@ fn but(change: impl FnOnce(&mut Connect)) -> Connect {
 
 #[tokio::test(start_paused = true)]
 async fn each_fault_of_a_connect_gets_its_code_and_a_closed_connection() {
+    // CON-1, CON-2, CON-11
     let bench = Bench::new();
     bench.register("dev2");
     let disabled = DeviceSpec {
@@ -45,6 +46,12 @@ async fn each_fault_of_a_connect_gets_its_code_and_a_closed_connection() {
     let module = |connect: &mut Connect| {
         connect.client_id = "dev1/mod1".into();
         connect.user_name = format!("{HOST}/dev1/mod1/?api-version=2021-04-12");
+    };
+    let nameless = |clean_session| {
+        but(|connect| {
+            connect.client_id = String::new();
+            connect.clean_session = clean_session;
+        })
     };
     let cases: Vec<(&str, u8, Connect)> = vec![
         ("MQTT 3.1", 1, but(|c| c.level = 3)),
@@ -76,6 +83,8 @@ async fn each_fault_of_a_connect_gets_its_code_and_a_closed_connection() {
             but(|c| c.user_name = "example.com/dev1/".into()),
         ),
         ("another client id", 5, but(|c| c.client_id = "dev2".into())),
+        ("no client id to keep a session for", 2, nameless(false)),
+        ("no client id", 5, nameless(true)),
         ("a module", 5, but(module)),
         ("unknown device", 5, Connect::of("nobody")),
         ("disabled device", 3, Connect::of("off")),
@@ -124,6 +133,7 @@ async fn a_token_of_a_policy_opens_a_device_if_the_policy_permits_it() {
 
 #[tokio::test(start_paused = true)]
 async fn who_does_not_begin_with_connect_or_connects_twice_gets_no_answer() {
+    // CON-3
     let bench = Bench::new();
     for first in [
         PINGREQ.to_vec(),

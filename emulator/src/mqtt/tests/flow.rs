@@ -9,6 +9,7 @@ use super::support::{
 
 #[tokio::test(start_paused = true)]
 async fn packets_that_arrive_byte_by_byte_mean_the_same() {
+    // CON-9
     let bench = Bench::new();
     let mut device = bench.dial();
     let bytes = [
@@ -107,6 +108,7 @@ async fn what_the_hub_does_not_know_closes_the_connection_without_a_word() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_of_the_largest_size_is_taken() {
+    // CON-12
     let bench = Bench::new();
     let mut device = bench.connect("dev1").await;
     let body = "x".repeat(256 * 1024);
@@ -187,6 +189,7 @@ async fn an_unanswered_method_ends_by_the_shards_own_timer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_device_that_does_not_read_is_cut_off_and_its_calls_end() {
+    // CON-10
     let bench = Bench::new();
     let mut device = bench.connect("dev1").await;
     device

@@ -21,6 +21,7 @@ fn assert_took(started: Instant, expected: Duration) {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_without_connect_is_closed_after_a_minute() {
+    // CON-3
     let bench = Bench::new();
     let started = Instant::now();
     let mut device = bench.dial();
@@ -32,6 +33,7 @@ async fn a_connection_without_connect_is_closed_after_a_minute() {
 
 #[tokio::test(start_paused = true)]
 async fn silence_of_one_and_a_half_keep_alives_ends_the_connection() {
+    // CON-5
     let bench = Bench::new();
     let mut device = bench.dial();
     device
@@ -58,6 +60,7 @@ async fn silence_of_one_and_a_half_keep_alives_ends_the_connection() {
 
 #[tokio::test(start_paused = true)]
 async fn without_keep_alive_silence_is_bounded_by_the_hubs_cap() {
+    // CON-5
     let bench = Bench::new();
     let mut device = bench.dial();
     device
@@ -77,6 +80,7 @@ async fn without_keep_alive_silence_is_bounded_by_the_hubs_cap() {
 
 #[tokio::test(start_paused = true)]
 async fn a_live_connection_outlasts_its_token_by_the_grace_and_no_longer() {
+    // AUTH-2
     let bench = Bench::new();
     let started = Instant::now();
     let mut device = bench.dial();
@@ -103,6 +107,7 @@ async fn a_live_connection_outlasts_its_token_by_the_grace_and_no_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_opens_connections_until_its_grace_is_over() {
+    // AUTH-2
     let limits = Limits {
         sas_connect_grace: Duration::from_mins(5),
         ..Limits::default()

@@ -8,6 +8,7 @@ use super::support::{NOW_UNIX_S, TestHub};
 
 #[tokio::test(start_paused = true)]
 async fn every_fault_of_a_token_is_the_same_401_and_comes_before_404() {
+    // AUTH-2, AUTH-5, AUTH-7
     let hub = TestHub::start();
     let owner = hub
         .context
@@ -71,6 +72,7 @@ async fn every_fault_of_a_token_is_the_same_401_and_comes_before_404() {
 
 #[tokio::test(start_paused = true)]
 async fn each_permission_opens_its_operations_and_no_others() {
+    // AUTH-4
     let hub = TestHub::start();
     hub.register("d").await;
     let (owner, service, read, write) = (
@@ -107,6 +109,7 @@ async fn each_permission_opens_its_operations_and_no_others() {
 
 #[tokio::test(start_paused = true)]
 async fn host_version_and_path_are_checked() {
+    // REST-2, REST-6, REST-8, REST-9
     let hub = TestHub::start();
     let ask = |verb: &str, uri: &str, host: &str| {
         let request = Request::builder().method(verb).uri(uri).header(HOST, host);

@@ -25,6 +25,7 @@ async fn an_identity_is_printed_as_the_registry_prints_it() {
 /// What Node, Python and Explorer send when the hub shall make the keys.
 #[tokio::test(start_paused = true)]
 async fn keys_are_made_where_the_caller_gives_none() {
+    // REG-3
     let hub = TestHub::start();
     let bodies = [
         r#"{"deviceId":"d0","status":"enabled","authentication":{"symmetricKey":{"primaryKey":"","secondaryKey":""},"type":"sas"}}"#,
@@ -59,6 +60,7 @@ async fn assert_refused(hub: &TestHub, path: &str, cases: &[(String, u16, &str)]
 
 #[tokio::test(start_paused = true)]
 async fn bad_keys_and_other_ways_to_authenticate_are_refused() {
+    // REG-3, REG-8
     let hub = TestHub::start();
     let keys = |primary: &str, secondary: &str| {
         let keys = json!({"primaryKey": primary, "secondaryKey": secondary});
@@ -96,6 +98,7 @@ async fn bad_keys_and_other_ways_to_authenticate_are_refused() {
 
 #[tokio::test(start_paused = true)]
 async fn a_bad_identity_is_refused_with_its_reason() {
+    // REG-6, REG-8
     let hub = TestHub::start();
     hub.register("d").await;
     let edge = r#"{"capabilities":{"iotEdge":true}}"#;
@@ -144,6 +147,7 @@ async fn a_bad_identity_is_refused_with_its_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn writes_obey_if_match_in_every_form() {
+    // REG-1, REST-4
     let hub = TestHub::start();
     let etag = hub.register("d").await.json()["etag"]
         .as_str()

@@ -61,6 +61,7 @@ async fn a_method_on_a_device_that_is_away_is_refused_in_the_structured_shape() 
 
 #[tokio::test(start_paused = true)]
 async fn a_query_comes_in_pages_and_the_last_has_no_continuation() {
+    // Q-3
     let hub = TestHub::start();
     for id in ["a", "b", "c"] {
         hub.register(id).await;
@@ -121,6 +122,7 @@ async fn a_query_comes_in_pages_and_the_last_has_no_continuation() {
 
 #[tokio::test(start_paused = true)]
 async fn messages_are_queued_counted_and_purged() {
+    // C2D-5, C2D-6
     let hub = TestHub::start();
     hub.register("d").await;
     let send = || hub.request("POST", "/devices/d/messages/deviceBound");
@@ -144,6 +146,7 @@ async fn messages_are_queued_counted_and_purged() {
 
 #[tokio::test(start_paused = true)]
 async fn a_put_twin_replaces_and_a_posted_override_patches() {
+    // TW-3, REST-5
     let hub = TestHub::start();
     hub.register("d").await;
     let body = r#"{"tags":{"a":1},"properties":{"desired":{"x":1.0}}}"#;
