@@ -116,8 +116,14 @@ fn properties_that_do_not_fit_into_a_topic_are_refused_before_they_are_queued() 
         expires: None,
     };
     let refused = hub.shard.send_to_device(T0, &id("d1"), message(22_000));
-    assert!(matches!(refused, Err(HubError::TooLarge { .. })), "{refused:?}");
-    assert_eq!(hub.shard.send_to_device(T0, &id("d1"), message(21_000)), Ok(()));
+    assert!(
+        matches!(refused, Err(HubError::TooLarge { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(
+        hub.shard.send_to_device(T0, &id("d1"), message(21_000)),
+        Ok(())
+    );
 }
 
 /// Only an abandon counts towards the ten deliveries a message may have, and MQTT cannot abandon.
