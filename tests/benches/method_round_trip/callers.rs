@@ -32,13 +32,18 @@ impl Meter {
     fn new(load: Load) -> Self {
         let counts_from = Instant::now() + load.warm_up;
         let counts_until = counts_from + load.measured;
-        Self { counts_from, counts_until, latencies_us: Vec::with_capacity(1 << 20) }
+        Self {
+            counts_from,
+            counts_until,
+            latencies_us: Vec::with_capacity(1 << 20),
+        }
     }
 
     fn record(&mut self, asked: Instant, answered: Instant) {
         if answered >= self.counts_from && answered < self.counts_until {
             let micros = (answered - asked).as_micros();
-            self.latencies_us.push(u32::try_from(micros).unwrap_or(u32::MAX));
+            self.latencies_us
+                .push(u32::try_from(micros).unwrap_or(u32::MAX));
         }
     }
 }
@@ -130,47 +135,90 @@ pub(crate) async fn read_answer(
     }
 }
 
-/// Keeps `load.in_flight` requests open on one MQTT connection.
+/// Keeps `load.in_flight` requests open over `callers` MQTT connections.
 pub(crate) async fn call_over_mqtt(
     broker: &Server,
     names: &[String],
     load: Load,
+    callers: usize,
 ) -> anyhow::Result<Figures> {
-    let mut caller =
-        Client::connect(broker.mqtt, "service", None, "devices/+/methods/res/#").await?;
-    let mut meter = Meter::new(load);
-    let (from, until) = (meter.counts_from, meter.counts_until);
-    let mut asked_at = vec![Instant::now(); load.in_flight];
-    let mut turn = 0;
-    // The slot in flight is the request's id, so the answer finds its start.
-    let mut ask = |slot: usize, asked_at: &mut [Instant], out: &mut Vec<u8>| {
-        let name = &names[turn % names.len()];
-        turn += 1;
-        asked_at[slot] = Instant::now();
-        let topic = format!("devices/{name}/methods/POST/reboot/?$rid={slot}");
-        let print = |out: &mut Vec<u8>| out.extend_from_slice(topic.as_bytes());
-        encode_publish(out, Delivery::AtMostOnce, false, print, PAYLOAD);
-    };
-    for slot in 0..load.in_flight {
-        ask(slot, &mut asked_at, &mut caller.output);
+    let mut connections = Vec::new();
+    for number in 0..callers {
+        let filter = format!("callers/{number}/#");
+        connections
+            .push(Client::connect(broker.mqtt, &format!("caller-{number}"), None, &filter).await?);
     }
-    caller.flush().await?;
-    let calls = async {
+    let meter = Rc::new(RefCell::new(Meter::new(load)));
+    let (from, until) = (meter.borrow().counts_from, meter.borrow().counts_until);
+    let tasks = LocalSet::new();
+    let share = names.len() / callers;
+    let mut running = Vec::new();
+    for (number, client) in connections.into_iter().enumerate() {
+        let turn = MqttCaller {
+            number,
+            names: names[number * share..(number + 1) * share].to_vec(),
+            asked_at: vec![Instant::now(); load.in_flight / callers],
+            next: 0,
+        };
+        running.push(tasks.spawn_local(turn.call(client, Rc::clone(&meter), until)));
+    }
+    let cpu = tasks.run_until(watch(broker, from, until)).await?;
+    tasks.await;
+    for caller in running {
+        caller.await??;
+    }
+    Ok(figures(&meter.borrow(), load, cpu))
+}
+
+/// One caller on MQTT, with its share of the devices and of the requests in flight.
+#[derive(Debug)]
+struct MqttCaller {
+    number: usize,
+    names: Vec<String>,
+    /// When each request in flight was asked. Its slot is part of its id, so the answer finds it.
+    asked_at: Vec<Instant>,
+    next: usize,
+}
+
+impl MqttCaller {
+    async fn call(
+        mut self,
+        mut client: Client,
+        meter: Rc<RefCell<Meter>>,
+        until: Instant,
+    ) -> anyhow::Result<()> {
+        for slot in 0..self.asked_at.len() {
+            self.ask(slot, &mut client.output);
+        }
+        client.flush().await?;
         while Instant::now() < until {
-            caller
+            client
                 .on_publish(|topic, _, out| {
-                    let slot = topic.rsplit_once("$rid=").and_then(|(_, rid)| rid.parse().ok());
+                    let slot = topic
+                        .rsplit_once('-')
+                        .and_then(|(_, slot)| slot.parse().ok());
                     let slot: usize = slot.expect("a device echoes the request's id");
-                    meter.record(asked_at[slot], Instant::now());
-                    ask(slot, &mut asked_at, out);
+                    meter
+                        .borrow_mut()
+                        .record(self.asked_at[slot], Instant::now());
+                    self.ask(slot, out);
                 })
                 .await?;
         }
-        anyhow::Ok(())
-    };
-    let (cpu, calls) = tokio::join!(watch(broker, from, until), calls);
-    calls?;
-    Ok(figures(&meter, load, cpu?))
+        Ok(())
+    }
+
+    fn ask(&mut self, slot: usize, out: &mut Vec<u8>) {
+        let name = &self.names[self.next % self.names.len()];
+        self.next += 1;
+        self.asked_at[slot] = Instant::now();
+        let topic = format!(
+            "devices/{name}/methods/POST/reboot/?$rid={}-{slot}",
+            self.number
+        );
+        let print = |out: &mut Vec<u8>| out.extend_from_slice(topic.as_bytes());
+        encode_publish(out, Delivery::AtMostOnce, false, print, PAYLOAD);
+    }
 }
 
 fn figures(meter: &Meter, load: Load, cpu: Duration) -> Figures {

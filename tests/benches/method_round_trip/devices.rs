@@ -25,8 +25,7 @@ pub(crate) async fn connect_to_hub(hub: &Hub, devices: &[Registered]) -> anyhow:
             "$iothub/methods/POST/#",
         );
         let client = client.await?;
-        let topic = "$iothub/methods/res/200/?$rid=".to_owned();
-        tokio::spawn(answer(client, topic));
+        tokio::spawn(answer(client, |_| "$iothub".to_owned()));
     }
     Ok(())
 }
@@ -36,20 +35,22 @@ pub(crate) async fn connect_to_broker(broker: SocketAddr, names: &[String]) -> a
     for name in names {
         let filter = format!("devices/{name}/methods/POST/#");
         let client = Client::connect(broker, name, None, &filter).await?;
-        tokio::spawn(answer(client, format!("devices/{name}/methods/res/200/?$rid=")));
+        tokio::spawn(answer(client, |rid| {
+            // The caller's name is the first part of the request's id.
+            let caller = rid.split_once('-').map_or(rid, |(caller, _)| caller);
+            format!("callers/{caller}")
+        }));
     }
     Ok(())
 }
 
-/// Answers until the server goes.
-async fn answer(mut client: Client, topic: String) {
+/// Answers until the server goes, on `{root}/methods/res/200/?$rid={rid}`.
+async fn answer(mut client: Client, root: fn(&str) -> String) {
     loop {
         let served = client.on_publish(|asked, _, out| {
             let rid = asked.rsplit_once("$rid=").map_or("", |(_, rid)| rid);
-            let print = |out: &mut Vec<u8>| {
-                out.extend_from_slice(topic.as_bytes());
-                out.extend_from_slice(rid.as_bytes());
-            };
+            let topic = format!("{}/methods/res/200/?$rid={rid}", root(rid));
+            let print = |out: &mut Vec<u8>| out.extend_from_slice(topic.as_bytes());
             encode_publish(out, Delivery::AtMostOnce, false, print, ANSWER);
         });
         if served.await.is_err() {

@@ -4,9 +4,13 @@
 //! `cargo bench -p hubnerite-tests --bench method_round_trip`
 //!
 //! Both servers get the same devices over plain MQTT and the same number of calls in flight. The
-//! hub's caller speaks REST over TLS, mosquitto's caller MQTT. The figure to read is the server's CPU
-//! time per round trip: rates move with the machine's other work. Rounds are interleaved; medians and
-//! the ratio of each round are printed. Without mosquitto on the PATH only the hub is measured.
+//! hub's callers speak REST over TLS, one call at a time on each connection, as HTTP/1.1 has it.
+//! mosquitto is measured twice: with as many callers on MQTT, one call at a time each, and with a
+//! single caller that keeps all calls in flight on one connection and so spares most system calls.
+//!
+//! The figure to read is the server's CPU time per round trip: rates move with the machine's other
+//! work. Rounds are interleaved; medians of the ratios within each round are printed. Without
+//! mosquitto on the PATH only the hub is measured.
 
 mod callers;
 mod devices;
@@ -50,7 +54,11 @@ impl Figures {
         let mut sorted = self.latencies_us.clone();
         sorted.sort_unstable();
         let last = sorted.len().saturating_sub(1);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 <= share <= 1")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 <= share <= 1"
+        )]
         let index = (as_f64(last) * share).round() as usize;
         f64::from(sorted.get(index).copied().unwrap_or(0)) / 1000.0
     }
@@ -63,9 +71,13 @@ const LOAD: Load = Load {
     measured: Duration::from_secs(5),
 };
 const ROUNDS: usize = 3;
+/// Connections on which mosquitto's callers share the calls in flight.
+const CALLERS: [usize; 2] = [LOAD.in_flight, 1];
 
 fn main() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let mosquitto = Server::mosquitto_path();
     if mosquitto.is_none() {
         say("mosquitto is not on the PATH: only the hub is measured");
@@ -73,21 +85,35 @@ fn main() -> anyhow::Result<()> {
     say("| server | round trips/s | server CPU us/rt | p50 ms | p99 ms |");
     say("|---|---|---|---|---|");
     let mut hub_cpu = Vec::new();
-    let mut ratios = Vec::new();
+    let mut ratios = vec![Vec::new(); CALLERS.len()];
     for _ in 0..ROUNDS {
-        let hub = runtime.block_on(measure_hub()).context("measuring the hub")?;
+        let hub = runtime
+            .block_on(measure_hub())
+            .context("measuring the hub")?;
         report("hubnerite", &hub);
         hub_cpu.push(hub.cpu_per_round_trip());
-        if let Some(path) = &mosquitto {
-            let peer =
-                runtime.block_on(measure_mosquitto(path)).context("measuring mosquitto")?;
-            report("mosquitto", &peer);
+        let Some(path) = &mosquitto else { continue };
+        for (callers, ratios) in CALLERS.iter().zip(&mut ratios) {
+            let peer = runtime
+                .block_on(measure_mosquitto(path, *callers))
+                .context("measuring mosquitto")?;
+            report(&format!("mosquitto, {callers} caller(s)"), &peer);
             ratios.push(hub.cpu_per_round_trip() / peer.cpu_per_round_trip());
         }
     }
-    say(&format!("hub, CPU per round trip, median: {:.1} us", median(&mut hub_cpu)));
-    if !ratios.is_empty() {
-        say(&format!("hub / mosquitto, CPU per round trip, median: {:.2}", median(&mut ratios)));
+    say(&format!(
+        "hub, CPU per round trip, median: {:.1} us",
+        median(&mut hub_cpu)
+    ));
+    for (callers, ratios) in CALLERS
+        .iter()
+        .zip(&mut ratios)
+        .filter(|(_, ratios)| !ratios.is_empty())
+    {
+        let ratio = median(ratios);
+        say(&format!(
+            "hub / mosquitto with {callers} caller(s), CPU per round trip, median: {ratio:.2}"
+        ));
     }
     Ok(())
 }
@@ -99,11 +125,11 @@ async fn measure_hub() -> anyhow::Result<Figures> {
     callers::call_over_rest(&hub, &names, LOAD).await
 }
 
-async fn measure_mosquitto(path: &str) -> anyhow::Result<Figures> {
+async fn measure_mosquitto(path: &str, connections: usize) -> anyhow::Result<Figures> {
     let broker = Server::start_mosquitto(path).await?;
     let names: Vec<_> = (0..LOAD.devices).map(|n| format!("device-{n}")).collect();
     devices::connect_to_broker(broker.mqtt, &names).await?;
-    callers::call_over_mqtt(&broker, &names, LOAD).await
+    callers::call_over_mqtt(&broker, &names, LOAD, connections).await
 }
 
 fn report(server: &str, figures: &Figures) {
@@ -121,7 +147,10 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of round trips are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of round trips are far below 2^52"
+)]
 fn as_f64(count: usize) -> f64 {
     count as f64
 }

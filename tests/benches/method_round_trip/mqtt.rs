@@ -31,7 +31,12 @@ impl Client {
     ) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let mut client = Self { stream, input: Vec::new(), used: 0, output: Vec::new() };
+        let mut client = Self {
+            stream,
+            input: Vec::new(),
+            used: 0,
+            output: Vec::new(),
+        };
         let connect = Packet::Connect(Connect {
             client_id,
             clean_session: true,

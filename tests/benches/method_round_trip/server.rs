@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use hub_proto::connection_string::ConnectionString;
 use hub_proto::sas::{SasKey, sign};
+use hubnerite_tests::release_hub;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -43,7 +44,13 @@ impl Server {
     pub(crate) fn mosquitto_path() -> Option<String> {
         ["mosquitto", "/usr/sbin/mosquitto"]
             .into_iter()
-            .find(|path| Command::new(path).arg("-h").stdout(Stdio::null()).status().is_ok())
+            .find(|path| {
+                Command::new(path)
+                    .arg("-h")
+                    .stdout(Stdio::null())
+                    .status()
+                    .is_ok()
+            })
             .map(str::to_owned)
     }
 
@@ -53,7 +60,10 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let config = files.path().join("mosquitto.conf");
         let mut file = std::fs::File::create(&config)?;
-        writeln!(file, "listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true")?;
+        writeln!(
+            file,
+            "listener {port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true"
+        )?;
         writeln!(file, "max_queued_messages 0\nmax_inflight_messages 0")?;
         let process = Command::new(path)
             .arg("-c")
@@ -62,7 +72,11 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()?;
         let mqtt = SocketAddr::from(([127, 0, 0, 1], port));
-        let server = Self { process, mqtt, _files: files };
+        let server = Self {
+            process,
+            mqtt,
+            _files: files,
+        };
         for _ in 0..100 {
             if TcpStream::connect(mqtt).await.is_ok() {
                 return Ok(server);
@@ -76,9 +90,15 @@ impl Server {
     pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
         // The second field is the command in parentheses and may hold anything.
-        let (_, fields) = stat.rsplit_once(") ").context("an unreadable /proc/PID/stat")?;
+        let (_, fields) = stat
+            .rsplit_once(") ")
+            .context("an unreadable /proc/PID/stat")?;
         let ticks = |index: usize| -> anyhow::Result<u64> {
-            Ok(fields.split(' ').nth(index).context("a short /proc/PID/stat")?.parse()?)
+            Ok(fields
+                .split(' ')
+                .nth(index)
+                .context("a short /proc/PID/stat")?
+                .parse()?)
         };
         // utime and stime are fields 14 and 15 of the whole line, in ticks of 10 ms.
         Ok(Duration::from_millis((ticks(11)? + ticks(12)?) * 10))
@@ -103,19 +123,20 @@ pub(crate) struct Registered {
 }
 
 impl Hub {
-    /// Builds the hub as released and starts it with plain MQTT.
+    /// Starts the hub as released, or the one that `HUBNERITE_BINARY` names, with plain MQTT.
     pub(crate) async fn start() -> anyhow::Result<Self> {
         let files = tempfile::tempdir()?;
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--release", "--quiet", "--package", "harness"])
-            .current_dir(root)
-            .status()?;
-        anyhow::ensure!(built.success(), "the hub does not build");
-        let target = std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| format!("{root}/target"));
         let ready_file = files.path().join("ready.json");
-        let process = Command::new(format!("{target}/release/hubnerite"))
-            .args(["up", "--address", "127.0.0.1", "--mqtts-port", "off", "--https-port", "0"])
+        let process = Command::new(release_hub())
+            .args([
+                "up",
+                "--address",
+                "127.0.0.1",
+                "--mqtts-port",
+                "off",
+                "--https-port",
+                "0",
+            ])
             .args(["--mqtt-port", "0", "--admin-port", "off", "--json"])
             .arg("--ca")
             .arg(files.path().join("ca"))
@@ -123,7 +144,11 @@ impl Hub {
             .arg(&ready_file)
             .stdout(Stdio::null())
             .spawn()?;
-        let server = Server { process, mqtt: SocketAddr::from(([127, 0, 0, 1], 0)), _files: files };
+        let server = Server {
+            process,
+            mqtt: SocketAddr::from(([127, 0, 0, 1], 0)),
+            _files: files,
+        };
         let mut text = String::new();
         for _ in 0..500 {
             if let Ok(found) = std::fs::read_to_string(&ready_file) {
@@ -132,16 +157,23 @@ impl Hub {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        Self::attach(server, &serde_json::from_str(&text).context("the hub is not ready")?)
+        Self::attach(
+            server,
+            &serde_json::from_str(&text).context("the hub is not ready")?,
+        )
     }
 
     fn attach(mut server: Server, ready: &serde_json::Value) -> anyhow::Result<Self> {
         let port = |name: &str| -> anyhow::Result<SocketAddr> {
-            let port = ready["ports"][name].as_u64().with_context(|| format!("no {name} port"))?;
+            let port = ready["ports"][name]
+                .as_u64()
+                .with_context(|| format!("no {name} port"))?;
             Ok(SocketAddr::from(([127, 0, 0, 1], u16::try_from(port)?)))
         };
         server.mqtt = port("mqtt")?;
-        let text = ready["connectionString"].as_str().context("no connection string")?;
+        let text = ready["connectionString"]
+            .as_str()
+            .context("no connection string")?;
         let owner = ConnectionString::parse(text)?;
         let token = sign("127.0.0.1", &owner.key, 4_102_444_800, Some("iothubowner"));
         let mut roots = RootCertStore::empty();
@@ -155,7 +187,12 @@ impl Hub {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let tls = TlsConnector::from(Arc::new(config));
-        Ok(Self { server, https: port("https")?, tls, authorization: token })
+        Ok(Self {
+            server,
+            https: port("https")?,
+            tls,
+            authorization: token,
+        })
     }
 
     /// The process.
@@ -199,9 +236,14 @@ impl Hub {
             let body = format!(
                 r#"{{"deviceId":"{id}","authentication":{{"type":"sas","symmetricKey":{{"primaryKey":"{text}","secondaryKey":"{text}"}}}}}}"#
             );
-            connection.write_all(&self.request("PUT", &format!("/devices/{id}"), &body)).await?;
+            connection
+                .write_all(&self.request("PUT", &format!("/devices/{id}"), &body))
+                .await?;
             read_answer(&mut connection, &mut answer).await?;
-            devices.push(Registered { id, key: key.clone() });
+            devices.push(Registered {
+                id,
+                key: key.clone(),
+            });
         }
         Ok(devices)
     }
