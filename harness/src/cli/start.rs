@@ -12,10 +12,11 @@ use super::CliError;
 use super::error::chain;
 use super::port_holder::port_holder;
 
-/// Logs to stderr what `filter` lets through; warnings without one.
+/// Logs to stderr what `filter` lets through; warnings without one. Not those of rustls: Java, Node and
+/// uamqp put an address into SNI, which costs nothing and would be a line for each connection.
 pub(super) fn init_log(filter: Option<&str>) {
     use std::io::IsTerminal;
-    let filter = EnvFilter::builder().parse_lossy(filter.unwrap_or("warn"));
+    let filter = EnvFilter::builder().parse_lossy(filter.unwrap_or("warn,rustls=error"));
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // A second call has nothing to add.
     let _ = tracing_subscriber::fmt()
