@@ -10,6 +10,7 @@
 //! | `output` | how things look |
 //! | [`trust`] | what clients must be told so that they trust the hub |
 //! | [`exit_code`] | the exit codes |
+//! | `secret` | text with a key, which `Debug` does not show |
 //! | `clock` | reads the wall clock |
 
 mod admin_client;
@@ -17,6 +18,7 @@ pub mod cli;
 mod clock;
 pub mod exit_code;
 mod output;
+mod secret;
 pub mod service_client;
 pub mod settings;
 mod target;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::admin_client::{AdminClient, DEFAULT_URL};
 use crate::cli::CliError;
+use crate::secret::Secret;
 use crate::service_client::{Endpoint, ServiceClient, trusted_roots};
 use crate::settings::default_ca_dir;
 
@@ -25,7 +26,7 @@ pub(crate) struct HubTarget {
         env = "IOTHUB_CONNECTION_STRING",
         hide_env_values = true
     )]
-    pub(crate) hub: Option<String>,
+    pub(crate) hub: Option<Secret>,
     /// Dial this port instead of 443; default: the one that the hub of this machine tells
     #[arg(long, value_name = "PORT")]
     pub(crate) https_port: Option<u16>,
@@ -55,7 +56,7 @@ impl HubTarget {
     pub(crate) async fn client(&self) -> Result<ServiceClient, CliError> {
         let (credential, told) = match &self.hub {
             Some(text) => {
-                let credential = parse(text)?;
+                let credential = parse(text.expose())?;
                 let told = self.told_by(&credential.host_name).await;
                 (credential, told)
             }

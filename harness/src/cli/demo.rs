@@ -265,7 +265,7 @@ async fn stop_hub(hub: RunningEmulator, signals: &mut Signals) {
 }
 
 fn service(ready: &Ready, tls: Arc<ClientConfig>) -> Result<ServiceClient, CliError> {
-    let credential = ConnectionString::parse(&ready.connection_string)
+    let credential = ConnectionString::parse(ready.connection_string.expose())
         .map_err(|error| CliError::could_not_run(error.to_string()))?;
     let endpoint = Endpoint {
         host_name: ready.host.clone(),

@@ -9,6 +9,7 @@ use super::{CliError, say, say_json};
 use crate::exit_code;
 use crate::output::style::{BAD, FAINT, GOOD, STRONG, paint};
 use crate::output::table;
+use crate::secret::Secret;
 use crate::service_client::DeviceKeys;
 use crate::target::HubTarget;
 
@@ -35,10 +36,10 @@ pub(super) struct CreateArgs {
     ids: Vec<String>,
     /// Use this key, in base64, for the device instead of a fresh one
     #[arg(long, value_name = "BASE64", requires = "secondary_key")]
-    primary_key: Option<String>,
+    primary_key: Option<Secret>,
     /// The second key, in base64
     #[arg(long, value_name = "BASE64", requires = "primary_key")]
-    secondary_key: Option<String>,
+    secondary_key: Option<Secret>,
     /// Print the identities as JSON, one a line
     #[arg(long)]
     json: bool,
@@ -116,7 +117,10 @@ pub(super) async fn run(command: DeviceCommand) -> Result<u8, CliError> {
 async fn create(args: CreateArgs) -> Result<u8, CliError> {
     let mut client = args.target.client().await?;
     let keys = args.primary_key.zip(args.secondary_key);
-    let keys = keys.map(|(primary, secondary)| DeviceKeys { primary, secondary });
+    let keys = keys.map(|(primary, secondary)| DeviceKeys {
+        primary: primary.expose().to_owned(),
+        secondary: secondary.expose().to_owned(),
+    });
     for id in &args.ids {
         let device = client.create_device(id, keys.clone()).await?;
         if args.json {

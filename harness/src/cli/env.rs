@@ -71,7 +71,7 @@ pub(super) async fn variables_of(ready: &Ready) -> Result<Vec<(String, String)>,
     let files = export_files(ca_dir).await?;
     let admin_url = ready.admin_url.as_deref();
     Ok(variables(
-        &ready.connection_string,
+        ready.connection_string.expose(),
         admin_url,
         &files,
         java_options().as_deref(),

@@ -125,7 +125,7 @@ async fn create_devices(ready: &Ready, devices: &[String]) -> Result<Vec<String>
     if devices.is_empty() {
         return Ok(Vec::new());
     }
-    let credential = ConnectionString::parse(&ready.connection_string)
+    let credential = ConnectionString::parse(ready.connection_string.expose())
         .map_err(|error| CliError::could_not_run(error.to_string()))?;
     let endpoint = Endpoint {
         host_name: ready.host.clone(),

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::style::{FAINT, GOOD, LABEL, NOTE, STRONG, paint};
 use crate::admin_client::DEFAULT_URL;
+use crate::secret::Secret;
 
 /// A hub that is ready.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub(crate) struct Ready {
     /// The ports in use.
     pub(crate) ports: Ports,
     /// `iothubowner`'s connection string for `host`.
-    pub(crate) connection_string: String,
+    pub(crate) connection_string: Secret,
     /// The admin API's address.
     pub(crate) admin_url: Option<String>,
     /// The CA's certificate.
@@ -38,7 +39,8 @@ impl Ready {
         Self {
             connection_string: hub
                 .connection_string("iothubowner", &host)
-                .unwrap_or_default(),
+                .unwrap_or_default()
+                .into(),
             ports: hub.ports(),
             admin_url: hub.admin_url(),
             ca: hub.ca_path().to_owned(),
@@ -54,7 +56,7 @@ impl Ready {
             "addresses": self.addresses,
             "adminUrl": self.admin_url,
             "caPath": self.ca,
-            "connectionString": self.connection_string,
+            "connectionString": self.connection_string.expose(),
             "hostName": self.host,
             "pid": std::process::id(),
             "ports": {
@@ -71,7 +73,7 @@ impl Ready {
     /// The block, for people; `trust` is the command that sets a shell up.
     pub(crate) fn to_block(&self) -> String {
         let mut lines = self.endpoint_lines();
-        lines.push(line("Hub", &self.connection_string, "", ""));
+        lines.push(line("Hub", self.connection_string.expose(), "", ""));
         if self.host == "localhost" {
             let dotted = "HostName=127.0.0.1;…";
             lines.push(line(
@@ -190,6 +192,7 @@ mod tests {
             },
             connection_string: "HostName=localhost;SharedAccessKeyName=iothubowner;\
                                 SharedAccessKey=a2V5"
+                .to_owned()
                 .into(),
             admin_url: Some("http://localhost:8080".into()),
             ca: "/home/me/.local/share/hubnerite/ca.pem".into(),

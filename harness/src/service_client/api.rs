@@ -1,5 +1,6 @@
 //! The calls.
 
+use std::fmt;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -22,12 +23,18 @@ pub struct ServiceClient {
 }
 
 /// The keys a device is created with; `None`: the hub draws them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DeviceKeys {
     /// Base64.
     pub primary: String,
     /// Base64.
     pub secondary: String,
+}
+
+impl fmt::Debug for DeviceKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeviceKeys(***)")
+    }
 }
 
 /// A direct method call.
