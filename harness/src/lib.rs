@@ -6,6 +6,8 @@
 //! | [`settings`] | flags over variables over file over defaults |
 //! | [`service_client`] | the service side of any hub over REST |
 //! | `admin_client` | the admin API of a running Hubnerite |
+//! | [`scenario`] | scenario files: text to a typed tree with positions |
+//! | [`judge`] | checks against the hub's events; the verdict as data |
 //! | `target` | which hub a tool talks to |
 //! | `output` | how things look |
 //! | [`trust`] | what clients must be told so that they trust the hub |
@@ -17,8 +19,10 @@ mod admin_client;
 pub mod cli;
 mod clock;
 pub mod exit_code;
+pub mod judge;
 mod output;
 mod secret;
+pub mod scenario;
 pub mod service_client;
 pub mod settings;
 mod target;
