@@ -118,8 +118,16 @@ impl HubHandle {
     /// Ends every link, because the hub stops.
     pub(crate) fn close_links(&self) {
         for slot in &self.0.shards {
-            while let Some(link) = slot.read_links(|links| links.keys().next().copied()) {
-                slot.command(|cell, now| cell.end_link(now, link, LinkClose::Shutdown));
+            // A link that comes up meanwhile is found in the next round.
+            loop {
+                let mut links: Vec<_> = slot.read_links(|links| links.keys().copied().collect());
+                if links.is_empty() {
+                    break;
+                }
+                links.sort_unstable();
+                for link in links {
+                    slot.command(|cell, now| cell.end_link(now, link, LinkClose::Shutdown));
+                }
             }
         }
     }
