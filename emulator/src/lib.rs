@@ -41,6 +41,7 @@
 //! | `mqtt` | device connections over TCP, TLS and WebSocket |
 //! | `rest` | the service endpoint over HTTPS |
 //! | `admin` | health, certificates and the event log for tests and tools |
+//! | [`memory`] | a hub without sockets, for runs in virtual time |
 //! | `http` | what the HTTP endpoints share: serving a connection, reading a request's target |
 //! | `host_names` | the names the hub answers to |
 //! | `random` | keys and tracking ids from the secure source |
@@ -55,6 +56,7 @@ mod host_names;
 mod http;
 pub mod hub;
 mod listener;
+pub mod memory;
 mod mqtt;
 mod random;
 mod rest;

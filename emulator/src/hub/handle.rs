@@ -115,8 +115,8 @@ impl HubHandle {
         &self.0.shards[shard_of(id)]
     }
 
-    /// Ends every link, because the hub stops.
-    pub(crate) fn close_links(&self) {
+    /// Ends every link as a hub does that stops. Devices may come back at once, unless it does stop.
+    pub fn close_links(&self) {
         for slot in &self.0.shards {
             // A link that comes up meanwhile is found in the next round.
             loop {

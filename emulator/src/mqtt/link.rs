@@ -34,6 +34,8 @@ where
     } = context;
     let mut connection = Connection::new(io, hub);
     let mut end = tokio::select! {
+        // By chance is not by seed.
+        biased;
         end = poll_fn(|context| connection.poll_until(context, Goal::Linked)) => end,
         () = stop.stopped() => Some(End::NotLetIn(NotLetIn::Shutdown)),
     };

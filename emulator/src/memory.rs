@@ -1,0 +1,187 @@
+//! A hub without sockets: devices reach it over pipes in memory, services by calling its handle.
+//!
+//! Needs no port, no certificate and no file, and reads no wall clock: on a paused current-thread
+//! runtime the same calls give the same events, whenever and wherever they are made.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use hub_core::Limits;
+use hub_proto::time::Timestamp;
+use tokio::io::DuplexStream;
+use tracing::warn;
+
+use crate::clock::Clock;
+use crate::config::{EventLogLimits, Policies};
+use crate::event_log::EventLog;
+use crate::host_names::HostNames;
+use crate::hub::{self, HubHandle, HubParts};
+use crate::listener::ConnectionContext;
+use crate::mqtt;
+use crate::stop::{StopSwitch, StopToken};
+
+/// A hub without sockets. Dropping it cuts every link; [`MemoryHub::stop`] does so in order.
+#[derive(Debug)]
+pub struct MemoryHub {
+    hub: HubHandle,
+    switch: StopSwitch,
+}
+
+/// What a hub without sockets can be told.
+#[derive(Clone, Debug)]
+pub struct MemoryConfig {
+    /// What the hub's wall clock shows at the start.
+    pub start_time: Timestamp,
+    /// The hub's bounds.
+    pub limits: Limits,
+    /// The event log's bounds.
+    pub event_log: EventLogLimits,
+}
+
+/// The way into a hub for devices. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct MemoryDoor {
+    hub: HubHandle,
+    stop: StopToken,
+}
+
+impl MemoryConfig {
+    /// The usual bounds, from `start_time` on.
+    pub fn starting_at(start_time: Timestamp) -> Self {
+        Self {
+            start_time,
+            limits: Limits::default(),
+            event_log: EventLogLimits::default(),
+        }
+    }
+}
+
+impl MemoryHub {
+    /// Starts a hub with the well-known policies on the current runtime. It answers to `localhost`.
+    pub fn start(config: MemoryConfig) -> Self {
+        let hub = hub::start(HubParts {
+            clock: Clock::start_at(config.start_time),
+            limits: config.limits,
+            policies: Policies::well_known(),
+            host_names: HostNames::new(&[], &[]),
+            event_log: EventLog::new(config.event_log),
+        });
+        Self {
+            hub,
+            switch: StopSwitch::new(),
+        }
+    }
+
+    /// The hub, for the calls of services.
+    pub fn hub(&self) -> &HubHandle {
+        &self.hub
+    }
+
+    /// The way in for devices. A door that is still held makes [`MemoryHub::stop`] wait.
+    pub fn door(&self) -> MemoryDoor {
+        MemoryDoor {
+            hub: self.hub.clone(),
+            stop: self.switch.token(),
+        }
+    }
+
+    /// Closes every connection and waits for them for a bounded time.
+    pub async fn stop(self) {
+        let Self { hub, switch } = self;
+        switch.signal();
+        hub.close_links();
+        if !switch.drained(STOP_PATIENCE).await {
+            warn!("some connections in memory are still busy after {STOP_PATIENCE:?}");
+        }
+    }
+}
+
+impl MemoryDoor {
+    /// A new connection, served as one of plain TCP would be: what is written speaks MQTT.
+    pub fn connect(&self) -> DuplexStream {
+        let (device_end, hub_end) = tokio::io::duplex(PIPE_BYTES);
+        let context = ConnectionContext {
+            hub: self.hub.clone(),
+            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            stop: self.stop.clone(),
+        };
+        tokio::spawn(Box::pin(mqtt::serve(hub_end, context)));
+        device_end
+    }
+}
+
+/// As much as a socket's buffers hold on loopback, roughly. Taken only as it is filled.
+const PIPE_BYTES: usize = 64 * 1024;
+/// Longer than a connection takes to say goodbye.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use hub_core::EventKind;
+    use hub_core::link::LinkClose;
+    use hub_proto::ids::DeviceId;
+    use hub_proto::sas::{SasKey, sign};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::test_hub::{KEY, spec};
+
+    const START_S: i64 = 1_767_225_600;
+
+    fn start() -> MemoryHub {
+        let hub = MemoryHub::start(MemoryConfig::starting_at(Timestamp::from_unix_seconds(
+            START_S,
+        )));
+        hub.hub().create_device(spec("d")).unwrap();
+        hub
+    }
+
+    fn field(text: &str) -> Vec<u8> {
+        let mut bytes = u16::try_from(text.len()).unwrap().to_be_bytes().to_vec();
+        bytes.extend_from_slice(text.as_bytes());
+        bytes
+    }
+
+    /// CONNECT as MQTT-3.1.1 section 3.1 lays it out, with clean session, user name and password.
+    fn connect_packet() -> Vec<u8> {
+        let key = SasKey::from_base64(KEY).unwrap();
+        let token = sign("localhost/devices/d", &key, START_S + 60, None);
+        let mut body = [&field("MQTT")[..], &[4, 0b1100_0010, 0, 60]].concat();
+        for text in ["d", "localhost/d/?api-version=2021-04-12", &token] {
+            body.extend(field(text));
+        }
+        assert!((128..16_384).contains(&body.len()));
+        let low = u8::try_from(body.len() % 128).unwrap() | 0x80;
+        let high = u8::try_from(body.len() / 128).unwrap();
+        [&[0x10, low, high], &body[..]].concat()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_device_is_let_in_over_a_pipe_by_the_hubs_own_wall_time() {
+        let hub = start();
+        let mut pipe = hub.door().connect();
+        pipe.write_all(&connect_packet()).await.unwrap();
+        let mut answer = [0; 4];
+        pipe.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, [0x20, 2, 0, 0]);
+        let events = hub.hub().event_log().read(0, 10).events;
+        assert_eq!(events[0].1.at.unix_seconds(), START_S);
+        assert!(matches!(events[1].1.kind, EventKind::Connected { .. }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_ends_every_connection_and_waits_for_it() {
+        let hub = start();
+        let mut pipe = hub.door().connect();
+        pipe.write_all(&connect_packet()).await.unwrap();
+        pipe.read_exact(&mut [0; 4]).await.unwrap();
+        let log = hub.hub().event_log().clone();
+        hub.stop().await;
+        assert_eq!(pipe.read(&mut [0; 4]).await.unwrap(), 0);
+        let last = log.read(log.newest() - 1, 1).events.remove(0).1;
+        assert_eq!(last.device, DeviceId::parse("d").unwrap());
+        assert!(
+            matches!(&last.kind, EventKind::Disconnected { reason } if *reason == LinkClose::Shutdown)
+        );
+    }
+}
