@@ -8,6 +8,7 @@
 //! | `admin_client` | the admin API of a running Hubnerite |
 //! | [`scenario`] | scenario files: text to a typed tree with positions |
 //! | [`judge`] | checks against the hub's events; the verdict as data |
+//! | [`report`] | a verdict as text, for people and machines |
 //! | `target` | which hub a tool talks to |
 //! | `output` | how things look |
 //! | [`trust`] | what clients must be told so that they trust the hub |
@@ -21,6 +22,7 @@ mod clock;
 pub mod exit_code;
 pub mod judge;
 mod output;
+pub mod report;
 mod secret;
 pub mod scenario;
 pub mod service_client;

@@ -1,12 +1,14 @@
 //! The outcome of a run as plain data. Reporters read this and nothing else.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A whole run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
     /// The version of this form; raised with every change that is not an addition.
@@ -18,7 +20,8 @@ pub struct Verdict {
     /// The seed: with the file it replays the run.
     pub seed: u64,
     /// `virtual` or `real`.
-    pub clock: &'static str,
+    #[serde(deserialize_with = "clock_name")]
+    pub clock: ClockName,
     /// `embedded`, or the host judged.
     pub hub: String,
     /// Whether everything that must hold did.
@@ -41,8 +44,11 @@ pub struct Verdict {
     pub notes: Vec<String>,
 }
 
+/// `virtual` or `real`.
+pub type ClockName = &'static str;
+
 /// How a run, step or check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
     /// As it must.
@@ -56,7 +62,7 @@ pub enum Outcome {
 }
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StepResult {
     /// `invoke reboot on pumps`
@@ -74,7 +80,7 @@ pub struct StepResult {
 }
 
 /// One check.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CheckResult {
     /// In words.
@@ -92,7 +98,7 @@ pub struct CheckResult {
 }
 
 /// One device that broke a rule, by its shortest time line.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counterexample {
     /// The device.
@@ -112,7 +118,7 @@ pub struct Counterexample {
 }
 
 /// One event of a time line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimeLineEntry {
     /// Since the scenario's start.
@@ -124,7 +130,7 @@ pub struct TimeLineEntry {
 }
 
 /// A value that is not as expected.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
     /// `reported.iothubDM.reboot.status`
@@ -136,7 +142,7 @@ pub struct Difference {
 }
 
 /// A cohort in figures.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CohortSummary {
     /// Its name.
@@ -158,7 +164,7 @@ pub struct CohortSummary {
 }
 
 /// A latency distribution.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Latency {
     /// Values recorded.
@@ -176,7 +182,7 @@ pub struct Latency {
 }
 
 /// A point of the wave.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WavePoint {
     /// Since the scenario's start.
@@ -187,6 +193,17 @@ pub struct WavePoint {
 
 /// The version of [`Verdict`]'s form.
 pub const FORMAT: u32 = 1;
+
+/// Reads a [`ClockName`] back: there are two.
+fn clock_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClockName, D::Error> {
+    match Cow::<str>::deserialize(deserializer)?.as_ref() {
+        "virtual" => Ok("virtual"),
+        "real" => Ok("real"),
+        other => Err(D::Error::custom(format_args!(
+            "a clock is `virtual` or `real`, not `{other}`"
+        ))),
+    }
+}
 
 /// A duration in whole milliseconds.
 pub fn whole_ms(duration: Duration) -> u64 {

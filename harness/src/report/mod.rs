@@ -1,0 +1,17 @@
+//! Reports: a verdict as text for people, build servers and browsers.
+//!
+//! Everything here reads [`crate::judge::verdict::Verdict`] and nothing else: no clock, no terminal, no
+//! event log. The same verdict gives the same bytes. docs/REPORTS.md says what each form holds.
+//!
+//! | Module | Responsible for |
+//! |---|---|
+//! | [`request`] | `--report KIND=FILE` |
+//! | [`write`](mod@write) | files that are whole or not there |
+//! | [`baseline`] | a previous report, and gates against it |
+
+pub mod baseline;
+pub mod request;
+pub mod write;
+
+pub use request::{Destination, ReportKind, ReportRequest, RequestError};
+pub use write::{ReportError, render, write};
