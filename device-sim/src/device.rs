@@ -5,12 +5,14 @@
 //! socket or [`Device::poll_deadline`]. A device never dials while it has a socket.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hub_proto::sas::{SasKey, sign};
 use hub_proto::time::{Instant, Now};
 
-use crate::behaviour::{Action, Input, Reboot, RebootTimes};
+use crate::behaviour::Program;
+use crate::machine::{Action, Input, Machine, Who};
 use crate::random::Random;
 use crate::session::{Event, Login, Session, SessionError};
 
@@ -26,10 +28,12 @@ pub struct Identity {
 }
 
 /// How a device behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
-    /// How it reboots.
-    pub reboot: RebootTimes,
+    /// What it does, shared by all that do the same.
+    pub program: Arc<Program>,
+    /// Its place in its cohort, from 1.
+    pub number: u64,
     /// MQTT keep-alive; at least 1.
     pub keep_alive_s: u16,
     /// How long a SAS token lives; the device connects anew when 85 % of it are over.
@@ -41,7 +45,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            reboot: RebootTimes::default(),
+            program: Program::built_in("reboot").expect("reboot is built in"),
+            number: 1,
             keep_alive_s: 60,
             token_life: Duration::from_hours(1),
             seed: 0,
@@ -56,18 +61,40 @@ pub enum Command {
     Dial,
     /// Close the socket once the output is written. No call follows.
     Close,
+    /// Drop the socket at once, without a goodbye of any kind (TCP reset where that can be had); what
+    /// is not written yet is lost. No call follows.
+    Drop,
 }
 
 /// What happened to a device, for whoever watches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
+    /// It wants a socket.
+    Dialling,
     /// CONNACK 0.
     Connected {
         /// Whether the hub remembered its subscriptions.
         session_present: bool,
+        /// Since the socket was open.
+        took: Duration,
     },
-    /// It is online: methods and twin changes reach it.
-    Online,
+    /// SUBACK: methods and twin changes reach it.
+    Online {
+        /// Since CONNACK.
+        took: Duration,
+    },
+    /// The twin it asked for came.
+    TwinGot {
+        /// Since it asked.
+        took: Duration,
+    },
+    /// Desired properties changed.
+    DesiredChanged {
+        /// The new desired version.
+        version: u64,
+    },
+    /// A cloud-to-device message came, and was acknowledged.
+    MessageReceived,
     /// A method was called.
     MethodCalled {
         /// Its name.
@@ -79,6 +106,8 @@ pub enum Fact {
         status: i32,
         /// JSON text.
         payload: String,
+        /// Since the call came.
+        took: Duration,
     },
     /// It reported.
     Reporting {
@@ -89,12 +118,31 @@ pub enum Fact {
     Reported {
         /// The new reported version.
         version: Option<u64>,
+        /// Since it was first sent.
+        took: Duration,
     },
-    /// It went offline on purpose.
+    /// A twin request was refused.
+    TwinRefused {
+        /// The hub's status.
+        status: u16,
+    },
+    /// Telemetry was sent.
+    Sent,
+    /// Telemetry was acknowledged.
+    Acknowledged {
+        /// Since it was first sent.
+        took: Duration,
+    },
+    /// It went offline on purpose, with a goodbye or without.
     WentOffline,
     /// It lost its connection, or could not make one.
     Lost {
         /// Why.
+        reason: String,
+    },
+    /// Its behaviour did so much at once that it was stopped; it stays as it is.
+    Stopped {
+        /// What it was doing.
         reason: String,
     },
 }
@@ -104,7 +152,7 @@ pub enum Fact {
 pub struct Device {
     identity: Identity,
     settings: Settings,
-    behaviour: Reboot,
+    behaviour: Machine,
     link: Link,
     /// Connections lost in a row.
     failures: u32,
@@ -135,7 +183,14 @@ impl Device {
     pub fn new(identity: Identity, settings: Settings) -> Self {
         let mut random = Random::seeded(settings.seed);
         Self {
-            behaviour: Reboot::new(settings.reboot, random.next_u64()),
+            behaviour: Machine::new(
+                Arc::clone(&settings.program),
+                &Who {
+                    device_id: &identity.device_id,
+                    number: settings.number,
+                },
+                random.next_u64(),
+            ),
             identity,
             settings,
             link: Link::Dialling,
@@ -266,11 +321,16 @@ impl Device {
     fn handle_event(&mut self, now: Now, event: Event) {
         match event {
             Event::Connected { session_present } => {
-                self.facts.push_back(Fact::Connected { session_present });
+                self.facts.push_back(Fact::Connected {
+                    session_present,
+                    took: Duration::ZERO,
+                });
             }
             Event::Subscribed => {
                 self.failures = 0;
-                self.facts.push_back(Fact::Online);
+                self.facts.push_back(Fact::Online {
+                    took: Duration::ZERO,
+                });
                 self.behave(now, &Input::Online);
             }
             Event::Method { name, rid, .. } => {
@@ -285,7 +345,10 @@ impl Device {
                 );
             }
             Event::Reported { version } => {
-                self.facts.push_back(Fact::Reported { version });
+                self.facts.push_back(Fact::Reported {
+                    version,
+                    took: Duration::ZERO,
+                });
                 self.behave(now, &Input::Reported);
             }
             Event::TwinRefused { .. } => self.behave(now, &Input::ReportRefused),
@@ -310,7 +373,11 @@ impl Device {
             } => {
                 if let Link::Open { session, .. } = &mut self.link {
                     session.respond(&rid, status, payload.as_bytes());
-                    self.facts.push_back(Fact::Answered { status, payload });
+                    self.facts.push_back(Fact::Answered {
+                        status,
+                        payload,
+                        took: Duration::ZERO,
+                    });
                 }
             }
             Action::Report { patch } => {

@@ -73,7 +73,10 @@ fn a_reboot_closes_the_socket_dials_again_and_reports_booted() {
             Fact::MethodCalled { .. },
             Fact::Answered { status: 200, .. },
             Fact::Reporting { .. },
-            Fact::Reported { version: Some(2) },
+            Fact::Reported {
+                version: Some(2),
+                ..
+            },
             Fact::WentOffline
         ]
     ));
@@ -87,7 +90,11 @@ fn a_reboot_closes_the_socket_dials_again_and_reports_booted() {
     bring_online(&mut device, now);
     assert!(matches!(
         facts(&mut device)[..],
-        [Fact::Connected { .. }, Fact::Online, Fact::Reporting { .. }]
+        [
+            Fact::Connected { .. },
+            Fact::Online { .. },
+            Fact::Reporting { .. }
+        ]
     ));
 }
 

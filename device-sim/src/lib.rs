@@ -7,8 +7,9 @@
 //! | Module | Responsible for |
 //! |---|---|
 //! | [`session`] | the client's side of one MQTT connection to a hub |
-//! | [`behaviour`] | what a device does with what it hears: the reboot |
-//! | [`device`] | one device: joins session and behaviour, decides when to dial |
+//! | [`behaviour`] | what devices do, as data |
+//! | [`machine`] | one device's run of a behaviour |
+//! | [`device`] | one device: joins session and machine, decides when to dial |
 //! | [`transport`] | TCP and TLS |
 //! | [`driver`] | owns socket and timer of a device; the only place that waits |
 //! | [`random`] | seeded numbers |
@@ -16,6 +17,7 @@
 pub mod behaviour;
 pub mod device;
 pub mod driver;
+pub mod machine;
 pub mod random;
 pub mod session;
 pub mod transport;

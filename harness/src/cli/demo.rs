@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use device_sim::behaviour::RebootTimes;
+use device_sim::behaviour::Program;
 use device_sim::device::{Device, Fact, Identity, Settings as DeviceSettings};
 use device_sim::driver::{Clock, drive};
 use device_sim::transport::{Target, Tls};
@@ -81,6 +81,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<u8, CliError> {
     config.addresses = vec![IpAddr::from([127, 0, 0, 1])];
     config.ports = Ports {
         mqtts: Some(0),
+        amqps: None,
         https: Some(0),
         mqtt: None,
         admin: Some(0),
@@ -149,7 +150,7 @@ async fn play(
         },
         DeviceSettings {
             seed,
-            reboot: REBOOT,
+            program: Program::built_in("reboot").expect("reboot is built in"),
             ..DeviceSettings::default()
         },
     );
@@ -191,7 +192,7 @@ async fn follow(
                     return Err(CliError::failed(format!("the device lost its connection: {reason}")));
                 }
                 tell::fact(story, &fact);
-                if fact == Fact::Online && let Some(client) = client.take() {
+                if matches!(fact, Fact::Online { .. }) && let Some(client) = client.take() {
                     called_at = story.elapsed();
                     story.step(
                         Lane::Service,
@@ -288,10 +289,5 @@ fn device_key(identity: &Value) -> Result<SasKey, CliError> {
 }
 
 const DEVICE: &str = "demo-pump";
-/// Long enough to be watched.
-const REBOOT: RebootTimes = RebootTimes {
-    offline_least: Duration::from_millis(1500),
-    offline_most: Duration::from_millis(2500),
-};
 /// Ten times what the story takes.
 const PATIENCE: Duration = Duration::from_secs(30);

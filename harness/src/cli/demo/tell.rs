@@ -8,7 +8,9 @@ use crate::output::{Lane, Narrative};
 /// Tells what the device does, or what the hub answers it.
 pub(super) fn fact(story: &mut Narrative, fact: &Fact) {
     let (what, detail) = match fact {
-        Fact::Connected { session_present } => (
+        Fact::Connected {
+            session_present, ..
+        } => (
             "connects over MQTT and TLS",
             format!(
                 "CONNECT → CONNACK 0, {}",
@@ -19,7 +21,7 @@ pub(super) fn fact(story: &mut Narrative, fact: &Fact) {
                 }
             ),
         ),
-        Fact::Online => (
+        Fact::Online { .. } => (
             "listens for methods",
             "SUBSCRIBE $iothub/methods/POST/#  → SUBACK".to_owned(),
         ),
@@ -27,7 +29,9 @@ pub(super) fn fact(story: &mut Narrative, fact: &Fact) {
             "hears the call",
             format!("PUBLISH $iothub/methods/POST/{name}/?$rid=…  from the hub"),
         ),
-        Fact::Answered { status, payload } => (
+        Fact::Answered {
+            status, payload, ..
+        } => (
             "answers",
             format!("PUBLISH $iothub/methods/res/{status}/?$rid=…  {payload}"),
         ),
@@ -35,7 +39,7 @@ pub(super) fn fact(story: &mut Narrative, fact: &Fact) {
             "reports in its twin",
             format!("PUBLISH $iothub/twin/PATCH/properties/reported/?$rid=…  {patch}"),
         ),
-        Fact::Reported { version } => {
+        Fact::Reported { version, .. } => {
             let version = version.map_or_else(String::new, |version| version.to_string());
             return story.step(
                 Lane::Hub,
@@ -45,6 +49,18 @@ pub(super) fn fact(story: &mut Narrative, fact: &Fact) {
         }
         Fact::WentOffline => ("reboots: its connection is gone", "DISCONNECT".to_owned()),
         Fact::Lost { reason } => ("lost its connection", reason.clone()),
+        Fact::Stopped { reason } => ("stopped", reason.clone()),
+        Fact::TwinRefused { status } => (
+            "is refused by the hub",
+            format!("$iothub/twin/res/{status}/?$rid=…"),
+        ),
+        // Not part of this story.
+        Fact::Dialling
+        | Fact::TwinGot { .. }
+        | Fact::DesiredChanged { .. }
+        | Fact::MessageReceived
+        | Fact::Sent
+        | Fact::Acknowledged { .. } => return,
     };
     story.step(Lane::Device, what, &detail);
 }
