@@ -151,3 +151,14 @@ pub enum C2dOutcome {
     /// The service emptied the queue.
     Purged,
 }
+
+impl C2dOutcome {
+    /// The outcome in one word, as the admin API and scenarios call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Expired => "expired",
+            Self::Purged => "purged",
+        }
+    }
+}

@@ -106,6 +106,24 @@ pub enum LinkClose {
     Shutdown,
 }
 
+impl LinkClose {
+    /// The reason in one word, as the admin API and scenarios call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Goodbye => "goodbye",
+            Self::Lost => "lost",
+            Self::KeepAlive => "keepAlive",
+            Self::TakenOver => "takenOver",
+            Self::CredentialExpired => "credentialExpired",
+            Self::Disabled => "disabled",
+            Self::Deleted => "deleted",
+            Self::Violation(_) => "violation",
+            Self::SlowReader(_) => "slowReader",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}
+
 /// Whether a device is there, and what is remembered of it meanwhile.
 #[derive(Debug)]
 pub(crate) enum Link {

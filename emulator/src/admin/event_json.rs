@@ -2,8 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hub_core::event::{C2dOutcome, Event, EventKind};
-use hub_core::link::LinkClose;
+use hub_core::event::{Event, EventKind};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -91,7 +90,7 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
             map.serialize_entry("clientType", client_type)
         }
         EventKind::Disconnected { reason } => {
-            map.serialize_entry("reason", reason_name(reason))?;
+            map.serialize_entry("reason", reason.name())?;
             map.serialize_entry("message", &reason.to_string())
         }
         EventKind::Subscribed { filters } => map.serialize_entry("filters", filters),
@@ -147,7 +146,7 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
         }
         EventKind::C2dSettled { sequence, outcome } => {
             map.serialize_entry("sequence", sequence)?;
-            map.serialize_entry("outcome", outcome_name(*outcome))
+            map.serialize_entry("outcome", outcome.name())
         }
     }
 }
@@ -179,29 +178,6 @@ impl<V: Serialize> Serialize for Pairs<'_, V> {
     }
 }
 
-fn reason_name(reason: &LinkClose) -> &'static str {
-    match reason {
-        LinkClose::Goodbye => "goodbye",
-        LinkClose::Lost => "lost",
-        LinkClose::KeepAlive => "keepAlive",
-        LinkClose::TakenOver => "takenOver",
-        LinkClose::CredentialExpired => "credentialExpired",
-        LinkClose::Disabled => "disabled",
-        LinkClose::Deleted => "deleted",
-        LinkClose::Violation(_) => "violation",
-        LinkClose::SlowReader(_) => "slowReader",
-        LinkClose::Shutdown => "shutdown",
-    }
-}
-
-fn outcome_name(outcome: C2dOutcome) -> &'static str {
-    match outcome {
-        C2dOutcome::Completed => "completed",
-        C2dOutcome::Expired => "expired",
-        C2dOutcome::Purged => "purged",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use hub_core::method::CallId;
@@ -210,6 +186,8 @@ mod tests {
     use hub_proto::time::Timestamp;
 
     use super::*;
+    use hub_core::event::C2dOutcome;
+    use hub_core::link::LinkClose;
 
     fn line(kind: EventKind) -> String {
         let device = DeviceId::parse("pump-1").unwrap();
