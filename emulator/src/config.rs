@@ -36,6 +36,8 @@ pub struct Config {
 pub struct Ports {
     /// MQTT over TLS. Default 8883.
     pub mqtts: Option<u16>,
+    /// AMQP over TLS, where clients are told that it is not built. Default 5671.
+    pub amqps: Option<u16>,
     /// REST and WebSocket over TLS. Default 443.
     pub https: Option<u16>,
     /// MQTT without TLS. Default: left out.
@@ -106,6 +108,7 @@ impl Default for Ports {
     fn default() -> Self {
         Self {
             mqtts: Some(8883),
+            amqps: Some(5671),
             https: Some(443),
             mqtt: None,
             admin: Some(8080),
@@ -117,6 +120,7 @@ impl Ports {
     /// Every endpoint, plain MQTT included, each on a port that the system chooses: for tests.
     pub const ANY: Self = Self {
         mqtts: Some(0),
+        amqps: Some(0),
         https: Some(0),
         mqtt: Some(0),
         admin: Some(0),

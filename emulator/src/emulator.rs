@@ -51,7 +51,7 @@ pub enum StartError {
     /// An address could not be bound.
     #[error("cannot bind {addr} for {what}")]
     Bind {
-        /// The endpoint, as a person calls it: `MQTT over TLS`, `HTTPS`, `MQTT`, `admin`.
+        /// The endpoint, as a person calls it: `MQTT over TLS`, `AMQP over TLS`, `HTTPS`, `MQTT`, `admin`.
         what: &'static str,
         /// The address.
         addr: SocketAddr,
@@ -138,6 +138,7 @@ struct Endpoints {
     /// Those that could be bound.
     addresses: Vec<IpAddr>,
     mqtts: Option<Bound>,
+    amqps: Option<Bound>,
     https: Option<Bound>,
     mqtt: Option<Bound>,
     admin: Option<Bound>,
@@ -155,12 +156,14 @@ impl Endpoints {
         let mut endpoints = Self {
             addresses: Vec::new(),
             mqtts: bind("MQTT over TLS", ports.mqtts)?,
+            amqps: bind("AMQP over TLS", ports.amqps)?,
             https: bind("HTTPS", ports.https)?,
             mqtt: bind("MQTT", ports.mqtt)?,
             admin: bind("admin", ports.admin)?,
         };
         let bound = [
             &endpoints.mqtts,
+            &endpoints.amqps,
             &endpoints.https,
             &endpoints.mqtt,
             &endpoints.admin,
@@ -183,6 +186,7 @@ impl Endpoints {
         let port = |bound: &Option<Bound>| bound.as_ref().map(|bound| bound.port);
         Ports {
             mqtts: port(&self.mqtts),
+            amqps: port(&self.amqps),
             https: port(&self.https),
             mqtt: port(&self.mqtt),
             admin: port(&self.admin),
@@ -199,6 +203,7 @@ impl Endpoints {
     ) -> Vec<JoinHandle<()>> {
         let services = [
             (self.mqtts, Service::Mqtts(Arc::clone(authority))),
+            (self.amqps, Service::Amqps(Arc::clone(authority))),
             (self.https, Service::Https(Arc::clone(authority))),
             (self.mqtt, Service::Mqtt),
             (self.admin, Service::Admin(admin.clone())),

@@ -38,20 +38,24 @@
 //! | `clock` | the only place that reads a clock |
 //! | [`hub`] | typed calls to the hub; finds the shard, carries out its outputs |
 //! | [`event_log`] | the hub's bounded, ordered log of facts |
+//! | `amqp` | the refusal of AMQP, told in AMQP |
 //! | `mqtt` | device connections over TCP, TLS and WebSocket |
 //! | `rest` | the service endpoint over HTTPS |
 //! | `admin` | health, certificates and the event log for tests and tools |
 //! | [`memory`] | a hub without sockets, for runs in virtual time |
 //! | `http` | what the HTTP endpoints share: serving a connection, reading a request's target |
+//! | `gaps` | which refused gap is worth a line in the process's log |
 //! | `host_names` | the names the hub answers to |
 //! | `random` | keys and tracking ids from the secure source |
 //! | [`tls`] | the certificate authority, leaves on demand, trust exports |
 
 mod admin;
+mod amqp;
 mod clock;
 pub mod config;
 mod emulator;
 pub mod event_log;
+mod gaps;
 mod host_names;
 mod http;
 pub mod hub;

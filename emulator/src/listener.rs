@@ -16,6 +16,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::{debug, error, warn};
 
 use crate::admin::{self, AdminContext};
+use crate::amqp;
 use crate::config::Ports;
 use crate::hub::HubHandle;
 use crate::mqtt;
@@ -38,6 +39,7 @@ pub(crate) struct ConnectionContext {
 #[derive(Clone, Debug)]
 pub(crate) enum Service {
     Mqtts(Arc<Authority>),
+    Amqps(Arc<Authority>),
     Https(Arc<Authority>),
     Mqtt,
     Admin(AdminService),
@@ -193,6 +195,11 @@ impl Service {
             Self::Mqtts(authority) => {
                 if let Some(stream) = shake_hands(socket, authority, &context).await {
                     Box::pin(mqtt::serve(stream, context)).await;
+                }
+            }
+            Self::Amqps(authority) => {
+                if let Some(stream) = shake_hands(socket, authority, &context).await {
+                    Box::pin(amqp::serve(stream, context)).await;
                 }
             }
             Self::Https(authority) => {

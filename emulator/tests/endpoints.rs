@@ -76,12 +76,13 @@ async fn every_endpoint_is_open_on_every_address_once_start_returns() {
     let emulator = Emulator::start(config(&dir)).await.unwrap();
     let Ports {
         mqtts,
+        amqps,
         https,
         mqtt,
         admin,
     } = emulator.ports();
     assert_eq!(emulator.addresses()[0], LOOPBACK);
-    for port in [mqtts, https, mqtt, admin] {
+    for port in [mqtts, amqps, https, mqtt, admin] {
         for address in emulator.addresses() {
             TcpStream::connect((*address, port.unwrap())).await.unwrap();
         }
@@ -164,21 +165,37 @@ async fn dropping_the_emulator_closes_everything_too() {
 async fn a_port_that_is_taken_is_said_to_be() {
     let dir = tempfile::tempdir().unwrap();
     let first = Emulator::start(config(&dir)).await.unwrap();
-    let mqtts = first.ports().mqtts;
-    let ports = Ports {
-        mqtts,
-        ..Ports::ANY
-    };
-    let Err(StartError::Bind { what, addr, source }) = Emulator::start(Config {
-        ports,
-        ..config(&dir)
-    })
-    .await
-    else {
-        panic!("the port is taken");
-    };
-    assert_eq!((what, Some(addr.port())), ("MQTT over TLS", mqtts));
-    assert_eq!(BindProblem::of(&source), BindProblem::InUse);
+    let Ports { mqtts, amqps, .. } = first.ports();
+    let taken = [
+        (
+            "MQTT over TLS",
+            mqtts,
+            Ports {
+                mqtts,
+                ..Ports::ANY
+            },
+        ),
+        (
+            "AMQP over TLS",
+            amqps,
+            Ports {
+                amqps,
+                ..Ports::ANY
+            },
+        ),
+    ];
+    for (endpoint, port, ports) in taken {
+        let Err(StartError::Bind { what, addr, source }) = Emulator::start(Config {
+            ports,
+            ..config(&dir)
+        })
+        .await
+        else {
+            panic!("the port is taken");
+        };
+        assert_eq!((what, Some(addr.port())), (endpoint, port));
+        assert_eq!(BindProblem::of(&source), BindProblem::InUse);
+    }
 }
 
 #[tokio::test]
@@ -186,6 +203,7 @@ async fn endpoints_without_a_port_are_left_out() {
     let dir = tempfile::tempdir().unwrap();
     let ports = Ports {
         mqtts: None,
+        amqps: None,
         https: None,
         mqtt: Some(0),
         admin: None,

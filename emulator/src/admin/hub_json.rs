@@ -27,6 +27,8 @@ struct HubBody<'a> {
 #[derive(Serialize)]
 struct PortsBody {
     mqtts: Option<u16>,
+    /// Where AMQP is refused.
+    amqps: Option<u16>,
     https: Option<u16>,
     mqtt: Option<u16>,
     admin: Option<u16>,
@@ -51,6 +53,7 @@ pub(super) fn print(context: &AdminContext, asked: &str, trust: Option<&TrustFil
         further_host_names: &context.host_names,
         ports: PortsBody {
             mqtts: ports.mqtts,
+            amqps: ports.amqps,
             https: ports.https,
             mqtt: ports.mqtt,
             admin: ports.admin,

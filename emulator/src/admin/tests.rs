@@ -36,6 +36,7 @@ fn context(hub: &TestHub, dir: &Path) -> AdminContext {
         connection: hub.context.clone(),
         ports: Ports {
             mqtts: Some(8883),
+            amqps: Some(5671),
             https: Some(443),
             mqtt: None,
             admin: Some(8080),

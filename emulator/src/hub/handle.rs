@@ -19,6 +19,7 @@ use super::slot::ShardSlot;
 use crate::clock::Clock;
 use crate::config::Policies;
 use crate::event_log::EventLog;
+use crate::gaps::Gaps;
 use crate::host_names::HostNames;
 
 /// One hub. Cheap to clone.
@@ -32,6 +33,7 @@ struct Hub {
     /// Identities over all shards; changed with the device's shard locked.
     device_count: AtomicUsize,
     next_link: AtomicU64,
+    gaps: Gaps,
 }
 
 /// What a hub is made of.
@@ -68,6 +70,7 @@ pub(crate) fn start(parts: HubParts) -> HubHandle {
         shards,
         device_count: AtomicUsize::new(0),
         next_link: AtomicU64::new(1),
+        gaps: Gaps::default(),
     }))
 }
 
@@ -101,6 +104,11 @@ impl HubHandle {
     /// How many identities the registry holds.
     pub fn device_count(&self) -> usize {
         self.0.device_count.load(Ordering::Relaxed)
+    }
+
+    /// Whether the refusal of what is not built, `gap`, is worth a line in the process's log.
+    pub(crate) fn gap_is_news(&self, gap: &str) -> bool {
+        self.0.gaps.is_news(self.now().mono, gap)
     }
 
     pub(crate) fn clock(&self) -> Clock {

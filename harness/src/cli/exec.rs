@@ -87,6 +87,7 @@ async fn run_with(
 async fn start_private(mut config: Config) -> Result<RunningEmulator, CliError> {
     config.ports = Ports {
         mqtts: Some(8883),
+        amqps: Some(5671),
         https: Some(443),
         mqtt: None,
         admin: Some(8080),

@@ -108,6 +108,7 @@ fn flag_of(what: &str) -> (&'static str, u16) {
     match what {
         "MQTT over TLS" => ("--mqtts-port", 8884),
         "HTTPS" => ("--https-port", 8443),
+        "AMQP over TLS" => ("--amqps-port", 5673),
         "MQTT" => ("--mqtt-port", 1884),
         _ => ("--admin-port", 8081),
     }

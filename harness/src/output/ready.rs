@@ -61,6 +61,7 @@ impl Ready {
             "pid": std::process::id(),
             "ports": {
                 "admin": self.ports.admin,
+                "amqps": self.ports.amqps,
                 "https": self.ports.https,
                 "mqtt": self.ports.mqtt,
                 "mqtts": self.ports.mqtts,
@@ -186,6 +187,7 @@ mod tests {
             addresses: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
             ports: Ports {
                 mqtts: Some(8883),
+                amqps: Some(5671),
                 https: Some(443),
                 mqtt: None,
                 admin: Some(8080),
@@ -213,6 +215,7 @@ mod tests {
     fn moved_ports_are_shown_and_warned_of() {
         let ports = Ports {
             mqtts: Some(40001),
+            amqps: None,
             https: Some(40002),
             mqtt: Some(1883),
             admin: Some(40003),
@@ -231,7 +234,7 @@ mod tests {
         let json = ready()
             .to_json()
             .replace(&std::process::id().to_string(), "PID");
-        insta::assert_snapshot!(json, @r#"{"addresses":["127.0.0.1","::1"],"adminUrl":"http://localhost:8080","caPath":"/home/me/.local/share/hubnerite/ca.pem","connectionString":"HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5","hostName":"localhost","pid":PID,"ports":{"admin":8080,"https":443,"mqtt":null,"mqtts":8883},"readyMs":31}"#);
+        insta::assert_snapshot!(json, @r#"{"addresses":["127.0.0.1","::1"],"adminUrl":"http://localhost:8080","caPath":"/home/me/.local/share/hubnerite/ca.pem","connectionString":"HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5","hostName":"localhost","pid":PID,"ports":{"admin":8080,"amqps":5671,"https":443,"mqtt":null,"mqtts":8883},"readyMs":31}"#);
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub struct SettingsFile {
     pub(super) address: Option<Vec<IpAddr>>,
     pub(super) mqtts_port: Option<Port>,
     pub(super) https_port: Option<Port>,
+    pub(super) amqps_port: Option<Port>,
     pub(super) mqtt_port: Option<Port>,
     pub(super) admin_port: Option<Port>,
     pub(super) plain_mqtt: Option<bool>,
@@ -35,6 +36,7 @@ pub(crate) const KEYS: &[&str] = &[
     "address",
     "mqtts-port",
     "https-port",
+    "amqps-port",
     "mqtt-port",
     "admin-port",
     "plain-mqtt",
@@ -157,7 +159,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let file = parse(
-            "address = ['127.0.0.5']\nmqtts-port = 0\nhttps-port = 'off'\nmqtt-port = 1884\n\
+            "address = ['127.0.0.5']\nmqtts-port = 0\nhttps-port = 'off'\namqps-port = 5672\nmqtt-port = 1884\n\
              admin-port = 8081\nplain-mqtt = true\nhost = ['a.example']\nca = '/x'\n\
              random-keys = true\nsas-connect-grace = 1\nsas-live-grace = 2\nready-file = '/r'\n\
              log = 'debug'\n",
@@ -167,6 +169,7 @@ mod tests {
             address: Some(vec!["127.0.0.5".parse().unwrap()]),
             mqtts_port: Some(Port::Number(0)),
             https_port: Some(Port::Off),
+            amqps_port: Some(Port::Number(5672)),
             mqtt_port: Some(Port::Number(1884)),
             admin_port: Some(Port::Number(8081)),
             plain_mqtt: Some(true),

@@ -93,6 +93,15 @@ pub struct EndpointFlags {
         hide_env_values = true
     )]
     pub https_port: Option<Port>,
+    /// Port where AMQP over TLS is refused, so that its clients need not wait; default: 5671, the only
+    /// one SDKs dial, and off where the ports of MQTT and REST were both moved
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "HUBNERITE_AMQPS_PORT",
+        hide_env_values = true
+    )]
+    pub amqps_port: Option<Port>,
     /// Port of MQTT without TLS; default: off
     #[arg(
         long,

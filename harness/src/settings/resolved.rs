@@ -58,11 +58,21 @@ impl Settings {
         let plain = endpoints.plain_mqtt.or(file.plain_mqtt).unwrap_or(false);
         let plain_default = if plain { Port::Number(1883) } else { Port::Off };
         let host_names = either(hub.host, file.host);
+        let mqtts = port(endpoints.mqtts_port, file.mqtts_port, Port::Number(MQTTS));
+        let https = port(endpoints.https_port, file.https_port, Port::Number(HTTPS));
+        // No SDK finds a hub whose ports were moved, and two of those may share an address.
+        let is_where_sdks_dial = mqtts == Some(MQTTS) || https == Some(HTTPS);
+        let amqps_default = if is_where_sdks_dial {
+            Port::Number(AMQPS)
+        } else {
+            Port::Off
+        };
         Ok(Self {
             addresses: either(endpoints.address, file.address),
             ports: Ports {
-                mqtts: port(endpoints.mqtts_port, file.mqtts_port, Port::Number(MQTTS)),
-                https: port(endpoints.https_port, file.https_port, Port::Number(HTTPS)),
+                mqtts,
+                amqps: port(endpoints.amqps_port, file.amqps_port, amqps_default),
+                https,
                 mqtt: port(endpoints.mqtt_port, file.mqtt_port, plain_default),
                 admin: port(endpoints.admin_port, file.admin_port, Port::Number(ADMIN)),
             },
@@ -122,6 +132,7 @@ fn either<T>(flags: Vec<T>, file: Option<Vec<T>>) -> Vec<T> {
     }
 }
 
+const AMQPS: u16 = 5671;
 const MQTTS: u16 = 8883;
 const HTTPS: u16 = 443;
 const ADMIN: u16 = 8080;
@@ -146,6 +157,7 @@ mod tests {
             settings.ports,
             Ports {
                 mqtts: Some(8883),
+                amqps: Some(5671),
                 https: Some(443),
                 mqtt: None,
                 admin: Some(8080)
@@ -180,6 +192,33 @@ mod tests {
             assert_eq!(
                 settings.ports.https, expected,
                 "flag {flag:?}, file {in_file:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn amqp_is_refused_where_sdks_dial_unless_told_otherwise() {
+        let number = |port| Some(Port::Number(port));
+        let cases = [
+            (None, None, None, Some(5671)),
+            (number(8884), None, None, Some(5671)),
+            (None, Some(Port::Off), None, Some(5671)),
+            (number(8884), number(8443), None, None),
+            (number(0), Some(Port::Off), None, None),
+            (number(0), number(0), number(0), Some(0)),
+            (None, None, Some(Port::Off), None),
+        ];
+        for (mqtts_port, https_port, amqps_port, expected) in cases {
+            let flags = EndpointFlags {
+                mqtts_port,
+                https_port,
+                amqps_port,
+                ..EndpointFlags::default()
+            };
+            let settings = merged(flags, HubFlags::default(), SettingsFile::default());
+            assert_eq!(
+                settings.ports.amqps, expected,
+                "{mqtts_port:?} {https_port:?} {amqps_port:?}"
             );
         }
     }

@@ -104,6 +104,7 @@ async fn running_hub(url: &str) -> (bool, Finding) {
 fn ports(examination: &Examination, hub_runs: bool) -> Vec<Finding> {
     let Ports {
         mqtts,
+        amqps,
         https,
         mqtt,
         admin,
@@ -114,6 +115,7 @@ fn ports(examination: &Examination, hub_runs: bool) -> Vec<Finding> {
     let endpoints = [
         ("MQTT", "--mqtts-port", mqtts),
         ("HTTPS", "--https-port", https),
+        ("AMQP", "--amqps-port", amqps),
         ("plain MQTT", "--mqtt-port", mqtt),
         ("admin", "--admin-port", admin),
     ];
@@ -234,6 +236,7 @@ mod tests {
             addresses: vec!["127.0.0.1".parse().unwrap()],
             ports: Ports {
                 mqtts: Some(port),
+                amqps: None,
                 https: Some(0),
                 mqtt: None,
                 admin: None,
