@@ -91,7 +91,6 @@ pub(super) fn authorise(
         return Ok(());
     };
     if is_bearer(headers) {
-        warn!("a request with an Entra ID token was refused: only SAS tokens are understood");
         return Err(Refusal::not_implemented(
             "Entra ID tokens (Authorization: Bearer)",
         ));

@@ -187,6 +187,8 @@ const JOBS: &str = "jobs";
 const FEEDBACK: &str = "cloud-to-device feedback";
 const DEVICE_HTTPS: &str = "the device-side HTTPS endpoint";
 const FILE_UPLOAD: &str = "file upload";
+const FILE_NOTIFICATIONS: &str = "file-upload notifications";
+const STREAMS: &str = "device streams";
 const DIGITAL_TWINS: &str = "digital twins";
 const STATISTICS: &str = "statistics";
 
@@ -230,6 +232,9 @@ const ROWS: &[Row] = &[
         "twins/{}/modules/{}/methods",
         "direct methods of modules",
     ),
+    // A preview of Azure/azure-iot-sdk-csharp (`ServiceClient.CreateStreamAsync`).
+    gap("POST", "twins/{}/streams/{}", STREAMS),
+    gap("POST", "twins/{}/modules/{}/streams/{}", STREAMS),
     gap("GET", "digitaltwins/{}", DIGITAL_TWINS),
     gap("PATCH", "digitaltwins/{}", DIGITAL_TWINS),
     gap("POST", "digitaltwins/{}/commands/{}", DIGITAL_TWINS),
@@ -266,6 +271,22 @@ const ROWS: &[Row] = &[
         "POST",
         "messages/serviceBound/feedback/{}/abandon",
         FEEDBACK,
+    ),
+    // AMQP in every SDK; the paths are those of the feedback's sibling.
+    gap(
+        "GET",
+        "messages/serviceBound/filenotifications",
+        FILE_NOTIFICATIONS,
+    ),
+    gap(
+        "DELETE",
+        "messages/serviceBound/filenotifications/{}",
+        FILE_NOTIFICATIONS,
+    ),
+    gap(
+        "POST",
+        "messages/serviceBound/filenotifications/{}/abandon",
+        FILE_NOTIFICATIONS,
     ),
     // The device side.
     gap("POST", "devices/{}/messages/events", DEVICE_HTTPS),
@@ -356,6 +377,27 @@ mod tests {
                 Ok(Route::NotBuilt(FILE_UPLOAD)),
             ),
             ("GET", "/jobs/v2/query", Ok(Route::NotBuilt(JOBS))),
+            (
+                "GET",
+                "/messages/serviceBound/filenotifications",
+                Ok(Route::NotBuilt(FILE_NOTIFICATIONS)),
+            ),
+            (
+                "DELETE",
+                "/messages/servicebound/fileNotifications/lock",
+                Ok(Route::NotBuilt(FILE_NOTIFICATIONS)),
+            ),
+            (
+                "POST",
+                "/messages/serviceBound/filenotifications/lock/abandon",
+                Ok(Route::NotBuilt(FILE_NOTIFICATIONS)),
+            ),
+            ("POST", "/twins/d/streams/s", Ok(Route::NotBuilt(STREAMS))),
+            (
+                "POST",
+                "/twins/d/modules/m/streams/s",
+                Ok(Route::NotBuilt(STREAMS)),
+            ),
         ];
         for (verb, path, expected) in cases {
             assert_eq!(parse(verb, path), expected, "{verb} {path}");

@@ -26,6 +26,7 @@ const HEAD_BOUNDS: HeadBounds = HeadBounds {
     within: Duration::from_mins(2),
     bytes: 32 * 1024,
 };
+const LOGGED_CHARS_MAX: usize = 100;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 const SERVER_NAME: HeaderValue =
     HeaderValue::from_static(concat!("Hubnerite/", env!("CARGO_PKG_VERSION")));
@@ -69,7 +70,14 @@ where
         Err(error) => Err(error.into()),
     };
     let mut reply = outcome.unwrap_or_else(|refusal| {
-        debug!(%verb, path, code = refusal.code().name(), text = refusal.text(), "refused");
+        let (code, text) = (refusal.code(), refusal.text());
+        // Some SDKs show their user the reason phrase of a 501 and nothing else.
+        if code == ErrorCode::NotImplemented && context.hub.gap_is_news(text) {
+            let path = cut(&path);
+            warn!(%verb, path, "501: {text} (told once a minute)");
+        } else {
+            debug!(%verb, path, code = code.name(), text, "refused");
+        }
         refusal.into_reply(shape, &trace)
     });
     let id = HeaderValue::from_str(&trace.id).expect("a UUID is printable");
@@ -140,6 +148,7 @@ fn check_host<B>(context: &ConnectionContext, request: &Request<B>) -> Result<()
     if context.hub.is_host(&host) {
         return Ok(());
     }
+    let host = cut(&host);
     warn!(
         host,
         "a request for a host that is not this hub; start it with --host NAME to add one"
@@ -148,6 +157,12 @@ fn check_host<B>(context: &ConnectionContext, request: &Request<B>) -> Result<()
         ErrorCode::IotHubNotFound,
         format!("This hub does not answer to the host name '{host}': start it with --host {host}"),
     ))
+}
+
+/// A text of a client's choosing, short enough for a log line.
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().nth(LOGGED_CHARS_MAX);
+    end.map_or(text, |(end, _)| &text[..end])
 }
 
 fn device_id(text: &str) -> Result<DeviceId, Refusal> {
