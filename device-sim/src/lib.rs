@@ -17,6 +17,9 @@
 pub mod behaviour;
 pub mod device;
 pub mod driver;
+pub mod fleet;
+pub mod metrics;
+pub mod netem;
 pub mod machine;
 pub mod random;
 pub mod session;

@@ -1,5 +1,6 @@
 //! Sockets to a hub: TCP, and TLS over it. Knows no MQTT.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,33 @@ pub struct Tls {
     pub config: Arc<rustls::ClientConfig>,
     /// The name the certificate must have: the hub's host name.
     pub name: ServerName<'static>,
+}
+
+/// The ways to a hub; a transport whose way is missing cannot be dialled.
+#[derive(Clone, Default)]
+pub struct Endpoints {
+    /// MQTT over TLS: port 8883.
+    pub mqtts: Option<Target>,
+    /// MQTT over plain TCP: port 1883.
+    pub mqtt: Option<Target>,
+    /// MQTT over WebSocket over TLS: port 443.
+    pub wss: Option<Target>,
+    /// A hub in this process.
+    pub memory: Option<Door>,
+}
+
+/// The way into a hub of this process: every call is a new connection.
+pub type Door = Arc<dyn Fn() -> io::Result<Box<dyn Stream>> + Send + Sync>;
+
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoints")
+            .field("mqtts", &self.mqtts)
+            .field("mqtt", &self.mqtt)
+            .field("wss", &self.wss)
+            .field("memory", &self.memory.is_some())
+            .finish()
+    }
 }
 
 /// Any open socket.
