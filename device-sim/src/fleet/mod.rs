@@ -7,4 +7,6 @@ mod handle;
 mod plan;
 
 pub use handle::{Fleet, Selection};
-pub use plan::{Arrival, CohortPlan, DevicePlan, FleetPlan, Transport};
+pub use plan::{Arrival, CohortPlan, DevicePlan, FleetPlan};
+
+pub use crate::transport::Transport;

@@ -7,6 +7,7 @@ use hub_proto::sas::SasKey;
 
 use crate::device::Settings;
 use crate::netem::NetworkProfile;
+use crate::transport::Transport;
 
 /// A whole fleet.
 #[derive(Clone, Debug)]
@@ -58,20 +59,6 @@ pub enum Arrival {
     Rate(f64),
     /// Evenly spread over so long.
     Over(Duration),
-}
-
-/// What a device speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Transport {
-    /// MQTT over TLS.
-    #[default]
-    Mqtts,
-    /// MQTT over plain TCP.
-    Mqtt,
-    /// MQTT over WebSocket over TLS.
-    Wss,
-    /// MQTT without sockets, to a hub in this process.
-    Memory,
 }
 
 impl Arrival {
