@@ -39,6 +39,8 @@ pub struct Limits {
     pub c2d_time_to_live: Duration,
     /// How far ahead a sender may put a message's expiry time.
     pub c2d_time_to_live_max: Duration,
+    /// Bytes of documents after which a page of a query ends, if another document would go past it.
+    pub query_page_bytes: usize,
     /// How long past its `se` a SAS token still opens a connection or a request.
     pub sas_connect_grace: Duration,
     /// How long past its `se` a SAS token still holds an open connection.
@@ -64,6 +66,7 @@ impl Default for Limits {
             c2d_lock: Duration::from_mins(1),
             c2d_time_to_live: Duration::from_hours(1),
             c2d_time_to_live_max: Duration::from_hours(48),
+            query_page_bytes: 8 * 1024 * 1024,
             sas_connect_grace: Duration::from_mins(5),
             sas_live_grace: Duration::from_mins(10),
         }

@@ -213,7 +213,8 @@ impl HubHandle {
             .command(|cell, now| cell.shard.update_twin(now, id, update, mode, if_match))
     }
 
-    /// Up to `limit` matching twins of all shards, in the order of their ids, after `after`.
+    /// Up to `limit` matching twins of all shards, in the order of their ids, after `after`. A page
+    /// ends early before it has more than [`Limits::query_page_bytes`].
     pub fn query(
         &self,
         query: &Query,
@@ -224,16 +225,28 @@ impl HubHandle {
         for slot in &self.0.shards {
             // One more than asked for tells whether there is another page.
             let limit = limit.saturating_add(1);
-            found.extend(slot.read(|shard| shard.select(query, after, limit))?);
+            found.extend(slot.read(|shard| shard.select(query, after, limit)));
         }
-        found.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        found.sort_unstable();
         let is_last = found.len() <= limit;
         found.truncate(limit);
-        let next_after = found.last().filter(|_| !is_last).map(|(id, _)| id.clone());
-        Ok(QueryPage {
-            items: found.into_iter().map(|(_, json)| json).collect(),
-            next_after,
-        })
+        let (mut items, mut bytes) = (Vec::new(), 0);
+        let mut last = None;
+        for id in found {
+            // One shard and one document at a time: nobody waits behind a whole page.
+            let document = self.slot(&id).read(|shard| shard.selected(query, &id));
+            if let Some(document) = document {
+                bytes += document.len();
+                if bytes > self.limits().query_page_bytes && !items.is_empty() {
+                    let next_after = last;
+                    return Ok(QueryPage { items, next_after });
+                }
+                items.push(document);
+            }
+            last = Some(id);
+        }
+        let next_after = last.filter(|_| !is_last);
+        Ok(QueryPage { items, next_after })
     }
 }
 

@@ -158,6 +158,43 @@ async fn listings_and_pages_of_queries_are_in_the_order_of_ids_over_all_shards()
 }
 
 #[tokio::test]
+async fn a_page_of_a_query_ends_before_it_has_too_many_bytes() {
+    //
+    let names: Vec<String> = (0..10).map(|n| format!("device-{n}")).collect();
+    let query = Query::parse("SELECT * FROM devices").unwrap();
+    let pages = |bytes: usize, limit: usize| {
+        let hub = hub(Limits {
+            query_page_bytes: bytes,
+            ..Limits::default()
+        });
+        for name in &names {
+            create(&hub, name).unwrap();
+        }
+        let (mut pages, mut seen, mut after) = (Vec::new(), Vec::new(), None);
+        loop {
+            let page = hub.query(&query, after.as_ref(), limit).unwrap();
+            pages.push(page.items.len());
+            seen.extend(page.items);
+            match page.next_after {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        for (name, document) in names.iter().zip(&seen) {
+            assert!(document.contains(name), "{name}: {document}");
+        }
+        (pages, seen)
+    };
+    let (_, documents) = pages(usize::MAX, 100);
+    let one = documents[0].len();
+    assert_eq!(pages(3 * one, 100).0, [3, 3, 3, 1]);
+    assert_eq!(pages(3 * one - 1, 100).0, [2, 2, 2, 2, 2]);
+    assert_eq!(pages(3 * one, 2).0, [2, 2, 2, 2, 2]);
+    // A document too large for any page is a page of its own.
+    assert_eq!(pages(1, 100).0, [1; 10]);
+}
+
+#[tokio::test]
 async fn the_whole_hub_counts_its_devices_however_they_spread() {
     let hub = hub(Limits {
         devices: 3,

@@ -53,19 +53,27 @@ impl Shard {
         Ok(device.document())
     }
 
-    /// Up to `limit` twins that match, in the order of their ids, after `after`.
-    pub fn select(
-        &self,
-        query: &Query,
-        after: Option<&DeviceId>,
-        limit: usize,
-    ) -> Result<Vec<(DeviceId, String)>, HubError> {
-        let rows = self
-            .devices_after(after)
-            .filter(|device| query.matches(&device.twin, &device.document_identity()))
+    /// Up to `limit` devices whose twins match, in the order of their ids, after `after`. Nothing is
+    /// printed yet: of what many shards find, one page shows a part.
+    pub fn select(&self, query: &Query, after: Option<&DeviceId>, limit: usize) -> Vec<DeviceId> {
+        self.devices_after(after)
+            .filter(|device| device.is_selected_by(query))
             .take(limit)
-            .map(|device| (device.id.clone(), device.document().json));
-        Ok(rows.collect())
+            .map(|device| device.id.clone())
+            .collect()
+    }
+
+    /// A twin that was selected, as JSON, if it is there and still matches.
+    pub fn selected(&self, query: &Query, id: &DeviceId) -> Option<String> {
+        let device = self.look_up(id).ok()?;
+        let document = || device.document().json;
+        device.is_selected_by(query).then(document)
+    }
+}
+
+impl Device {
+    fn is_selected_by(&self, query: &Query) -> bool {
+        query.matches(&self.twin, &self.document_identity())
     }
 }
 

@@ -171,22 +171,23 @@ fn a_query_gives_the_twins_that_match_in_the_order_of_ids() {
     hub.shard.link_up(T0, link_up(LINK)).unwrap();
     let select = |text: &str, after: Option<&str>, limit| {
         let query = Query::parse(text).unwrap();
-        let rows = hub
-            .shard
-            .select(&query, after.map(id).as_ref(), limit)
-            .unwrap();
-        for (device, document) in &rows {
-            assert_eq!(*document, hub.shard.twin(device).unwrap().json);
+        let found = hub.shard.select(&query, after.map(id).as_ref(), limit);
+        for device in &found {
+            let document = hub.shard.twin(device).unwrap().json;
+            assert_eq!(hub.shard.selected(&query, device), Some(document));
         }
-        rows.into_iter()
-            .map(|(device, _)| device.to_string())
-            .collect::<Vec<_>>()
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let all = "SELECT * FROM devices";
     assert_eq!(select(all, None, 10), ["d1", "d2", "d3"]);
     assert_eq!(select(all, Some("d1"), 1), ["d2"]);
     let matching = "SELECT * FROM devices WHERE deviceId != 'd2'";
     assert_eq!(select(matching, None, 2), ["d1", "d3"]);
+    // What changed or went after it was selected is left out.
+    let query = Query::parse(matching).unwrap();
+    for device in ["d2", "gone"] {
+        assert_eq!(hub.shard.selected(&query, &id(device)), None);
+    }
 }
 
 fn report(hub: &mut Hub, rid: Option<&str>, if_version: Option<u64>, body: &str) {
