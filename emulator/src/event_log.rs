@@ -148,14 +148,16 @@ fn size_bytes(event: &Event) -> usize {
             LinkClose::Violation(text) => heap(text.capacity()),
             _ => 0,
         },
-        EventKind::Subscribed { filters } => {
+        EventKind::Subscribed { filters } | EventKind::Unsubscribed { filters } => {
             let texts = filters.iter().map(|filter| heap(filter.capacity()));
             heap(filters.capacity() * size_of::<String>()) + texts.sum::<usize>()
         }
         EventKind::Reported { patch, .. }
         | EventKind::Desired { patch, .. }
         | EventKind::Tags { patch, .. } => heap(patch.len()),
-        EventKind::ReportedRefused { message, .. } => heap(message.capacity()),
+        EventKind::ReportedRefused { message, .. } | EventKind::ConnectRefused { message, .. } => {
+            heap(message.capacity())
+        }
         EventKind::MethodInvoked { name, payload, .. } => {
             heap(name.as_str().len() + COUNTS) + heap(payload.len())
         }

@@ -40,6 +40,13 @@ pub enum EventKind {
         /// The SDK's user agent, if it told.
         client_type: Option<String>,
     },
+    /// A connection in the name of a registered device was not let in.
+    ConnectRefused {
+        /// Why, by name.
+        reason: &'static str,
+        /// Why, in words.
+        message: String,
+    },
     /// A device's connection ended.
     Disconnected {
         /// Why.
@@ -47,6 +54,11 @@ pub enum EventKind {
     },
     /// A device was granted subscriptions; the texts are the filters as granted.
     Subscribed {
+        /// The filters.
+        filters: Vec<String>,
+    },
+    /// A device gave subscriptions up that it had.
+    Unsubscribed {
         /// The filters.
         filters: Vec<String>,
     },

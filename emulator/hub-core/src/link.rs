@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of sockets or packets: packet ids, keep-alive and token expiry are the connection's.
 
+use std::mem;
+
 use hub_proto::ids::{DeviceId, MethodName};
 use hub_proto::mqtt::packet::QoS;
 use hub_proto::sas::SasToken;
@@ -69,6 +71,17 @@ pub enum LinkRefusal {
     /// Neither key made the signature; CONNACK 5.
     #[error("the token is not signed with a key of device {0}")]
     BadSignature(DeviceId),
+}
+
+impl LinkRefusal {
+    /// The refusal's name in the event log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::UnknownDevice(_) => "unknownDevice",
+            Self::Disabled(_) => "disabled",
+            Self::BadSignature(_) => "badSignature",
+        }
+    }
 }
 
 /// Why a link ended. For the event log and the process's log; a client sees only a closed socket.
@@ -199,15 +212,19 @@ impl Subscriptions {
         Ok(())
     }
 
-    /// Forgets a subscription.
-    pub(crate) fn remove(&mut self, subscription: &Subscription) {
+    /// Forgets a subscription; says whether it was held.
+    pub(crate) fn remove(&mut self, subscription: &Subscription) -> bool {
         match subscription {
-            Subscription::CloudToDevice => self.cloud_to_device = None,
-            Subscription::TwinResponses => self.twin_responses = false,
-            Subscription::DesiredChanges => self.desired_changes = false,
-            Subscription::Methods => self.all_methods = false,
-            Subscription::Method(name) => self.methods.retain(|held| held != name),
-            Subscription::ModuleInputs => {}
+            Subscription::CloudToDevice => self.cloud_to_device.take().is_some(),
+            Subscription::TwinResponses => mem::take(&mut self.twin_responses),
+            Subscription::DesiredChanges => mem::take(&mut self.desired_changes),
+            Subscription::Methods => mem::take(&mut self.all_methods),
+            Subscription::Method(name) => {
+                let held = self.methods.len();
+                self.methods.retain(|method| method != name);
+                self.methods.len() < held
+            }
+            Subscription::ModuleInputs => false,
         }
     }
 

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hub_core::event::{Event, EventKind};
+use hub_proto::property_bag::PropertyBag;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -60,8 +61,10 @@ fn type_name(kind: &EventKind) -> &'static str {
         EventKind::DeviceUpdated { .. } => "deviceUpdated",
         EventKind::DeviceDeleted => "deviceDeleted",
         EventKind::Connected { .. } => "connected",
+        EventKind::ConnectRefused { .. } => "connectRefused",
         EventKind::Disconnected { .. } => "disconnected",
         EventKind::Subscribed { .. } => "subscribed",
+        EventKind::Unsubscribed { .. } => "unsubscribed",
         EventKind::Reported { .. } => "reported",
         EventKind::ReportedRefused { .. } => "reportedRefused",
         EventKind::Desired { .. } => "desired",
@@ -89,11 +92,11 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
             map.serialize_entry("sessionPresent", session_present)?;
             map.serialize_entry("clientType", client_type)
         }
-        EventKind::Disconnected { reason } => {
-            map.serialize_entry("reason", reason.name())?;
-            map.serialize_entry("message", &reason.to_string())
+        EventKind::ConnectRefused { reason, message } => write_why(map, reason, message),
+        EventKind::Disconnected { reason } => write_why(map, reason.name(), &reason.to_string()),
+        EventKind::Subscribed { filters } | EventKind::Unsubscribed { filters } => {
+            map.serialize_entry("filters", filters)
         }
-        EventKind::Subscribed { filters } => map.serialize_entry("filters", filters),
         EventKind::Reported { version, patch }
         | EventKind::Desired { version, patch }
         | EventKind::Tags { version, patch } => {
@@ -132,8 +135,7 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
             properties,
             payload,
         } => {
-            map.serialize_entry("systemProperties", &Pairs(&properties.system))?;
-            map.serialize_entry("properties", &Pairs(&properties.application))?;
+            write_properties(map, properties)?;
             write_body(map, "payload", payload)
         }
         EventKind::C2dEnqueued { sequence } => map.serialize_entry("sequence", sequence),
@@ -149,6 +151,16 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
             map.serialize_entry("outcome", outcome.name())
         }
     }
+}
+
+fn write_why<M: SerializeMap>(map: &mut M, reason: &str, message: &str) -> Result<(), M::Error> {
+    map.serialize_entry("reason", reason)?;
+    map.serialize_entry("message", message)
+}
+
+fn write_properties<M: SerializeMap>(map: &mut M, bag: &PropertyBag) -> Result<(), M::Error> {
+    map.serialize_entry("systemProperties", &Pairs(&bag.system))?;
+    map.serialize_entry("properties", &Pairs(&bag.application))
 }
 
 /// A body as JSON under `name` if it is JSON, else as base64 under the name with `Base64` behind.
@@ -182,7 +194,6 @@ impl<V: Serialize> Serialize for Pairs<'_, V> {
 mod tests {
     use hub_core::method::CallId;
     use hub_proto::ids::{DeviceId, MethodName};
-    use hub_proto::property_bag::PropertyBag;
     use hub_proto::time::Timestamp;
 
     use super::*;
@@ -213,10 +224,17 @@ mod tests {
                 session_present: true,
                 client_type: Some("py".to_owned()),
             },
+            EventKind::ConnectRefused {
+                reason: "badSignature",
+                message: "the token is not signed with a key of device pump-1".to_owned(),
+            },
             EventKind::Disconnected {
                 reason: LinkClose::KeepAlive,
             },
             EventKind::Subscribed {
+                filters: vec!["$iothub/methods/POST/#".to_owned()],
+            },
+            EventKind::Unsubscribed {
                 filters: vec!["$iothub/methods/POST/#".to_owned()],
             },
             EventKind::Reported {

@@ -72,6 +72,14 @@ impl HubHandle {
     }
 }
 
+impl HubHandle {
+    /// See [`hub_core::Shard::link_refused`].
+    pub(crate) fn link_refused(&self, device: &DeviceId, reason: &'static str, message: String) {
+        self.slot(device)
+            .command(|cell, now| cell.shard.link_refused(now, device, reason, message));
+    }
+}
+
 impl DeviceLink {
     pub(crate) fn device(&self) -> &DeviceId {
         &self.device

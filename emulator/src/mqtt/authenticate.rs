@@ -68,6 +68,27 @@ enum RefusalReason {
     Hub(#[from] LinkRefusal),
 }
 
+impl RefusalReason {
+    /// The reason's name in the event log; `docs/ADMIN.md` lists them.
+    fn name(&self) -> &'static str {
+        match self {
+            // Without a client id there is no device to tell of.
+            Self::Login(_) => "login",
+            Self::Module => "module",
+            Self::ForeignHost(_) => "foreignHost",
+            Self::WillTopic(_) | Self::WillNotTelemetry | Self::WillQos => "will",
+            Self::NoToken => "noToken",
+            Self::Token(_) => "badToken",
+            Self::Expired(_) => "expired",
+            Self::Audience => "audience",
+            Self::UnknownPolicy(_) => "unknownPolicy",
+            Self::PolicySignature(_) => "badSignature",
+            Self::PolicyPermission(_) => "permission",
+            Self::Hub(refusal) => refusal.name(),
+        }
+    }
+}
+
 impl Refusal {
     /// The code of the CONNACK; `None`: the connection is closed without one.
     pub(super) fn code(&self) -> Option<ConnectCode> {
@@ -97,9 +118,12 @@ pub(super) fn admit(
         reason: RefusalReason::Login(error),
     })?;
     let device = login.identity.device_id().clone();
-    check(hub, connect, login, mailbox).map_err(|reason| Refusal {
-        device: Some(device),
-        reason,
+    check(hub, connect, login, mailbox).map_err(|reason| {
+        hub.link_refused(&device, reason.name(), reason.to_string());
+        Refusal {
+            device: Some(device),
+            reason,
+        }
     })
 }
 

@@ -74,6 +74,14 @@ impl Shard {
         Ok(LinkAccepted { session_present })
     }
 
+    /// Somebody was not let in as a device, here or before; `reason` is a name, `message` the words.
+    /// A fact for the log if there is such a device: of others there could be any number.
+    pub fn link_refused(&mut self, now: Now, id: &DeviceId, reason: &'static str, message: String) {
+        if let Ok((_, common)) = self.reach(id) {
+            common.event(now, id, EventKind::ConnectRefused { reason, message });
+        }
+    }
+
     /// A link ended. Not due for a link that the shard itself closed.
     pub fn link_down(&mut self, now: Now, id: &DeviceId, link: LinkId, reason: LinkClose) {
         if let Some((device, common)) = self.reach_linked(id, link) {
@@ -115,15 +123,17 @@ impl Shard {
     /// A device gave a subscription up.
     pub fn unsubscribe(
         &mut self,
-        _now: Now,
+        now: Now,
         id: &DeviceId,
         link: LinkId,
         subscription: &Subscription,
     ) {
-        if let Some((device, _)) = self.reach_linked(id, link)
+        if let Some((device, common)) = self.reach_linked(id, link)
             && let Some(online) = device.online_mut()
+            && online.subscriptions.remove(subscription)
         {
-            online.subscriptions.remove(subscription);
+            let filters = vec![filter_text(subscription, id)];
+            common.event(now, id, EventKind::Unsubscribed { filters });
         }
     }
 }

@@ -350,3 +350,45 @@ fn failed(call: u64, code: &'static str) -> EventKind {
         code,
     }
 }
+
+#[test]
+fn giving_up_a_subscription_is_a_fact_if_it_was_held() {
+    // LOG-1
+    let given_up = [
+        Subscription::CloudToDevice,
+        Subscription::TwinResponses,
+        Subscription::DesiredChanges,
+        Subscription::Methods,
+        Subscription::Method(MethodName::parse("reboot").unwrap()),
+    ];
+    for subscription in given_up {
+        let mut hub = hub();
+        hub.connect(T0, LINK).unwrap();
+        hub.subscribe(T0, LINK, std::slice::from_ref(&subscription));
+        let noted = hub.facts();
+        let Some(EventKind::Subscribed { filters }) = noted.last() else {
+            panic!("{noted:?}");
+        };
+        let filters = filters.clone();
+        let mut unsubscribe = || {
+            hub.shard.unsubscribe(T0, &id("d1"), LINK, &subscription);
+            hub.facts()
+        };
+        assert_eq!(unsubscribe(), [EventKind::Unsubscribed { filters }]);
+        assert_eq!(unsubscribe(), [], "it is no longer held");
+    }
+}
+
+#[test]
+fn a_refused_connection_is_a_fact_about_a_device_that_there_is() {
+    // LOG-1
+    let mut hub = hub();
+    hub.facts();
+    for name in ["d1", "nobody"] {
+        let message = "the token ran out".to_owned();
+        hub.shard.link_refused(T0, &id(name), "expired", message);
+    }
+    let message = "the token ran out".to_owned();
+    let reason = "expired";
+    assert_eq!(hub.facts(), [EventKind::ConnectRefused { reason, message }]);
+}

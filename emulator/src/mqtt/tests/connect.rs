@@ -1,5 +1,6 @@
 //! Who is let in, and what those are told who are not.
 
+use hub_core::event::EventKind;
 use hub_core::registry::DeviceSpec;
 use hub_core::registry::{IfMatch, Status};
 use hub_proto::sas::{self, SasKey};
@@ -101,6 +102,46 @@ async fn each_fault_of_a_connect_gets_its_code_and_a_closed_connection() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_connect_of_a_registered_device_is_in_the_event_log_with_its_reason() {
+    // LOG-1, CON-2
+    let bench = Bench::new();
+    let key = SasKey::from_bytes(b"another key of thirty-two bytes!");
+    let dev1 = format!("{HOST}/devices/dev1");
+    let foreign_key = sas::sign(&dev1, &key, EXPIRY, None);
+    let old = sas::sign(&dev1, &key, 1, None);
+    let cases = [
+        ("noToken", but(|c| c.password = None)),
+        ("badToken", but(|c| c.password = Some("secret".into()))),
+        ("badSignature", but(|c| c.password = Some(foreign_key))),
+        ("expired", but(|c| c.password = Some(old))),
+        (
+            "foreignHost",
+            but(|c| c.user_name = "example.com/dev1/".into()),
+        ),
+    ];
+    let mut expected = Vec::new();
+    for (reason, connect) in cases {
+        let mut device = bench.dial();
+        device.send(&connect.packet()).await;
+        device.read_to_end().await;
+        expected.push(reason);
+    }
+    let mut stranger = bench.dial();
+    stranger.send(&Connect::of("nobody").packet()).await;
+    stranger.read_to_end().await;
+    let mut told = Vec::new();
+    for event in bench.events() {
+        if let EventKind::ConnectRefused { reason, message } = &event.kind {
+            assert_eq!(event.device, device_id("dev1"));
+            // What is not built is named: a device with a certificate sends no password.
+            assert_eq!(message.contains("X.509"), *reason == "noToken", "{message}");
+            told.push(*reason);
+        }
+    }
+    assert_eq!(told, expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_of_a_policy_opens_a_device_if_the_policy_permits_it() {
     let bench = Bench::new();
     let policies = Policies::well_known();
@@ -171,12 +212,12 @@ async fn a_will_must_be_for_the_devices_own_telemetry() {
             .await;
         device.expect_closed().await;
     }
-    assert!(
-        bench
-            .events()
-            .iter()
-            .all(|event| format!("{event:?}").contains("DeviceCreated"))
-    );
+    for event in &bench.events()[1..] {
+        let EventKind::ConnectRefused { reason, .. } = event.kind else {
+            panic!("{event:?}");
+        };
+        assert_eq!(reason, "will");
+    }
 }
 
 #[tokio::test(start_paused = true)]
