@@ -1,7 +1,7 @@
 //! The few bytes of AMQP 1.0 that a refusal takes. Only what is sent; nothing is decoded.
 //!
 //! Every field of a performative is written, trailing nulls included: clients read them by their
-//! place (PyPI azure-eventhub `_pyamqp/_connection.py`). Source: OASIS AMQP 1.0, parts 2 and 5.
+//! place (`PyPI` azure-eventhub `_pyamqp/_connection.py`). Source: OASIS AMQP 1.0, parts 2 and 5.
 
 /// "AMQP", then 0 for AMQP itself, version 1.0.0.
 pub(super) const HEADER: [u8; 8] = *b"AMQP\x00\x01\x00\x00";

@@ -377,30 +377,42 @@ mod tests {
                 Ok(Route::NotBuilt(FILE_UPLOAD)),
             ),
             ("GET", "/jobs/v2/query", Ok(Route::NotBuilt(JOBS))),
-            (
-                "GET",
-                "/messages/serviceBound/filenotifications",
-                Ok(Route::NotBuilt(FILE_NOTIFICATIONS)),
-            ),
-            (
-                "DELETE",
-                "/messages/servicebound/fileNotifications/lock",
-                Ok(Route::NotBuilt(FILE_NOTIFICATIONS)),
-            ),
-            (
-                "POST",
-                "/messages/serviceBound/filenotifications/lock/abandon",
-                Ok(Route::NotBuilt(FILE_NOTIFICATIONS)),
-            ),
-            ("POST", "/twins/d/streams/s", Ok(Route::NotBuilt(STREAMS))),
-            (
-                "POST",
-                "/twins/d/modules/m/streams/s",
-                Ok(Route::NotBuilt(STREAMS)),
-            ),
         ];
         for (verb, path, expected) in cases {
             assert_eq!(parse(verb, path), expected, "{verb} {path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_built_is_named() {
+        // REST-6
+        let notifications = "/messages/serviceBound/filenotifications";
+        for (verb, path, gap) in [
+            ("GET", notifications.to_owned(), FILE_NOTIFICATIONS),
+            (
+                "DELETE",
+                format!("{notifications}/lock"),
+                FILE_NOTIFICATIONS,
+            ),
+            (
+                "POST",
+                format!("{notifications}/lock/abandon"),
+                FILE_NOTIFICATIONS,
+            ),
+            ("POST", "/twins/d/streams/s".to_owned(), STREAMS),
+            ("POST", "/twins/d/modules/m/streams/s".to_owned(), STREAMS),
+            (
+                "GET",
+                "/messages/serviceBound/feedback".to_owned(),
+                FEEDBACK,
+            ),
+            ("GET", "/statistics/devices".to_owned(), STATISTICS),
+        ] {
+            assert_eq!(
+                parse(verb, &path),
+                Ok(Route::NotBuilt(gap)),
+                "{verb} {path}"
+            );
         }
     }
 
