@@ -102,6 +102,8 @@ pub struct Counts {
 pub struct Summary {
     /// How many were measured.
     pub count: u64,
+    /// The shortest.
+    pub least: Duration,
     /// The median.
     pub p50: Duration,
     /// Nine in ten are no longer.
@@ -203,6 +205,7 @@ impl Latencies {
         let at = |quantile| Duration::from_micros(self.0.value_at_quantile(quantile));
         Summary {
             count: self.0.len(),
+            least: Duration::from_micros(if self.0.is_empty() { 0 } else { self.0.min() }),
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
@@ -245,6 +248,7 @@ mod tests {
         let summary = metrics.phase(Phase::Connect);
         assert_eq!(summary.count, 1000);
         for (found, expected_ms) in [
+            (summary.least, 1.0),
             (summary.p50, 500.0),
             (summary.p90, 900.0),
             (summary.p99, 990.0),
