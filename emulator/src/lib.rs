@@ -44,7 +44,7 @@
 //! | `admin` | health, certificates and the event log for tests and tools |
 //! | [`memory`] | a hub without sockets, for runs in virtual time |
 //! | `http` | what the HTTP endpoints share: serving a connection, reading a request's target |
-//! | `gaps` | which refused gap is worth a line in the process's log |
+//! | `news` | what that repeats is worth a line in the process's log |
 //! | `host_names` | the names the hub answers to |
 //! | `random` | keys and tracking ids from the secure source |
 //! | [`tls`] | the certificate authority, leaves on demand, trust exports |
@@ -55,13 +55,13 @@ mod clock;
 pub mod config;
 mod emulator;
 pub mod event_log;
-mod gaps;
 mod host_names;
 mod http;
 pub mod hub;
 mod listener;
 pub mod memory;
 mod mqtt;
+mod news;
 mod random;
 mod rest;
 mod stop;

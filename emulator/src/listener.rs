@@ -152,7 +152,7 @@ pub(crate) async fn run(listener: TcpListener, service: Service, hub: HubHandle,
                     let context = ConnectionContext { hub, peer, stop };
                     connections.spawn(service.clone().serve(socket, context));
                 }
-                Err(error) => pause_after(&error).await,
+                Err(error) => pause_after(&error, &hub).await,
             },
         }
     }
@@ -170,14 +170,17 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 /// A connection that died in the queue says nothing about the next one; a lack of file descriptors
 /// or memory does, and trying again at once would only burn a core.
-async fn pause_after(error: &io::Error) {
+async fn pause_after(error: &io::Error, hub: &HubHandle) {
     match error.kind() {
         io::ErrorKind::ConnectionAborted
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionRefused
         | io::ErrorKind::Interrupted => debug!(%error, "a connection died before it was accepted"),
         _ => {
-            warn!(%error, "cannot accept connections; trying again in a moment");
+            // Every accept loop of the hub meets it, ten times a second.
+            if hub.is_news("accept", ACCEPT_SILENCE) {
+                warn!(%error, "cannot accept connections; trying again in a moment");
+            }
             tokio::time::sleep(ACCEPT_PAUSE).await;
         }
     }
@@ -264,6 +267,7 @@ const BACKLOG: i32 = 1024;
 const CHOICES_OF_PORT: u32 = 32;
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_SILENCE: Duration = Duration::from_secs(1);
 const EAFNOSUPPORT_LINUX: i32 = 97;
 const EAFNOSUPPORT_MAC_OS: i32 = 47;
 const WSAEAFNOSUPPORT: i32 = 10047;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use hub_core::c2d::C2dMessage;
 use hub_core::link::{LinkClose, LinkId};
@@ -19,8 +20,8 @@ use super::slot::ShardSlot;
 use crate::clock::Clock;
 use crate::config::Policies;
 use crate::event_log::EventLog;
-use crate::gaps::Gaps;
 use crate::host_names::HostNames;
+use crate::news::News;
 
 /// One hub. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ struct Hub {
     /// Identities over all shards; changed with the device's shard locked.
     device_count: AtomicUsize,
     next_link: AtomicU64,
-    gaps: Gaps,
+    news: News,
 }
 
 /// What a hub is made of.
@@ -70,7 +71,7 @@ pub(crate) fn start(parts: HubParts) -> HubHandle {
         shards,
         device_count: AtomicUsize::new(0),
         next_link: AtomicU64::new(1),
-        gaps: Gaps::default(),
+        news: News::default(),
     }))
 }
 
@@ -108,7 +109,12 @@ impl HubHandle {
 
     /// Whether the refusal of what is not built, `gap`, is worth a line in the process's log.
     pub(crate) fn gap_is_news(&self, gap: &str) -> bool {
-        self.0.gaps.is_news(self.now().mono, gap)
+        self.is_news(gap, Duration::from_mins(1))
+    }
+
+    /// Whether `what` is worth a line in the process's log, which it then is not for `silence`.
+    pub(crate) fn is_news(&self, what: &str, silence: Duration) -> bool {
+        self.0.news.is_news(self.now().mono, what, silence)
     }
 
     pub(crate) fn clock(&self) -> Clock {
