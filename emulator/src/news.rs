@@ -72,8 +72,8 @@ mod tests {
     fn names_from_outside_are_bounded_in_number_and_forgotten_in_time() {
         let news = News::default();
         let told = |at: u64| {
-            let name = |n| format!("query feature {n}");
-            let told = (0..1000).filter(|n| news.is_news(second(at), &name(n), MINUTE));
+            let name = |n: &u32| format!("query feature {n}");
+            let told = (0..1000_u32).filter(|n| news.is_news(second(at), &name(n), MINUTE));
             told.count()
         };
         assert_eq!(told(0), ENTRIES_MAX);
