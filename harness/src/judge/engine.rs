@@ -1,62 +1,313 @@
-//! The judge itself: events come in by order, each goes straight to its device and the rules still open there.
+//! The judge itself: facts come in by order, each goes straight to its device and the rules still
+//! open there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::activity::Activity;
+use super::check::{Check, Scene};
+use super::condition::{Kinds, Moment};
+use super::device::Device;
 use super::membership::{Membership, ReplayContext};
-use super::observed::Observed;
+use super::observed::{Observed, What};
+use super::story::{self, Budget, Call};
 use super::verdict::{CheckResult, CohortSummary, Latency, WavePoint};
-use crate::scenario::ast::Check;
+use super::watched::{PathIndex, Watched};
+use super::wave::Wave;
+use crate::scenario::ast::{self, Document, Target};
 
 /// Judges the checks of one run. Call [`Judge::observe`], [`Judge::step_started`] and
 /// [`Judge::advance`] in the order of time, then [`Judge::finish`] once.
 #[derive(Debug)]
-pub struct Judge {}
+pub struct Judge {
+    now: Duration,
+    /// When something is next decided without a fact.
+    wakes_at: Option<Duration>,
+    devices: Vec<Device>,
+    /// Looked up, never listed.
+    places: HashMap<Arc<str>, u32>,
+    checks: Vec<Check>,
+    watched: Watched,
+    /// Where a device's status for the wave is looked for, the first that is text.
+    status_paths: Vec<PathIndex>,
+    /// Which kinds of fact any check speaks of.
+    kinds: Kinds,
+    /// Whether a check's step has not started yet, so that every device's story may be asked for.
+    is_step_awaited: bool,
+    budget: Budget,
+    wave: Wave,
+    activity: Activity,
+}
 
 impl Judge {
     /// A judge of these checks over these devices, at the scenario's start.
-    pub fn new(_checks: &[Check], _members: &Membership) -> Self {
-        todo!()
+    pub fn new(checks: &[ast::Check], members: &Membership) -> Self {
+        let mut roll = Roll::new(members);
+        let mut watched = Watched::default();
+        let mut judged = Vec::with_capacity(checks.len());
+        for (index, check) in checks.iter().enumerate() {
+            let devices = roll.targets(index, &check.on, members);
+            judged.push(Check::new(check, devices, &mut watched));
+        }
+        let status_paths = status_paths(&mut watched);
+        let cohorts = members.cohorts.iter();
+        let mut judge = Self {
+            now: Duration::ZERO,
+            wakes_at: None,
+            kinds: judged
+                .iter()
+                .map(Check::kinds)
+                .fold(Kinds::NONE, Kinds::and),
+            checks: judged,
+            watched,
+            status_paths,
+            is_step_awaited: true,
+            budget: Budget::default(),
+            wave: Wave::new(roll.devices.len()),
+            activity: Activity::new(cohorts.map(|(name, ids)| (name.clone(), ids.len() as u64))),
+            devices: roll.devices,
+            places: roll.places,
+        };
+        judge.anchor(None);
+        judge
     }
 
     /// Anchors every check that counts from this step. What was observed before this call lies
     /// before the anchor, so hand over everything the hub has logged so far first. Of a step that
     /// starts several times (`repeat`) the first start counts.
-    pub fn step_started(&mut self, _name: &str, _at: Duration) {
-        todo!()
+    pub fn step_started(&mut self, name: &str, at: Duration) {
+        self.advance(at);
+        self.anchor(Some(name));
     }
 
-    /// Takes the next fact.
-    pub fn observe(&mut self, _observed: &Observed) {
-        todo!()
+    fn anchor(&mut self, step: Option<&str>) {
+        for index in 0..self.checks.len() {
+            if !self.checks[index].is_anchored_by(step) {
+                continue;
+            }
+            let scene = Scene {
+                now: self.now,
+                devices: &self.devices,
+                watched: &self.watched,
+            };
+            let check = &mut self.checks[index];
+            let open = check.start(scene);
+            let devices: Vec<u32> = check.devices().collect();
+            let index = u16::try_from(index).expect("fewer than 65,536 checks");
+            for place in open {
+                let device = devices[place as usize] as usize;
+                self.devices[device].open.push((index, place));
+            }
+        }
+        self.is_step_awaited = !self.checks.iter().all(Check::is_anchored);
+        self.set_alarm();
+    }
+
+    fn set_alarm(&mut self) {
+        self.wakes_at = self.checks.iter().filter_map(Check::wakes_at).min();
+    }
+
+    /// Takes the next fact. Facts of devices that are not in the plan are passed over.
+    pub fn observe(&mut self, observed: &Observed) {
+        self.advance(observed.at);
+        let Some(place) = self.places.get(&observed.device).copied() else {
+            return;
+        };
+        let what = &observed.what;
+        let device = &mut self.devices[place as usize];
+        let call = self.activity.observe(place, device, what, self.now);
+        let link_before = device.exists.then_some(device.is_online);
+        device.apply(what, &self.watched);
+        let link_now = device.exists.then_some(device.is_online);
+        self.wave.link(self.now, link_before, link_now);
+        if matches!(what, What::Reported { .. } | What::Created | What::Deleted) {
+            let values = self
+                .status_paths
+                .iter()
+                .map(|path| device.values.get(*path));
+            let status = values.flatten().find_map(|value| value.as_str());
+            device.status = self.wave.status(self.now, device.status, status);
+        }
+        let is_open = self.is_step_awaited || !device.open.is_empty();
+        if is_open && story::is_kept(what, self.kinds) {
+            let call = call.as_ref().map(|call| Call {
+                method: &call.method,
+                took: self.now.saturating_sub(call.since),
+            });
+            device
+                .story
+                .keep(observed, self.now, call, &mut self.budget);
+        }
+        let moment = Moment {
+            what,
+            method: call.as_ref().map(|call| &*call.method),
+        };
+        self.ask(place, &moment);
+    }
+
+    /// Asks the monitors open on a device; the decided ones drop out.
+    fn ask(&mut self, place: u32, moment: &Moment<'_>) {
+        let kinds = Kinds::of(moment.what);
+        if !kinds.meets(self.kinds) {
+            return;
+        }
+        let place = place as usize;
+        let mut open = std::mem::take(&mut self.devices[place].open);
+        let before = open.len();
+        let scene = Scene {
+            now: self.now,
+            devices: &self.devices,
+            watched: &self.watched,
+        };
+        let device = &self.devices[place];
+        let mut wakes_at = self.wakes_at;
+        open.retain(|(index, monitor)| {
+            let check = &mut self.checks[usize::from(*index)];
+            let is_open = check.ask(*monitor, kinds, device, moment, scene);
+            wakes_at = wakes_at.into_iter().chain(check.wakes_at()).min();
+            is_open
+        });
+        self.wakes_at = wakes_at;
+        let device = &mut self.devices[place];
+        if open.is_empty() && before > 0 && !self.is_step_awaited {
+            device.story.forget(&mut self.budget);
+        }
+        device.open = open;
     }
 
     /// Says that time has passed without an event, so that deadlines can be decided.
-    pub fn advance(&mut self, _at: Duration) {
-        todo!()
+    pub fn advance(&mut self, at: Duration) {
+        // A log told by several nodes may be a little out of order; time does not run back.
+        self.now = self.now.max(at);
+        if self.wakes_at.is_none_or(|wakes_at| wakes_at > self.now) {
+            return;
+        }
+        let scene = Scene {
+            now: self.now,
+            devices: &self.devices,
+            watched: &self.watched,
+        };
+        for check in &mut self.checks {
+            check.advance(scene);
+        }
+        self.set_alarm();
     }
 
     /// Whether there is nothing left to wait for. Rules that forbid (`never`, `at-most`, `at-once`)
     /// hold as long as the run lasts and do not prolong it.
     pub fn is_settled(&self) -> bool {
-        todo!()
+        self.checks.iter().all(Check::is_settled)
     }
 
     /// The latest time that a running `within` or `stays` still needs: after `advance` to it they
     /// are decided. `None` if none is running.
     pub fn undecided_until(&self) -> Option<Duration> {
-        todo!()
+        self.checks.iter().filter_map(Check::undecided_until).max()
     }
 
     /// How things stand, for a live view.
     pub fn tally(&self) -> Tally {
-        todo!()
+        Tally {
+            checks: self.checks.iter().map(Check::tally).collect(),
+            states: self.wave.now(),
+        }
     }
 
     /// Ends the run: what has not come by now does not come.
-    pub fn finish(self, _at: Duration, _context: &ReplayContext) -> Judgement {
-        todo!()
+    pub fn finish(mut self, at: Duration, context: &ReplayContext) -> Judgement {
+        self.advance(at);
+        let scene = Scene {
+            now: self.now,
+            devices: &self.devices,
+            watched: &self.watched,
+        };
+        let checks = self.checks.into_iter();
+        let checks = checks.map(|check| check.finish(scene, context)).collect();
+        let (cohorts, phases) = self.activity.finish();
+        Judgement {
+            checks,
+            cohorts,
+            wave: self.wave.finish(self.now),
+            phases,
+        }
     }
+}
+
+/// The devices while they are entered, each once.
+struct Roll {
+    devices: Vec<Device>,
+    places: HashMap<Arc<str>, u32>,
+}
+
+impl Roll {
+    fn new(members: &Membership) -> Self {
+        let mut roll = Self {
+            devices: Vec::new(),
+            places: HashMap::new(),
+        };
+        for (cohort, (_, ids)) in members.cohorts.iter().enumerate() {
+            for id in ids {
+                roll.place(id, Some(cohort));
+            }
+        }
+        roll
+    }
+
+    fn place(&mut self, id: &Arc<str>, cohort: Option<usize>) -> u32 {
+        if let Some(place) = self.places.get(id) {
+            return *place;
+        }
+        let place = u32::try_from(self.devices.len()).expect("fewer than 2^32 devices");
+        self.places.insert(Arc::clone(id), place);
+        self.devices.push(Device::new(Arc::clone(id), cohort));
+        place
+    }
+
+    /// The places of the devices a check is about.
+    fn targets(&mut self, index: usize, target: &Target, members: &Membership) -> Vec<u32> {
+        let drawn = members.drawn.get(&index).map_or(&[][..], Vec::as_slice);
+        let of_cohort = |name: &str| {
+            let cohort = members.cohorts.iter().find(|(cohort, _)| cohort == name);
+            cohort.map_or(&[][..], |(_, ids)| ids.as_slice())
+        };
+        let alone;
+        let ids = match target {
+            Target::Cohort(cohort) => of_cohort(&cohort.value),
+            Target::Share { .. } => drawn,
+            Target::Device(device) => {
+                alone = [Arc::from(device.value.as_str())];
+                &alone
+            }
+            Target::All => {
+                let all = members.cohorts.iter().flat_map(|(_, ids)| ids);
+                return all.map(|id| self.place(id, None)).collect();
+            }
+        };
+        ids.iter().map(|id| self.place(id, None)).collect()
+    }
+}
+
+/// The wave shows the first reported path that a check watches and that ends in `status`, else those
+/// of the reboot tutorials.
+fn status_paths(watched: &mut Watched) -> Vec<PathIndex> {
+    let is_status = |(document, keys): &(Document, &[String])| {
+        let last = keys.last().map(|key| key.to_ascii_lowercase());
+        *document == Document::Reported && last.is_some_and(|last| last.ends_with("status"))
+    };
+    let found = watched
+        .iter()
+        .find(is_status)
+        .map(|(_, keys)| keys.to_vec());
+    if let Some(keys) = found {
+        return vec![watched.index(Document::Reported, &keys)];
+    }
+    let tutorials: [&[&str]; 2] = [&["status"], &["iothubDM", "reboot", "status"]];
+    let path = |keys: &&[&str]| {
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        watched.index(Document::Reported, &keys)
+    };
+    tutorials.iter().map(path).collect()
 }
 
 /// How things stand.
