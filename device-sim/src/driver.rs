@@ -4,6 +4,7 @@
 //! only a table of sockets and a heap of deadlines here.
 
 use std::io;
+use std::time::Duration;
 
 use hub_proto::time::{Instant, Now, Timestamp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -38,10 +39,23 @@ impl Clock {
         }
     }
 
+    /// `at` in this clock's terms.
+    pub(crate) fn instant(&self, at: tokio::time::Instant) -> Instant {
+        Instant::from_start(at.saturating_duration_since(self.start))
+    }
+
+    /// `instant` in tokio's terms, for its timers.
+    pub(crate) fn timer_instant(&self, instant: Instant) -> tokio::time::Instant {
+        self.start
+            .checked_add(instant.since_start())
+            // Beyond what the platform can name is "never"; a year is far enough to ask again.
+            .unwrap_or_else(|| self.start + Duration::from_hours(365 * 24))
+    }
+
     async fn sleep_until(&self, deadline: Option<Instant>) {
         match deadline {
             Some(deadline) => {
-                tokio::time::sleep_until(self.start + deadline.since_start()).await;
+                tokio::time::sleep_until(self.timer_instant(deadline)).await;
             }
             None => std::future::pending().await,
         }
@@ -143,8 +157,6 @@ const READ_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use hub_proto::sas::SasKey;
     use tokio::net::{TcpListener, TcpStream};
 

@@ -30,11 +30,13 @@ pub enum Phase {
     TwinAck,
     /// From the arrival of a method call to the answer's sending.
     MethodHandling,
+    /// From sending telemetry to the acknowledgement.
+    MessageAck,
 }
 
 impl Phase {
     /// All of them, in the order of a device's life.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Tcp,
         Self::Tls,
         Self::WebSocket,
@@ -44,6 +46,7 @@ impl Phase {
         Self::TwinGet,
         Self::TwinAck,
         Self::MethodHandling,
+        Self::MessageAck,
     ];
 
     /// Its name in reports.
@@ -58,6 +61,7 @@ impl Phase {
             Self::TwinGet => "twinGet",
             Self::TwinAck => "twinAck",
             Self::MethodHandling => "methodHandling",
+            Self::MessageAck => "messageAck",
         }
     }
 }
@@ -91,6 +95,20 @@ pub struct Counts {
     pub reports: u64,
     /// Reports stored.
     pub reports_stored: u64,
+    /// Twins read.
+    pub twins_read: u64,
+    /// Twin requests refused.
+    pub twin_refusals: u64,
+    /// Changes of desired properties heard.
+    pub desired_changes: u64,
+    /// Telemetry sent.
+    pub messages_sent: u64,
+    /// Telemetry acknowledged.
+    pub messages_acknowledged: u64,
+    /// Cloud-to-device messages heard.
+    pub messages_received: u64,
+    /// Devices whose behaviour did so much at once that it was stopped.
+    pub stopped: u64,
     /// Bytes of MQTT written.
     pub bytes_sent: u64,
     /// Bytes of MQTT read.

@@ -246,6 +246,11 @@ impl Network {
         silence.up.then_some(silence.until)
     }
 
+    /// Whether nothing that the hub does is heard, not even that it hangs up.
+    pub fn is_deaf(&self) -> bool {
+        self.silence.is_some()
+    }
+
     /// When there is something to do.
     pub fn poll_deadline(&self) -> Option<Instant> {
         let heads = [&self.up, &self.down]

@@ -4,7 +4,11 @@
 //! scenarios nor the hub's REST side: identities are registered by somebody else.
 
 mod handle;
+mod line;
+mod member;
 mod plan;
+mod run;
+mod watch;
 
 pub use handle::{Fleet, Selection};
 pub use plan::{Arrival, CohortPlan, DevicePlan, FleetPlan};

@@ -155,6 +155,7 @@ mod tests {
     async fn the_handshake_asks_for_mqtt_and_bytes_pass_both_ways_whatever_the_frames() {
         let (client, server) = duplex(4096);
         let hub = tokio::spawn(async move {
+            #[expect(clippy::result_large_err, reason = "the signature is the library's")]
             let check = |request: &Request, mut response: Response| {
                 assert_eq!(request.uri().path(), "/$iothub/websocket");
                 assert_eq!(request.headers()["host"], "hub.example");
