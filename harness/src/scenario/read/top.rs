@@ -1,0 +1,170 @@
+//! The outermost mapping, and the parts that includes bring along.
+
+use super::checks::check;
+use super::condition::transposed;
+use super::fleet::cohort;
+use super::steps::step;
+use crate::scenario::ast::{ClockKind, HubSpec, Scenario};
+use crate::scenario::fields::{Fields, Mistakes};
+use crate::scenario::keys;
+use crate::scenario::node::{Content, Entry, Node};
+use crate::scenario::span::Source;
+use crate::scenario::variables::Variables;
+
+/// What the main file and its includes hold together, before variables are filled in.
+#[derive(Debug, Default)]
+pub(in crate::scenario) struct Parts {
+    pub(in crate::scenario) variables: Vec<Entry>,
+    pub(in crate::scenario) fleet: Vec<Entry>,
+    pub(in crate::scenario) steps: Vec<Node>,
+    pub(in crate::scenario) checks: Vec<Node>,
+}
+
+impl Parts {
+    /// Adds what one file holds.
+    pub(in crate::scenario) fn add(&mut self, fields: &Fields<'_>, mistakes: &mut Mistakes) {
+        let mapping = |key: &str, mistakes: &mut Mistakes| match fields.get(key) {
+            None => Vec::new(),
+            Some(Node {
+                content: Content::Mapping(entries),
+                ..
+            }) => entries.clone(),
+            Some(node) => {
+                let message = format!(
+                    "`{key}` is a mapping of names, but {} is given",
+                    node.found()
+                );
+                mistakes.add(node.span, message);
+                Vec::new()
+            }
+        };
+        self.variables.extend(mapping("variables", mistakes));
+        self.fleet.extend(mapping("fleet", mistakes));
+        self.steps.extend(list(fields, "steps", mistakes));
+        self.checks.extend(list(fields, "checks", mistakes));
+    }
+}
+
+fn list(fields: &Fields<'_>, key: &str, mistakes: &mut Mistakes) -> Vec<Node> {
+    match fields.get(key) {
+        None => Vec::new(),
+        Some(Node {
+            content: Content::List(items),
+            ..
+        }) => items.clone(),
+        Some(node) => {
+            let message = format!("`{key}` is a list, but {} is given", node.found());
+            mistakes.add(node.span, message);
+            Vec::new()
+        }
+    }
+}
+
+/// What is read into one scenario.
+#[derive(Debug)]
+pub(in crate::scenario) struct Top<'a> {
+    pub(in crate::scenario) fields: &'a Fields<'a>,
+    pub(in crate::scenario) parts: &'a Parts,
+    pub(in crate::scenario) sources: &'a [Source],
+    /// The file's, if it names itself no other way.
+    pub(in crate::scenario) name: &'a str,
+}
+
+/// One scenario with one set of variables; `None` if there are mistakes.
+pub(in crate::scenario) fn scenario(
+    top: &Top<'_>,
+    variables: &mut Variables,
+    mistakes: &mut Mistakes,
+) -> Option<Scenario> {
+    let mut filled = |node: &Node, mistakes: &mut Mistakes| {
+        let span = node.span;
+        let filled = variables.fill(node, mistakes);
+        if filled.is_none() {
+            let message = "with its variables filled in, the scenario is too large";
+            if mistakes
+                .all
+                .iter()
+                .all(|mistake| mistake.message != message)
+            {
+                mistakes.add(span, message);
+            }
+        }
+        filled
+    };
+    let mut get = |key, mistakes: &mut Mistakes| {
+        let node = top.fields.get(key)?;
+        Some(filled(node, mistakes))
+    };
+    let name = get("name", mistakes).map(|node| mistakes.text(&node?, "`name`"));
+    let about = get("about", mistakes).map(|node| mistakes.text(&node?, "`about`"));
+    let tags = get("tags", mistakes).map(|node| tags(&node?, mistakes));
+    let seed = get("seed", mistakes).map(|node| mistakes.whole(&node?, "`seed`", 0..=u64::MAX));
+    let clock = get("clock", mistakes).map(|node| mistakes.word(&node?, "clock", keys::CLOCKS));
+    let hub = get("hub", mistakes).map(|node| hub(&node?, mistakes));
+    let fleet: Vec<_> = top
+        .parts
+        .fleet
+        .iter()
+        .map(|(name, node)| cohort(name, &filled(node, mistakes)?, mistakes))
+        .collect();
+    let mut each = |nodes: &[Node], mistakes: &mut Mistakes| -> Vec<Option<Node>> {
+        nodes.iter().map(|node| filled(node, mistakes)).collect()
+    };
+    let steps: Vec<_> = each(&top.parts.steps, mistakes)
+        .into_iter()
+        .map(|node| step(&node?, mistakes))
+        .collect();
+    let checks: Vec<_> = each(&top.parts.checks, mistakes)
+        .into_iter()
+        .map(|node| check(&node?, mistakes))
+        .collect();
+    Some(Scenario {
+        sources: top.sources.to_vec(),
+        name: transposed(name)?.map_or_else(|| top.name.to_owned(), |name| name.value),
+        about: transposed(about)?.map(|about| about.value),
+        tags: transposed(tags)?.unwrap_or_default(),
+        seed: transposed(seed)?.unwrap_or(SEED),
+        clock: transposed(clock)?.unwrap_or(ClockKind::Virtual),
+        hub: transposed(hub)?.unwrap_or_default(),
+        fleet: fleet.into_iter().collect::<Option<_>>()?,
+        steps: steps.into_iter().collect::<Option<_>>()?,
+        checks: checks.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn tags(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<String>> {
+    let Content::List(items) = &node.content else {
+        let message = format!("`tags` is a list of words, but {} is given", node.found());
+        mistakes.add_with_help(node.span, message, "write it as `[nightly, slow]`");
+        return None;
+    };
+    items
+        .iter()
+        .map(|item| mistakes.text(item, "a tag").map(|tag| tag.value))
+        .collect()
+}
+
+fn hub(node: &Node, mistakes: &mut Mistakes) -> Option<HubSpec> {
+    let fields = Fields::of(node, &keys::HUB, mistakes)?;
+    if let Some(tier) = fields.get("tier") {
+        mistakes.add(tier.span, "throttling by tier is not built yet");
+    }
+    let mut spec = HubSpec::default();
+    if let Some(node) = fields.get("sas-grace") {
+        let grace = Fields::of(node, &keys::SAS_GRACE, mistakes)?;
+        let connect = grace
+            .get("connect")
+            .map(|node| mistakes.duration(node, "`connect`"));
+        let live = grace
+            .get("live")
+            .map(|node| mistakes.duration(node, "`live`"));
+        spec.sas_connect_grace = transposed(connect)?;
+        spec.sas_live_grace = transposed(live)?;
+    }
+    Some(spec)
+}
+
+/// Devices of one cohort, and of a fleet.
+pub(in crate::scenario) const DEVICES_MAX: u32 = 1_000_000;
+/// Default of `seed`.
+const SEED: u64 = 1;
