@@ -214,6 +214,13 @@ impl Judge {
         }
     }
 
+    /// What is held of devices not decided yet.
+    #[cfg(test)]
+    pub(super) fn open_rules_and_kept_facts(&self) -> (usize, usize) {
+        let open = self.devices.iter().map(|device| device.open.len());
+        (open.sum(), self.budget.used())
+    }
+
     /// Ends the run: what has not come by now does not come.
     pub fn finish(mut self, at: Duration, context: &ReplayContext) -> Judgement {
         self.advance(at);

@@ -22,6 +22,9 @@ mod watched;
 mod wave;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use engine::{CheckTally, Judge, Judgement, Tally};
 pub use histogram::Histogram;
 pub use membership::{Membership, ReplayContext};

@@ -21,6 +21,13 @@ pub(super) struct Budget {
     used: usize,
 }
 
+#[cfg(test)]
+impl Budget {
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+}
+
 /// One device's facts, oldest first; the oldest go first.
 #[derive(Debug, Default)]
 pub(super) struct Story {

@@ -66,6 +66,9 @@ fn whom(check: &Check) -> String {
     if let Target::Device(device) = &check.on {
         return device.value.clone();
     }
+    if check.on == Target::All && check.share >= 1.0 {
+        return "each device".to_owned();
+    }
     let set = set_of(&check.on);
     if check.share < 1.0 {
         return format!("at least {} of {set}", share(check.share));
