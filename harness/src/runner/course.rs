@@ -1,0 +1,375 @@
+//! The one loop of a run. Everything that happens comes through here, one after the other: events of the
+//! hub, messages of the steps, deadlines, the interrupt. The judge and the observer are told from here.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use emulator::HubHandle;
+use hub_proto::time::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+use super::event::{Observer, RunEvent};
+use super::message::{Ending, Message};
+use super::observe::Follower;
+use super::plan::Plan;
+use crate::judge::verdict::{Outcome, StepResult, whole_ms};
+use crate::judge::{Judge, Membership};
+use crate::scenario::ast::Check;
+
+/// A run under way.
+pub(super) struct Course<'a> {
+    hub: HubHandle,
+    start: Timestamp,
+    follower: Follower,
+    membership: &'a Membership,
+    judge: Judge,
+    waits: Vec<Wait>,
+    /// Whom the hub has online: linked and subscribed.
+    online: BTreeSet<Arc<str>>,
+    results: Vec<StepResult>,
+    events: u64,
+    missed: u64,
+    observer: &'a mut dyn Observer,
+    is_interrupted: bool,
+}
+
+/// What the loop leaves behind.
+pub(super) struct Finished {
+    pub(super) judge: Judge,
+    pub(super) steps: Vec<StepResult>,
+    pub(super) at: Duration,
+    pub(super) is_interrupted: bool,
+    /// Events that the judge did not see.
+    pub(super) missed: u64,
+}
+
+/// Somebody waits for something.
+enum Wait {
+    Presence {
+        pending: BTreeSet<Arc<str>>,
+        online: bool,
+        missing: watch::Sender<usize>,
+    },
+    Condition {
+        judge: Box<Judge>,
+        missing: watch::Sender<usize>,
+    },
+}
+
+impl<'a> Course<'a> {
+    /// Starts now, by the hub's clock.
+    pub(super) fn new(plan: &'a Plan, hub: &HubHandle, observer: &'a mut dyn Observer) -> Self {
+        let start = hub.now().wall;
+        Self {
+            hub: hub.clone(),
+            start,
+            follower: Follower::new(hub.event_log().clone(), start),
+            membership: &plan.membership,
+            judge: Judge::new(&plan.scenario.checks, &plan.membership),
+            waits: Vec::new(),
+            online: BTreeSet::new(),
+            results: Vec::new(),
+            events: 0,
+            missed: 0,
+            observer,
+            is_interrupted: false,
+        }
+    }
+
+    /// Drives `steps` to their end, then waits for what the judge still waits for.
+    pub(super) async fn run(
+        mut self,
+        mut steps: Pin<&mut impl Future<Output = ()>>,
+        mut inbox: mpsc::Receiver<Message>,
+        mut interrupt: watch::Receiver<bool>,
+    ) -> Finished {
+        loop {
+            tokio::select! {
+                biased;
+                () = interrupted(&mut interrupt) => {
+                    self.is_interrupted = true;
+                    break;
+                }
+                Some(message) = inbox.recv() => self.handle(message),
+                () = self.follower.appended() => self.feed(),
+                () = steps.as_mut() => break,
+            }
+            self.show();
+        }
+        while let Ok(message) = inbox.try_recv() {
+            self.handle(message);
+        }
+        if self.is_interrupted {
+            self.note_interrupt();
+        } else {
+            self.wait_for_the_judge(&mut interrupt).await;
+        }
+        self.feed_all();
+        Finished {
+            at: self.at(),
+            judge: self.judge,
+            steps: self.results,
+            is_interrupted: self.is_interrupted,
+            missed: self.missed,
+        }
+    }
+
+    async fn wait_for_the_judge(&mut self, interrupt: &mut watch::Receiver<bool>) {
+        self.feed_all();
+        self.judge.advance(self.at());
+        let until = self.judge.undecided_until();
+        self.observer.event(&RunEvent::Judging {
+            at: self.at(),
+            until,
+        });
+        while !self.judge.is_settled() {
+            let Some(until) = self.judge.undecided_until() else {
+                return;
+            };
+            let Some(left) = until.checked_sub(self.at()).filter(|left| !left.is_zero()) else {
+                return;
+            };
+            tokio::select! {
+                biased;
+                () = interrupted(interrupt) => {
+                    self.is_interrupted = true;
+                    return;
+                }
+                () = self.follower.appended() => self.feed(),
+                () = sleep(left) => {}
+            }
+            self.feed_all();
+            self.judge.advance(self.at());
+            self.show();
+        }
+    }
+
+    fn handle(&mut self, message: Message) {
+        // What the hub has logged so far lies before what the step says.
+        self.feed_all();
+        match message {
+            Message::Started {
+                anchor,
+                name,
+                at,
+                reply,
+            } => self.step_started(&anchor, name, at, reply),
+            Message::Progress { step, done, of } => {
+                let name = self.results[step].name.clone();
+                self.observer
+                    .event(&RunEvent::StepProgress { name, done, of });
+            }
+            Message::Ended {
+                step,
+                ending,
+                reply,
+            } => {
+                self.step_ended(step, ending);
+                // An interrupted step does not wait any more.
+                let _ = reply.send(());
+            }
+            Message::Skipped { name, at } => self.results.push(StepResult {
+                name,
+                at,
+                outcome: Outcome::Skipped,
+                started_ms: whole_ms(self.at()),
+                took_ms: 0,
+                problem: None,
+            }),
+            Message::AwaitPresence {
+                devices,
+                online,
+                missing,
+            } => self.await_presence(devices, online, missing),
+            Message::AwaitCondition {
+                check,
+                anchor,
+                drawn,
+                missing,
+            } => self.await_condition(*check, &anchor, drawn, missing),
+        }
+    }
+
+    fn step_started(
+        &mut self,
+        anchor: &str,
+        name: String,
+        at: Option<String>,
+        reply: tokio::sync::oneshot::Sender<usize>,
+    ) {
+        let now = self.at();
+        self.judge.step_started(anchor, now);
+        self.observer.event(&RunEvent::StepStarted {
+            name: name.clone(),
+            at: now,
+        });
+        let place = self.results.len();
+        self.results.push(StepResult {
+            name,
+            at,
+            // Until it ends as something else: what is cut off could not be run.
+            outcome: Outcome::Error,
+            started_ms: whole_ms(now),
+            took_ms: 0,
+            problem: Some(CUT_OFF.to_owned()),
+        });
+        let _ = reply.send(place);
+    }
+
+    fn step_ended(&mut self, step: usize, ending: Ending) {
+        let now_ms = whole_ms(self.at());
+        let result = &mut self.results[step];
+        result.outcome = ending.outcome();
+        result.took_ms = now_ms.saturating_sub(result.started_ms);
+        result.problem = ending.problem();
+        self.observer.event(&RunEvent::StepEnded(result.clone()));
+    }
+
+    fn await_presence(
+        &mut self,
+        devices: Vec<Arc<str>>,
+        online: bool,
+        missing: watch::Sender<usize>,
+    ) {
+        let is_pending = |id: &Arc<str>| self.online.contains(id) != online;
+        let pending: BTreeSet<_> = devices.into_iter().filter(is_pending).collect();
+        missing.send_replace(pending.len());
+        self.waits.push(Wait::Presence {
+            pending,
+            online,
+            missing,
+        });
+    }
+
+    /// The new judge must know how things stand: it is told all that has happened, then anchored.
+    fn await_condition(
+        &mut self,
+        check: Check,
+        anchor: &str,
+        drawn: Vec<Arc<str>>,
+        missing: watch::Sender<usize>,
+    ) {
+        let mut membership = Membership {
+            cohorts: self.membership.cohorts.clone(),
+            ..Membership::default()
+        };
+        membership.drawn.insert(0, drawn);
+        let mut judge = Judge::new(&[check], &membership);
+        let mut past = self.follower.from_the_start();
+        loop {
+            let stretch = past.read();
+            if stretch.events.is_empty() {
+                break;
+            }
+            for event in &stretch.events {
+                judge.observe(event);
+            }
+        }
+        judge.step_started(anchor, self.at());
+        missing.send_replace(open_devices(&judge));
+        self.waits.push(Wait::Condition {
+            judge: Box::new(judge),
+            missing,
+        });
+    }
+
+    fn feed_all(&mut self) {
+        while self.feed_some() {}
+    }
+
+    fn feed(&mut self) {
+        self.feed_some();
+    }
+
+    /// One stretch; whether there was anything in it.
+    fn feed_some(&mut self) -> bool {
+        let stretch = self.follower.read();
+        self.missed += stretch.missed;
+        if stretch.events.is_empty() {
+            return false;
+        }
+        self.events += stretch.events.len() as u64;
+        for event in &stretch.events {
+            self.judge.observe(event);
+        }
+        for (device, is_online) in &stretch.presence {
+            if *is_online {
+                self.online.insert(Arc::clone(device));
+            } else {
+                self.online.remove(device);
+            }
+        }
+        self.waits.retain_mut(|wait| match wait {
+            Wait::Presence {
+                pending,
+                online,
+                missing,
+            } => {
+                for (device, is_online) in &stretch.presence {
+                    if is_online == online {
+                        pending.remove(device);
+                    }
+                }
+                tell(missing, pending.len())
+            }
+            Wait::Condition { judge, missing } => {
+                for event in &stretch.events {
+                    judge.observe(event);
+                }
+                tell(missing, open_devices(judge))
+            }
+        });
+        true
+    }
+
+    fn show(&mut self) {
+        if self.observer.wants_picture() {
+            self.observer.event(&RunEvent::Picture {
+                at: self.at(),
+                events: self.events,
+                tally: self.judge.tally(),
+            });
+        }
+    }
+
+    fn note_interrupt(&mut self) {
+        for result in &mut self.results {
+            if result.problem.as_deref() == Some(CUT_OFF) {
+                result.problem = Some("interrupted".to_owned());
+            }
+        }
+    }
+
+    /// Since the scenario's start.
+    fn at(&self) -> Duration {
+        self.hub.now().wall.saturating_since(self.start)
+    }
+}
+
+/// Whether somebody still waits.
+fn tell(missing: &watch::Sender<usize>, count: usize) -> bool {
+    missing.send_if_modified(|told| std::mem::replace(told, count) != count);
+    count > 0 && !missing.is_closed()
+}
+
+/// Devices that have not met the only check.
+fn open_devices(judge: &Judge) -> usize {
+    let tally = judge.tally();
+    let Some(check) = tally.checks.first() else {
+        return 0;
+    };
+    usize::try_from(check.devices - check.passed).unwrap_or(usize::MAX)
+}
+
+/// Comes back when the run shall end; never if nobody can ask for that any more.
+async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
+    if interrupt.wait_for(|asked| *asked).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Why a step has no end of its own.
+const CUT_OFF: &str = "the run ended before it";

@@ -1,0 +1,135 @@
+//! The hub that a run judges: embedded, without sockets in virtual time, with TLS in real time.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use device_sim::transport::{Door, Endpoints, Target, Tls};
+use emulator::config::Ports;
+use emulator::memory::{MemoryConfig, MemoryHub};
+use emulator::{Config, Emulator, HubHandle, RunningEmulator};
+use hub_core::Limits;
+use hub_proto::time::Timestamp;
+use rustls::pki_types::ServerName;
+
+use super::plan::HOST;
+use crate::scenario::ast::{ClockKind, HubSpec};
+use crate::service_client::trusted_roots;
+
+/// A hub in this process.
+#[derive(Debug)]
+pub(super) enum EmbeddedHub {
+    /// Virtual time.
+    Memory(MemoryHub),
+    /// Real time.
+    Sockets(Box<RunningEmulator>),
+}
+
+/// A hub that did not start, in words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct HubError(String);
+
+impl EmbeddedHub {
+    pub(super) async fn start(
+        clock: ClockKind,
+        spec: &HubSpec,
+        ca_dir: Option<PathBuf>,
+    ) -> Result<Self, HubError> {
+        let limits = limits(spec);
+        match clock {
+            ClockKind::Virtual => {
+                let start = Timestamp::from_unix_seconds(VIRTUAL_START_UNIX_S);
+                Ok(Self::Memory(MemoryHub::start(MemoryConfig {
+                    limits,
+                    ..MemoryConfig::starting_at(start)
+                })))
+            }
+            ClockKind::Real => {
+                let ca_dir = match ca_dir {
+                    Some(dir) => dir,
+                    None => crate::settings::default_ca_dir()
+                        .map_err(|error| HubError(error.to_string()))?,
+                };
+                let config = Config {
+                    addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+                    ports: Ports::ANY,
+                    limits,
+                    ..Config::new(ca_dir)
+                };
+                let hub = Emulator::start(config)
+                    .await
+                    .map_err(|error| HubError(chain(&error)))?;
+                Ok(Self::Sockets(Box::new(hub)))
+            }
+        }
+    }
+
+    pub(super) fn handle(&self) -> &HubHandle {
+        match self {
+            Self::Memory(hub) => hub.hub(),
+            Self::Sockets(hub) => hub.hub(),
+        }
+    }
+
+    /// The ways in for devices.
+    pub(super) fn endpoints(&self) -> Result<Endpoints, HubError> {
+        let hub = match self {
+            Self::Memory(hub) => {
+                let door = hub.door();
+                let door: Door =
+                    Arc::new(move || -> io::Result<_> { Ok(Box::new(door.connect())) });
+                return Ok(Endpoints {
+                    memory: Some(door),
+                    ..Endpoints::default()
+                });
+            }
+            Self::Sockets(hub) => hub,
+        };
+        let roots = trusted_roots(Some(hub.ca_path())).map_err(|error| HubError(chain(&error)))?;
+        let name = ServerName::try_from(HOST).map_err(|error| HubError(error.to_string()))?;
+        let target = |port: Option<u16>, tls: bool| {
+            port.map(|port| Target {
+                dial_host: Ipv4Addr::LOCALHOST.to_string(),
+                port,
+                tls: tls.then(|| Tls {
+                    config: Arc::clone(&roots),
+                    name: name.clone(),
+                }),
+            })
+        };
+        let ports = hub.ports();
+        Ok(Endpoints {
+            mqtts: target(ports.mqtts, true),
+            mqtt: target(ports.mqtt, false),
+            wss: target(ports.https, true),
+            memory: None,
+        })
+    }
+
+    pub(super) async fn stop(self) {
+        match self {
+            Self::Memory(hub) => hub.stop().await,
+            Self::Sockets(hub) => hub.stop().await,
+        }
+    }
+}
+
+/// `error` and its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+fn limits(spec: &HubSpec) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        sas_connect_grace: spec.sas_connect_grace.unwrap_or(usual.sas_connect_grace),
+        sas_live_grace: spec.sas_live_grace.unwrap_or(usual.sas_live_grace),
+        ..usual
+    }
+}
+
+/// 2026-01-01T00:00:00Z: every run in virtual time starts then.
+const VIRTUAL_START_UNIX_S: i64 = 1_767_225_600;

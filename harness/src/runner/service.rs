@@ -1,0 +1,170 @@
+//! The service's side of an embedded hub: the calls that steps make, in process.
+//!
+//! The same types, bounds and refusals as behind the REST endpoint; only HTTP is left out, so that a
+//! run in virtual time needs no socket.
+
+use emulator::HubHandle;
+use hub_core::HubError;
+use hub_core::c2d::C2dMessage;
+use hub_core::method::{InvokeMethod, Timeouts};
+use hub_core::query::Query;
+use hub_core::registry::{DeviceSpec, IfMatch, Status, SymmetricKeys};
+use hub_core::twin::{TwinUpdate, UpdateMode};
+use hub_proto::ids::{DeviceId, MethodName};
+use hub_proto::property_bag::PropertyBag;
+use hub_proto::sas::SasKey;
+use serde_json::{Value, json};
+
+use crate::scenario::ast::IdentityChange;
+
+/// A service of the hub, with all permissions.
+#[derive(Clone, Debug)]
+pub(super) struct Service {
+    hub: HubHandle,
+}
+
+/// The hub's no, as REST would tell it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{status} {code}: {message}")]
+pub(super) struct Refused {
+    pub(super) status: u16,
+    pub(super) code: &'static str,
+    message: String,
+}
+
+/// A call that can be made on many devices.
+#[derive(Clone, Debug)]
+pub(super) struct MethodCall {
+    pub(super) name: MethodName,
+    /// JSON text.
+    pub(super) payload: String,
+    pub(super) timeouts: Timeouts,
+}
+
+/// A message that can be sent to many devices.
+#[derive(Clone, Debug)]
+pub(super) struct MessageToDevice<'a> {
+    pub(super) body: &'a str,
+    pub(super) properties: &'a [(String, String)],
+    pub(super) expires_in: Option<std::time::Duration>,
+}
+
+impl From<HubError> for Refused {
+    fn from(error: HubError) -> Self {
+        let code = error.code();
+        Self {
+            status: code.http_status(),
+            code: code.name(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl Service {
+    pub(super) fn new(hub: HubHandle) -> Self {
+        Self { hub }
+    }
+
+    /// Registers a device with `key` as both its keys.
+    pub(super) fn create(&self, id: &DeviceId, key: &SasKey) -> Result<(), Refused> {
+        let spec = DeviceSpec {
+            id: id.clone(),
+            keys: SymmetricKeys {
+                primary: key.clone(),
+                secondary: key.clone(),
+            },
+            status: Status::Enabled,
+            status_reason: None,
+        };
+        self.hub.create_device(spec)?;
+        Ok(())
+    }
+
+    /// Enables, disables or deletes a device.
+    pub(super) fn change(&self, id: &DeviceId, change: IdentityChange) -> Result<(), Refused> {
+        let status = match change {
+            IdentityChange::Delete => return Ok(self.hub.delete_device(id, &IfMatch::Any)?),
+            IdentityChange::Disable => Status::Disabled,
+            IdentityChange::Enable => Status::Enabled,
+        };
+        let identity = self.hub.device(id)?;
+        let spec = DeviceSpec {
+            id: identity.id,
+            keys: identity.keys,
+            status,
+            status_reason: identity.status_reason,
+        };
+        self.hub.update_device(spec, &IfMatch::Any)?;
+        Ok(())
+    }
+
+    /// Calls a method; gives the device's status.
+    pub(super) async fn invoke(&self, id: &DeviceId, call: &MethodCall) -> Result<i32, Refused> {
+        let invoke = InvokeMethod {
+            device: id.clone(),
+            name: call.name.clone(),
+            payload: call.payload.clone().into_bytes(),
+            timeouts: call.timeouts,
+        };
+        Ok(self.hub.invoke_method(invoke).await?.status)
+    }
+
+    /// The etag of a device's twin.
+    pub(super) fn twin_etag(&self, id: &DeviceId) -> Result<String, Refused> {
+        Ok(self.hub.twin(id)?.etag)
+    }
+
+    /// Merges into desired properties and tags.
+    pub(super) fn patch(
+        &self,
+        id: &DeviceId,
+        desired: Option<&Value>,
+        tags: Option<&Value>,
+        if_match: &IfMatch,
+    ) -> Result<(), Refused> {
+        let mut body = json!({});
+        if let Some(tags) = tags {
+            body["tags"] = tags.clone();
+        }
+        if let Some(desired) = desired {
+            body["properties"] = json!({"desired": desired});
+        }
+        let update = TwinUpdate::parse(body.to_string().as_bytes(), self.hub.limits())?;
+        self.hub
+            .update_twin(id, update, UpdateMode::Merge, if_match)?;
+        Ok(())
+    }
+
+    /// Sends a cloud-to-device message.
+    pub(super) fn send(&self, id: &DeviceId, message: &MessageToDevice<'_>) -> Result<(), Refused> {
+        let now = self.hub.now().wall;
+        let properties = message.properties.iter().cloned();
+        let message = C2dMessage {
+            properties: PropertyBag {
+                system: Vec::new(),
+                application: properties.map(|(key, value)| (key, Some(value))).collect(),
+            },
+            payload: message.body.as_bytes().to_vec(),
+            expires: message.expires_in.map(|time| now.saturating_add(time)),
+        };
+        self.hub.send_to_device(id, message)?;
+        Ok(())
+    }
+
+    /// How many twins match, page by page.
+    pub(super) fn count(&self, text: &str) -> Result<u64, Refused> {
+        let query = Query::parse(text)?;
+        let (mut count, mut after) = (0, None);
+        loop {
+            let page = self.hub.query(&query, after.as_ref(), PAGE_ITEMS)?;
+            count += page.items.len() as u64;
+            after = page.next_after;
+            if after.is_none() {
+                return Ok(count);
+            }
+        }
+    }
+}
+
+/// As many as the REST endpoint gives at most.
+const PAGE_ITEMS: usize = 1000;
