@@ -211,14 +211,10 @@ impl Failure<'_> {
             let broke = format!("it was so from {since} to {now}, {lasted} instead of {lasts}");
             return with_state(broke, &self.state(goal));
         }
-        if self.holds(goal) {
+        if self.monitor.is_true() {
             return format!("it was so from {since} and had lasted {lasted} of {lasts} {end}");
         }
         with_state(format!("it never became so {end}"), &self.state(goal))
-    }
-
-    fn holds(&self, goal: &Test) -> bool {
-        goal.holds(self.device, None)
     }
 
     /// How close it came; smaller is closer. `None` if that cannot be said.
@@ -270,7 +266,7 @@ impl Failure<'_> {
     }
 
     fn has_lasted(&self) -> bool {
-        self.cause != Cause::End || self.monitor.is_lasting() || self.monitor.since > Duration::ZERO
+        self.cause != Cause::End || self.monitor.is_true()
     }
 
     fn lasted(&self) -> Duration {

@@ -175,6 +175,11 @@ impl Monitor {
         self.phase == Phase::Open && self.value
     }
 
+    /// Whether the condition was true when last asked (`stays`, `times`, `at-once`).
+    pub(super) fn is_true(&self) -> bool {
+        self.value
+    }
+
     /// Anchors it: what happened before does not count, the state as it is does.
     pub(super) fn start(
         &mut self,

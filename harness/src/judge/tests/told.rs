@@ -59,8 +59,8 @@ fn told(check: Check, ids: &[&str], happenings: &[Happening], end: u64) -> Strin
     page(&judge.finish(ms(end), &context()).checks[0])
 }
 
-#[test]
-fn checks_read_as_sentences() {
+/// One check of every form.
+fn checks_of_every_form() -> [Check; 12] {
     let reboot = Condition::MethodAnswered {
         name: Some("reboot".to_owned()),
         status: Some(200),
@@ -82,7 +82,7 @@ fn checks_read_as_sentences() {
             path("tags.site", Predicate::Exists(true)),
         ]),
     ]);
-    let checks = [
+    [
         after("invoke@12", check(up())),
         check(eventually(
             path("reported.fw.version", Predicate::Matches("1.*".into())),
@@ -121,8 +121,12 @@ fn checks_read_as_sentences() {
         check(Rule::Never(Condition::Message {
             body: Some(Predicate::Contains("error".into())),
         })),
-    ];
-    let sentences: Vec<String> = checks.iter().map(words::check).collect();
+    ]
+}
+
+#[test]
+fn checks_read_as_sentences() {
+    let sentences: Vec<String> = checks_of_every_form().iter().map(words::check).collect();
     insta::assert_snapshot!(sentences.join("\n"), @r#"
     each of pumps eventually has reported.status = "booted" within 30 s of invoke@12
     each of pumps eventually has reported.fw.version that matches "1.*"
@@ -226,18 +230,10 @@ fn a_device_that_came_too_late_is_shown_with_how_late() {
     "#);
 }
 
-#[test]
-fn each_rule_tells_how_it_was_broken() {
-    let facts = [
-        Fact(1, "a", connected()),
-        Fact(2, "b", connected()),
-        Fact(10, "a", reported(2, json!({"status": "up", "fw": 3}))),
-        Fact(20, "a", reported(3, json!({"status": null}))),
-        Fact(30, "a", reported(4, json!({"status": "up"}))),
-        Fact(40, "b", lost()),
-    ];
+/// Rules that the facts of the next test break.
+fn broken_rules() -> [Rule; 7] {
     let newer = path("reported.fw", Predicate::AtLeast(4.0));
-    let rules = [
+    [
         Rule::Never(status("up")),
         Rule::InOrder {
             conditions: vec![Condition::Connected(true), status("up"), newer.clone()],
@@ -262,8 +258,24 @@ fn each_rule_tells_how_it_was_broken() {
             at_most: 1,
         },
         eventually(Condition::All(vec![status("up"), newer]), None),
-    ];
-    let pages = rules.map(|rule| told(check(rule), &["a", "b"], &facts, 100));
+    ]
+}
+
+/// A day of two pumps.
+fn two_pumps() -> [Happening; 6] {
+    [
+        Fact(1, "a", connected()),
+        Fact(2, "b", connected()),
+        Fact(10, "a", reported(2, json!({"status": "up", "fw": 3}))),
+        Fact(20, "a", reported(3, json!({"status": null}))),
+        Fact(30, "a", reported(4, json!({"status": "up"}))),
+        Fact(40, "b", lost()),
+    ]
+}
+
+#[test]
+fn each_rule_tells_how_it_was_broken() {
+    let pages = broken_rules().map(|rule| told(check(rule), &["a", "b"], &two_pumps(), 100));
     insta::assert_snapshot!(pages.join("\n"), @r#"
     reboot.yaml:14 Failed 1/2
     device: a
