@@ -10,6 +10,7 @@
 //! | [`judge`] | checks against the hub's events; the verdict as data |
 //! | [`report`] | a verdict as text, for people and machines |
 //! | `target` | which hub a tool talks to |
+//! | `open_files` | how many files this process may have open |
 //! | `output` | how things look |
 //! | [`trust`] | what clients must be told so that they trust the hub |
 //! | [`exit_code`] | the exit codes |
@@ -21,6 +22,7 @@ pub mod cli;
 mod clock;
 pub mod exit_code;
 pub mod judge;
+mod open_files;
 mod output;
 pub mod report;
 mod secret;

@@ -79,6 +79,36 @@ impl HubTarget {
         Ok(ServiceClient::new(endpoint, credential))
     }
 
+    /// The credential of a policy, and its name: of `wanted`, or of the usual one.
+    pub(crate) async fn policy(
+        &self,
+        wanted: Option<&str>,
+    ) -> Result<(String, ConnectionString), CliError> {
+        let credential = match (&self.hub, wanted) {
+            (Some(text), _) => parse(text.expose())?,
+            (None, None) => self.running_hub().await?.0,
+            (None, Some(name)) => {
+                let (_, told) = self.running_hub().await?;
+                let text = told["connectionStrings"][name].as_str().ok_or_else(|| {
+                    let names = told["connectionStrings"].as_object().into_iter();
+                    let names: Vec<_> = names.flat_map(|map| map.keys().cloned()).collect();
+                    CliError::failed(format!("the hub has no policy {name:?}"))
+                        .with_remedy(format!("it has {}", names.join(", ")))
+                })?;
+                parse(text)?
+            }
+        };
+        match &credential.owner {
+            Owner::Policy(name) if wanted.is_none_or(|wanted| wanted == name) => {
+                Ok((name.clone(), credential))
+            }
+            _ => Err(CliError::usage(
+                "the connection string is of another policy than --policy names",
+            )
+            .with_remedy("leave --policy out, or unset IOTHUB_CONNECTION_STRING")),
+        }
+    }
+
     /// What the hub at `host` says of itself, if it is one of this machine: only such a one can have
     /// moved its ports.
     async fn told_by(&self, host: &str) -> Value {

@@ -1,6 +1,7 @@
 //! `hubnerite doctor`
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use clap::Args;
 
@@ -9,7 +10,7 @@ use super::{CliError, say};
 use crate::clock::wall_now;
 use crate::exit_code;
 use crate::settings::{ConfigFlag, EndpointFlags, HubFlags, Settings, SettingsFile};
-use crate::target::AdminTarget;
+use crate::target::{AdminTarget, HUB_PATH};
 use crate::trust::{Examination, Verdict, examine, report, worst};
 
 /// Look whether a hub will start on this machine, and whether clients will reach and trust it
@@ -36,7 +37,16 @@ pub(super) struct DoctorArgs {
 
 pub(super) async fn run(args: DoctorArgs) -> Result<u8, CliError> {
     let file = SettingsFile::load(args.config.config.as_deref())?;
-    let settings = Settings::merge(args.endpoints, args.hub, file)?;
+    let named = args.hub.ca.clone();
+    let mut settings = Settings::merge(args.endpoints, args.hub, file)?;
+    if named.is_none() {
+        // The one that clients meet, wherever a hub started now would keep its own.
+        let told = args.admin.client().json(HUB_PATH).await;
+        let running = told.as_ref().ok().and_then(|told| told["caPath"].as_str());
+        if let Some(dir) = running.and_then(|file| Path::new(file).parent()) {
+            dir.clone_into(&mut settings.ca_dir);
+        }
+    }
     let addresses = if settings.addresses.is_empty() {
         DEFAULT_ADDRESSES.to_vec()
     } else {

@@ -15,6 +15,7 @@ use super::device::connection_string;
 use super::signals::{Ending, Signals};
 use super::{CliError, start};
 use crate::exit_code;
+use crate::open_files;
 use crate::output::Ready;
 use crate::service_client::{Endpoint, ServiceClient, trusted_roots};
 use crate::settings::{ConfigFlag, EndpointFlags, HubFlags, Settings, SettingsFile};
@@ -55,6 +56,7 @@ pub(super) async fn run(args: ExecArgs) -> Result<u8, CliError> {
     let settings = Settings::merge(EndpointFlags::default(), args.hub, file)?;
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
+    open_files::raise();
     let hub = start_private(settings.to_config()).await?;
     let result = run_with(&hub, &args.device, &args.command, &mut signals).await;
     hub.stop().await;

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CliError, completions, demo, device, doctor, env, events, exec, method, query, start, trust,
-    twin, up,
+    CliError, completions, demo, device, doctor, env, events, exec, method, not_built, query, sas,
+    start, trust, twin, up,
 };
 use crate::output::style;
 
@@ -36,7 +36,14 @@ enum Command {
     Env(env::EnvArgs),
     Trust(trust::TrustArgs),
     Doctor(doctor::DoctorArgs),
+    Sas(sas::SasArgs),
     Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Lesson(not_built::NotBuiltArgs),
+    #[command(hide = true)]
+    Studio(not_built::NotBuiltArgs),
+    #[command(hide = true)]
+    Plan(not_built::NotBuiltArgs),
 }
 
 /// Runs the command line of this process.
@@ -79,6 +86,13 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Env(args) => env::run(args).await,
         Command::Trust(args) => trust::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::Sas(args) => sas::run(args).await,
+        Command::Lesson(_) => Err(not_built::refuse(
+            "lesson",
+            "teach by exercises that it checks",
+        )),
+        Command::Studio(_) => Err(not_built::refuse("studio", "show the hub in a browser")),
+        Command::Plan(_) => Err(not_built::refuse("plan", "work out what a fleet will need")),
         Command::Completions(args) => Ok(completions::run(&args, Cli::command())),
     }
 }
@@ -108,7 +122,7 @@ mod tests {
 
     /// Every sub-command with its path from the root.
     fn commands(command: &clap::Command, path: &str, found: &mut Vec<(String, clap::Command)>) {
-        for sub in command.get_subcommands() {
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
             let path = format!("{path} {}", sub.get_name());
             found.push((
                 path.clone(),

@@ -8,6 +8,7 @@ use clap::Args;
 use super::signals::Signals;
 use super::{CliError, say, start};
 use crate::exit_code;
+use crate::open_files;
 use crate::output::Ready;
 use crate::settings::{ConfigFlag, EndpointFlags, HubFlags, Settings, SettingsFile};
 
@@ -60,7 +61,7 @@ struct OutputFlags {
         hide_env_values = true
     )]
     log: Option<String>,
-    /// Show the settings as merged from flags, variables and file, and start nothing
+    /// Show the settings as merged from flags, variables and file, as a file, and start nothing
     #[arg(long)]
     check: bool,
 }
@@ -71,10 +72,11 @@ pub(super) async fn run(args: UpArgs) -> Result<u8, CliError> {
     settings.ready_file = args.output.ready_file.or(settings.ready_file);
     settings.log = args.output.log.or(settings.log);
     if args.output.check {
-        say(format_args!("{settings:#?}"));
+        say(settings.to_toml().trim_end());
         return Ok(exit_code::OK);
     }
     start::init_log(settings.log.as_deref());
+    open_files::raise();
     // Before the hub is ready, so that whoever waits for that may signal at once.
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;

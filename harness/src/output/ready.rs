@@ -167,15 +167,23 @@ pub(crate) fn host_name(addresses: &[IpAddr]) -> String {
     }
 }
 
-fn line(label: &str, value: &str, note: &str, kind: &str) -> String {
-    let label = paint(LABEL, format!("{label:<6}"));
+fn line(name: &str, value: &str, note: &str, kind: &str) -> String {
+    let label = paint(LABEL, format!("{name:<6}"));
     if kind.is_empty() && note.is_empty() {
         return format!("  {label}  {}", paint(STRONG, value));
     }
-    let value = paint(STRONG, format!("{value:<24}"));
+    if value.chars().count() > VALUE_WIDTH && !note.is_empty() {
+        let first = line(name, value, "", kind);
+        return format!("{first}\n{:NOTE_COLUMN$}{}", "", paint(FAINT, note));
+    }
+    let value = paint(STRONG, format!("{value:<VALUE_WIDTH$}"));
     let rest = paint(FAINT, format!("{kind:<7} {note}").trim_end());
     format!("  {label}  {value} {rest}")
 }
+
+const VALUE_WIDTH: usize = 24;
+/// Where notes begin: behind label, value and kind, with the spaces between them.
+const NOTE_COLUMN: usize = 10 + VALUE_WIDTH + 1 + 8;
 
 #[cfg(test)]
 mod tests {

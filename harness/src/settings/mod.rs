@@ -3,6 +3,7 @@
 mod file;
 mod flags;
 mod port;
+mod print;
 mod resolved;
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::path::Path;
 use emulator::tls::TlsError;
 use hub_proto::time::Timestamp;
 
+use crate::open_files::OpenFiles;
 use crate::output::style::{self, paint};
 
 /// How a check came out, best first.
@@ -238,18 +239,23 @@ pub(super) fn clock(wall: Timestamp) -> Finding {
 }
 
 /// How many files, and so connections, a process may have open.
-pub(super) fn open_files(limit: Option<u64>) -> Finding {
-    match limit {
-        Some(limit) if limit < OPEN_FILES_FEW => Finding::warn(
-            format!(
-                "a process may have {limit} files open: enough for some {} devices",
-                limit / 2
-            ),
-            "ulimit -n 65536, before starting a hub for a fleet",
-        ),
-        Some(limit) => Finding::ok(format!("a process may have {limit} files open")),
-        None => Finding::ok("the number of open files has no limit"),
+pub(super) fn open_files(bounds: OpenFiles) -> Finding {
+    let Some(soft) = bounds.soft else {
+        return Finding::ok("the number of open files has no limit");
+    };
+    let hard = bounds
+        .hard
+        .map_or("no limit".to_owned(), |hard| hard.to_string());
+    let raised = bounds.raised().unwrap_or(soft);
+    let bounds =
+        format!("a process may have {soft} files open, {raised} in a hub (hard limit: {hard})");
+    if raised >= OPEN_FILES_FEW {
+        return Finding::ok(bounds);
     }
+    Finding::warn(
+        format!("{bounds}: enough for some {} devices", raised / 2),
+        "raise the hard limit (ulimit -Hn as root, or limits.conf) before starting a hub for a fleet",
+    )
 }
 
 /// Whether a variable makes its readers trust our CA.
@@ -404,9 +410,20 @@ mod tests {
 
     #[test]
     fn few_open_files_are_a_warning() {
-        assert_eq!(open_files(Some(1_024)).verdict, Verdict::Warn);
-        assert_eq!(open_files(Some(65_536)).verdict, Verdict::Ok);
-        assert_eq!(open_files(None).verdict, Verdict::Ok);
+        let judged = |soft, hard| line(&open_files(OpenFiles { soft, hard }));
+        assert_eq!(
+            judged(Some(256), Some(1_024)),
+            "Warn: a process may have 256 files open, 1024 in a hub (hard limit: 1024): \
+             enough for some 512 devices"
+        );
+        assert_eq!(
+            judged(Some(1_024), Some(65_536)),
+            "Ok: a process may have 1024 files open, 65536 in a hub (hard limit: 65536)"
+        );
+        assert_eq!(
+            judged(None, None),
+            "Ok: the number of open files has no limit"
+        );
     }
 
     #[test]

@@ -40,9 +40,7 @@ pub async fn examine(examination: &Examination) -> Vec<Finding> {
     findings.push(hub);
     findings.extend(ports(examination, hub_runs));
     #[cfg(unix)]
-    findings.push(doctor::open_files(
-        rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
-    ));
+    findings.push(doctor::open_files(crate::open_files::open_files()));
     findings.extend(variables(examination));
     findings
 }

@@ -143,6 +143,35 @@ async fn a_hub_that_logs_everything_logs_no_key_and_no_signature() {
     }
 }
 
+/// SEMANTICS REST-6, AMQP-1
+#[tokio::test]
+async fn what_is_not_built_is_named_in_the_log_once_however_often_it_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let file = std::fs::File::create(&path).unwrap();
+    let hub = Hub::start_in(dir, &["--amqps-port", "0"], Stdio::from(file));
+    for _ in 0..3 {
+        let mut rest = secure(&hub, dial(&hub, "https").await).await;
+        let ask =
+            "POST /twins/d/streams/s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+        rest.write_all(ask.as_bytes()).await.unwrap();
+        let mut answer = [0; 12];
+        rest.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 501");
+        let mut amqp = secure(&hub, dial(&hub, "amqps").await).await;
+        amqp.write_all(b"AMQP\x00\x01\x00\x00").await.unwrap();
+        let mut told = Vec::new();
+        amqp.read_to_end(&mut told).await.unwrap();
+        assert!(String::from_utf8_lossy(&told).contains("amqp:not-implemented"));
+    }
+    let log = std::fs::read_to_string(path).unwrap();
+    for gap in ["device streams", "AMQP"] {
+        let words = format!("Hubnerite does not implement {gap} yet");
+        assert_eq!(log.matches(&words).count(), 1, "{log}");
+    }
+    assert!(log.contains(" WARN "), "{log}");
+}
+
 /// SEMANTICS AUTH-6
 #[test]
 fn a_hub_a_device_and_a_back_end_that_log_everything_log_no_token() {

@@ -95,3 +95,84 @@ fn without_a_hub_a_tool_could_not_run_and_says_how_to_start_one() {
     );
     assert!(errors.contains("hubnerite up"), "{errors}");
 }
+
+#[test]
+fn a_token_of_the_tool_opens_what_it_is_for() {
+    use hub_proto::sas::{SasKey, SasToken};
+
+    let hub = Hub::start();
+    let string = |of: &str| hub_proto::connection_string::ConnectionString::parse(of).unwrap();
+    let host = hub.ready["hostName"].as_str().unwrap();
+    let device = string(&hub.ok(&["device", "create", "pump-1"])).key;
+    let owner = string(hub.ready["connectionString"].as_str().unwrap()).key;
+    let check = |args: &[&str], key: &SasKey, name: Option<&str>, path: &str| {
+        let text = hub.ok(args);
+        let token = SasToken::parse(&text).unwrap();
+        assert!(token.is_signed_by(key), "{args:?}");
+        assert_eq!(token.key_name(), name, "{args:?}");
+        let audience = format!("sr={}&", format!("{host}{path}").replace('/', "%2F"));
+        assert!(text.contains(&audience), "{text}");
+        token.expiry().unix_seconds()
+    };
+    let hour = check(&["sas"], &owner, Some("iothubowner"), "");
+    let days = check(&["sas", "--for", "2d"], &owner, Some("iothubowner"), "");
+    assert!((47 * 3600 - 60..=47 * 3600 + 60).contains(&(days - hour)));
+    check(
+        &["sas", "--device", "pump-1"],
+        &device,
+        None,
+        "/devices/pump-1",
+    );
+    let service = SasKey::from_bytes(b"hubnerite-service-primary-key-01");
+    check(
+        &["sas", "--policy", "service"],
+        &service,
+        Some("service"),
+        "",
+    );
+
+    let (code, out, errors) = hub.tool(&["sas", "--policy", "nobody"]);
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{errors}");
+    assert!(errors.contains("registryRead"), "{errors}");
+    let (code, ..) = hub.tool(&["sas", "--device", "nobody"]);
+    assert_eq!(code, Some(1));
+    let other = hub.ready["connectionString"].as_str().unwrap();
+    let (code, _, errors) = hub.tool(&["sas", "--policy", "service", "--hub", other]);
+    assert_eq!(code, Some(2), "{errors}");
+}
+
+/// SEMANTICS RUN-5
+#[test]
+fn a_command_that_is_not_built_is_refused_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [
+        vec!["lesson"],
+        vec!["studio", "--help"],
+        vec!["plan", "a.yaml", "-x"],
+    ] {
+        let (code, out, errors) = run(hubnerite(dir.path()).args(&args));
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{args:?}");
+        let words = format!("error: `hubnerite {}` is not built yet", args[0]);
+        assert!(errors.starts_with(&words), "{errors}");
+    }
+    let (_, help, _) = run(hubnerite(dir.path()).arg("--help"));
+    assert!(!help.contains("studio"), "{help}");
+}
+
+#[test]
+fn the_doctor_looks_at_the_authority_of_the_hub_that_runs() {
+    let hub = Hub::start();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let admin = hub.ready["adminUrl"].as_str().unwrap();
+    let ports = "--mqtts-port off --https-port off --amqps-port off --admin-port off";
+    let mut doctor = hubnerite(elsewhere.path());
+    doctor
+        .env_remove("HUBNERITE_CA")
+        .env("HOME", elsewhere.path())
+        .args(["doctor", "--admin", admin])
+        .args(ports.split(' '));
+    let (_, out, errors) = run(&mut doctor);
+    let dir = hub.dir.path().canonicalize().unwrap();
+    let authority = format!("certificate authority in {}, good until", dir.display());
+    assert!(out.contains(&authority), "{out}{errors}");
+}

@@ -1,5 +1,6 @@
 //! `hubnerite up`: its settings, its ready line, its end.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::process::Stdio;
 
@@ -36,9 +37,8 @@ fn flags_win_over_variables_and_variables_over_the_file() {
         .env("HUBNERITE_HTTPS_PORT", "2")
         .env("HUBNERITE_MQTTS_PORT", "2"));
     assert_eq!(code, Some(0), "{errors}");
-    let flat: String = out.split_whitespace().collect();
-    for expected in ["https:Some(3,)", "mqtts:Some(2,)", "admin:Some(1,)"] {
-        assert!(flat.contains(expected), "{expected} in {out}");
+    for expected in ["https-port = 3", "mqtts-port = 2", "admin-port = 1"] {
+        assert!(out.lines().any(|line| line == expected), "{out}");
     }
 }
 
@@ -84,6 +84,36 @@ fn a_taken_port_names_its_holder_and_the_flag_that_moves_it() {
             "{errors}"
         );
     }
+}
+
+/// SEMANTICS RUN-8
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hub_raises_its_bound_of_open_files_itself() {
+    use std::process::Command;
+
+    let dir = tempfile::tempdir().unwrap();
+    let ports = "--mqtts-port off --https-port off --admin-port 0";
+    let tool = env!("CARGO_BIN_EXE_hubnerite");
+    let mut hub = Command::new("sh")
+        .arg("-c")
+        .arg(format!("ulimit -Sn 128; exec {tool} up --json {ports}"))
+        .env("HUBNERITE_CA", dir.path())
+        .current_dir(dir.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(hub.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    let bounds = std::fs::read_to_string(format!("/proc/{}/limits", hub.id()));
+    hub.kill().unwrap();
+    hub.wait().unwrap();
+    let bounds = bounds.unwrap();
+    let row = bounds.lines().find(|row| row.starts_with("Max open files"));
+    let row: Vec<&str> = row.unwrap().split_whitespace().collect();
+    let (soft, hard): (u64, u64) = (row[3].parse().unwrap(), row[4].parse().unwrap());
+    assert_eq!(soft, hard.min(1 << 20), "{bounds}");
 }
 
 /// SEMANTICS RUN-3

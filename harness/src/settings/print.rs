@@ -1,0 +1,98 @@
+//! Settings as a file that would set them, for a person to read and to keep.
+
+use std::net::IpAddr;
+
+use serde::{Serialize, Serializer};
+
+use super::port::Port;
+use super::resolved::Settings;
+
+/// What [`super::SettingsFile`] reads; nothing of it is a secret.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Shown {
+    address: Vec<IpAddr>,
+    mqtts_port: Port,
+    https_port: Port,
+    amqps_port: Port,
+    mqtt_port: Port,
+    admin_port: Port,
+    host: Vec<String>,
+    ca: String,
+    random_keys: bool,
+    sas_connect_grace: u64,
+    sas_live_grace: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ready_file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    log: Option<String>,
+}
+
+impl Settings {
+    /// As the text of a settings file, with every default written out.
+    pub(crate) fn to_toml(&self) -> String {
+        let config = self.to_config();
+        let port = |port: Option<u16>| port.map_or(Port::Off, Port::Number);
+        let path = |path: &std::path::PathBuf| path.display().to_string();
+        let shown = Shown {
+            address: config.addresses,
+            mqtts_port: port(self.ports.mqtts),
+            https_port: port(self.ports.https),
+            amqps_port: port(self.ports.amqps),
+            mqtt_port: port(self.ports.mqtt),
+            admin_port: port(self.ports.admin),
+            host: self.host_names.clone(),
+            ca: path(&self.ca_dir),
+            random_keys: self.random_keys,
+            sas_connect_grace: config.limits.sas_connect_grace.as_secs(),
+            sas_live_grace: config.limits.sas_live_grace.as_secs(),
+            ready_file: self.ready_file.as_ref().map(path),
+            log: self.log.clone(),
+        };
+        toml::to_string(&shown).expect("texts, numbers and lists are always TOML")
+    }
+}
+
+impl Serialize for Port {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Off => serializer.serialize_str("off"),
+            Self::Number(number) => serializer.serialize_u16(*number),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{EndpointFlags, HubFlags, SettingsFile};
+
+    fn merged(file: SettingsFile) -> Settings {
+        let flags = (EndpointFlags::default(), HubFlags::default());
+        Settings::merge(flags.0, flags.1, file).unwrap()
+    }
+
+    #[test]
+    fn settings_are_shown_as_the_file_that_would_set_them() {
+        let file = "ca = '/data/hub'\nplain-mqtt = true\nhttps-port = 'off'\nhost = ['A.example']\n\
+                    log = 'debug'\n";
+        let settings = merged(toml::from_str(file).unwrap());
+        let shown = settings.to_toml();
+        insta::assert_snapshot!(shown, @r#"
+        address = ["127.0.0.1", "::1"]
+        mqtts-port = 8883
+        https-port = "off"
+        amqps-port = 5671
+        mqtt-port = 1883
+        admin-port = 8080
+        host = ["a.example"]
+        ca = "/data/hub"
+        random-keys = false
+        sas-connect-grace = 300
+        sas-live-grace = 600
+        log = "debug"
+        "#);
+        let again = merged(toml::from_str(&shown).unwrap());
+        assert_eq!(again.to_toml(), shown);
+    }
+}
