@@ -13,6 +13,7 @@ use hub_proto::time::{Instant, Now};
 
 use crate::behaviour::Program;
 use crate::machine::{Action, Input, Machine, Who};
+use crate::open::Open;
 use crate::random::Random;
 use crate::session::{Event, Login, Session, SessionError};
 
@@ -140,6 +141,11 @@ pub enum Fact {
         /// Why.
         reason: String,
     },
+    /// Something was not done: too much of it was under way, or there was no connection for it.
+    Dropped {
+        /// What.
+        what: &'static str,
+    },
     /// Its behaviour did so much at once that it was stopped; it stays as it is.
     Stopped {
         /// What it was doing.
@@ -154,8 +160,15 @@ pub struct Device {
     settings: Settings,
     behaviour: Machine,
     link: Link,
+    /// When the socket opened, and then when CONNACK came.
+    since: Instant,
     /// Connections lost in a row.
     failures: u32,
+    /// The connection is changed for one with a new token, of which the behaviour hears nothing.
+    is_renewing: bool,
+    /// The twin was read since the process, as it were, began.
+    knows_twin: bool,
+    open: Open,
     random: Random,
     commands: VecDeque<Command>,
     facts: VecDeque<Fact>,
@@ -194,22 +207,35 @@ impl Device {
             identity,
             settings,
             link: Link::Dialling,
+            since: Instant::ZERO,
             failures: 0,
+            is_renewing: false,
+            knows_twin: false,
+            open: Open::default(),
             random,
             commands: VecDeque::from([Command::Dial]),
-            facts: VecDeque::new(),
+            facts: VecDeque::from([Fact::Dialling]),
             last_words: Vec::new(),
         }
     }
 
     /// The next thing to do.
     pub fn poll_command(&mut self) -> Option<Command> {
-        self.commands.pop_front()
+        let command = self.commands.pop_front();
+        if self.commands.is_empty() {
+            self.commands = VecDeque::new();
+        }
+        command
     }
 
     /// The next thing that happened.
     pub fn poll_fact(&mut self) -> Option<Fact> {
-        self.facts.pop_front()
+        let fact = self.facts.pop_front();
+        if self.facts.is_empty() {
+            // Devices are idle for most of their life and many.
+            self.facts = VecDeque::new();
+        }
+        fact
     }
 
     /// What is to be written to the socket; empty if nothing.
@@ -232,6 +258,11 @@ impl Device {
         link.into_iter().chain(self.behaviour.poll_deadline()).min()
     }
 
+    /// The behaviour's state, for whoever watches.
+    pub fn state(&self) -> &str {
+        self.behaviour.state()
+    }
+
     /// The socket that [`Command::Dial`] asked for is open.
     pub fn handle_opened(&mut self, now: Now) {
         let Identity {
@@ -251,7 +282,9 @@ impl Device {
             device_id,
             token: &token,
             keep_alive_s: self.settings.keep_alive_s.max(1),
+            uses: self.settings.program.uses(),
         };
+        self.since = now.mono;
         self.link = Link::Open {
             session: Box::new(Session::open(login, now.mono)),
             renew_at: now.mono + life / 100 * 85,
@@ -278,6 +311,7 @@ impl Device {
         self.facts.push_back(Fact::Lost {
             reason: reason.to_owned(),
         });
+        self.is_renewing = false;
         self.link = Link::Waiting {
             until: now.mono + self.back_off(),
         };
@@ -289,10 +323,11 @@ impl Device {
         match &mut self.link {
             Link::Waiting { until } if *until <= now.mono => self.dial(),
             Link::Open { session, renew_at } if *renew_at <= now.mono => {
+                self.is_renewing = session.is_online();
                 session.disconnect();
                 self.last_words = session.take_output();
-                self.commands.extend([Command::Close, Command::Dial]);
-                self.link = Link::Dialling;
+                self.commands.push_back(Command::Close);
+                self.dial();
             }
             Link::Open { session, .. } => {
                 if let Err(error) = session.handle_deadline(now.mono) {
@@ -307,7 +342,7 @@ impl Device {
     /// Says goodbye for good.
     pub fn stop(&mut self) {
         self.go_offline();
-        self.commands.retain(|command| *command == Command::Close);
+        self.commands.retain(|command| *command != Command::Dial);
     }
 
     fn digest(&mut self, now: Now) {
@@ -321,73 +356,171 @@ impl Device {
     fn handle_event(&mut self, now: Now, event: Event) {
         match event {
             Event::Connected { session_present } => {
+                let took = now.mono.saturating_since(self.since);
+                self.since = now.mono;
                 self.facts.push_back(Fact::Connected {
                     session_present,
-                    took: Duration::ZERO,
+                    took,
                 });
             }
-            Event::Subscribed => {
-                self.failures = 0;
-                self.facts.push_back(Fact::Online {
-                    took: Duration::ZERO,
-                });
-                self.behave(now, &Input::Online);
-            }
-            Event::Method { name, rid, .. } => {
+            Event::Subscribed => self.come_online(now),
+            Event::Method { name, rid, payload } => {
                 self.facts
                     .push_back(Fact::MethodCalled { name: name.clone() });
-                self.behave(
-                    now,
-                    &Input::Method {
-                        name: &name,
-                        rid: &rid,
-                    },
-                );
+                self.open.call(&rid, now.mono);
+                let input = Input::Method {
+                    name: &name,
+                    rid: &rid,
+                    payload: &payload,
+                };
+                self.behave(now, &input);
             }
-            Event::Reported { version } => {
-                self.facts.push_back(Fact::Reported {
-                    version,
-                    took: Duration::ZERO,
-                });
-                self.behave(now, &Input::Reported);
+            Event::Reported { rid, version } => {
+                if let Some(since) = self.open.settle_report(rid) {
+                    let took = now.mono.saturating_since(since);
+                    self.facts.push_back(Fact::Reported { version, took });
+                    self.behave(now, &Input::ReportSettled);
+                }
             }
-            Event::TwinRefused { .. } => self.behave(now, &Input::ReportRefused),
-            // The reboot device has no use for these yet.
-            Event::Twin { .. } | Event::Desired { .. } => {}
+            Event::TwinRefused { rid, status, .. } => {
+                self.facts.push_back(Fact::TwinRefused { status });
+                if self.open.settle_report(rid).is_some() {
+                    self.behave(now, &Input::ReportSettled);
+                }
+            }
+            Event::Twin { document } => {
+                let took = self.open.twin_asked.take();
+                let took = took.map_or(Duration::ZERO, |asked| now.mono.saturating_since(asked));
+                self.facts.push_back(Fact::TwinGot { took });
+                self.knows_twin = true;
+                let document = &document;
+                self.behave(now, &Input::Twin { document });
+            }
+            Event::Desired { version, patch } => {
+                self.facts.push_back(Fact::DesiredChanged { version });
+                self.behave(now, &Input::Desired { patch: &patch });
+            }
+            Event::Message { body } => {
+                self.facts.push_back(Fact::MessageReceived);
+                self.behave(now, &Input::Message { body: &body });
+            }
+            Event::Acknowledged { packet_id } => {
+                if let Some(since) = self.open.acknowledge(packet_id) {
+                    let took = now.mono.saturating_since(since);
+                    self.facts.push_back(Fact::Acknowledged { took });
+                }
+            }
+        }
+    }
+
+    /// Reads the twin where that is called for, and sends again what the last connection left open.
+    fn come_online(&mut self, now: Now) {
+        self.failures = 0;
+        let took = now.mono.saturating_since(self.since);
+        self.facts.push_back(Fact::Online { took });
+        let uses = self.settings.program.uses();
+        if let Link::Open { session, .. } = &mut self.link {
+            // Changes made while it was away are not sent later: who hears them reads them anew.
+            if uses.twin && (uses.desired || !self.knows_twin) {
+                session.get_twin();
+                self.open.twin_asked = Some(now.mono);
+            }
+            self.open.send_again(session, &self.identity.device_id);
+        }
+        if !std::mem::take(&mut self.is_renewing) {
+            self.behave(now, &Input::Online);
         }
     }
 
     fn behave(&mut self, now: Now, input: &Input<'_>) {
         self.behaviour.handle(now, input);
-        while let Some(action) = self.behaviour.poll_action() {
-            self.act(action);
+        loop {
+            let mut refused = 0;
+            while let Some(action) = self.behaviour.poll_action() {
+                refused += u32::from(!self.act(now, action));
+            }
+            if refused == 0 {
+                return;
+            }
+            for _ in 0..refused {
+                self.behaviour.handle(now, &Input::ReportSettled);
+            }
         }
     }
 
-    fn act(&mut self, action: Action) {
+    /// False if it was a report and one too many.
+    fn act(&mut self, now: Now, action: Action) -> bool {
         match action {
             Action::Respond {
                 rid,
                 status,
                 payload,
-            } => {
-                if let Link::Open { session, .. } = &mut self.link {
-                    session.respond(&rid, status, payload.as_bytes());
-                    self.facts.push_back(Fact::Answered {
-                        status,
-                        payload,
-                        took: Duration::ZERO,
-                    });
-                }
-            }
-            Action::Report { patch } => {
-                if let Link::Open { session, .. } = &mut self.link {
-                    session.report(&patch);
-                    self.facts.push_back(Fact::Reporting { patch });
-                }
-            }
+            } => self.respond(now, &rid, status, payload),
+            Action::Report { patch } => return self.report(now, patch),
+            Action::Send { body, properties } => self.send(now, body, properties),
             Action::GoOffline => self.go_offline(),
-            Action::GoOnline => self.dial(),
+            Action::Vanish => self.vanish(),
+            Action::GoOnline if matches!(self.link, Link::Off) => self.dial(),
+            Action::GoOnline => {}
+            Action::Stop { reason } => self.facts.push_back(Fact::Stopped { reason }),
+            Action::Drop { what } => self.facts.push_back(Fact::Dropped { what }),
+        }
+        true
+    }
+
+    fn respond(&mut self, now: Now, rid: &str, status: i32, payload: String) {
+        if let Some(session) = self.online() {
+            session.respond(rid, status, payload.as_bytes());
+            let took = self.open.since_call(rid, now.mono);
+            self.facts.push_back(Fact::Answered {
+                status,
+                payload,
+                took,
+            });
+        } else {
+            let what = "an answer: there is no connection";
+            self.facts.push_back(Fact::Dropped { what });
+        }
+    }
+
+    fn report(&mut self, now: Now, patch: String) -> bool {
+        if self.open.reports_are_full() {
+            let what = "a report: too many are not stored yet";
+            self.facts.push_back(Fact::Dropped { what });
+            return false;
+        }
+        // Offline it is kept, and sent with the next connection.
+        let rid = self.online().map(|session| session.report(&patch));
+        if rid.is_some() {
+            let patch = patch.clone();
+            self.facts.push_back(Fact::Reporting { patch });
+        }
+        self.open.report(rid, patch, now.mono);
+        true
+    }
+
+    fn send(&mut self, now: Now, body: String, properties: Vec<(String, String)>) {
+        let device_id = self.identity.device_id.clone();
+        let is_online = self.online().is_some();
+        if !is_online || self.open.messages_are_full() {
+            let what = if is_online {
+                "a message: too many are not acknowledged yet"
+            } else {
+                "a message: there is no connection"
+            };
+            return self.facts.push_back(Fact::Dropped { what });
+        }
+        let sent = self.open.message(body, properties, now.mono);
+        if let Link::Open { session, .. } = &mut self.link {
+            sent.put(session, &device_id, false);
+        }
+        self.facts.push_back(Fact::Sent);
+    }
+
+    fn online(&mut self) -> Option<&mut Session> {
+        match &mut self.link {
+            Link::Open { session, .. } if session.is_online() => Some(session),
+            Link::Open { .. } | Link::Off | Link::Waiting { .. } | Link::Dialling => None,
         }
     }
 
@@ -398,12 +531,29 @@ impl Device {
             self.commands.push_back(Command::Close);
             self.facts.push_back(Fact::WentOffline);
         }
+        self.forget();
+    }
+
+    fn vanish(&mut self) {
+        if matches!(self.link, Link::Open { .. }) {
+            self.commands.push_back(Command::Drop);
+            self.facts.push_back(Fact::WentOffline);
+        }
+        self.forget();
+    }
+
+    /// As a process that ends: what was under way is gone with it.
+    fn forget(&mut self) {
         self.link = Link::Off;
+        self.open = Open::default();
+        self.knows_twin = false;
+        self.is_renewing = false;
     }
 
     fn dial(&mut self) {
         self.link = Link::Dialling;
         self.commands.push_back(Command::Dial);
+        self.facts.push_back(Fact::Dialling);
     }
 
     fn fail(&mut self, now: Now, error: &SessionError) {
@@ -413,17 +563,22 @@ impl Device {
         }
     }
 
-    /// Doubles from half a second to half a minute; the seed spreads it over half to whole, lest a
-    /// fleet returns as one.
+    /// The SDKs' exponential back-off with jitter: 100 ms + (2ˣ - 1) × a random 50 to 125 ms, 10 s at
+    /// most, x counting the failures in a row. (Azure/azure-iot-sdk-node `retry_policy.ts`; their
+    /// first try, which is immediate, is left out, lest two devices of one name chase each other
+    /// without any time passing.)
     fn back_off(&mut self) -> Duration {
-        let most = (BACK_OFF_LEAST * 2_u32.pow(self.failures.min(6) + 1)).min(BACK_OFF_MOST);
         self.failures = self.failures.saturating_add(1);
-        self.random.duration_between(most / 2, most)
+        let times = 2_u32.pow(self.failures.min(10)) - 1;
+        let jitter = self.random.duration_between(JITTER_LEAST, JITTER_MOST);
+        (BACK_OFF_LEAST + jitter * times).min(BACK_OFF_MOST)
     }
 }
 
-const BACK_OFF_LEAST: Duration = Duration::from_millis(500);
-const BACK_OFF_MOST: Duration = Duration::from_secs(30);
+const BACK_OFF_LEAST: Duration = Duration::from_millis(100);
+const BACK_OFF_MOST: Duration = Duration::from_secs(10);
+const JITTER_LEAST: Duration = Duration::from_millis(50);
+const JITTER_MOST: Duration = Duration::from_millis(125);
 
 #[cfg(test)]
 #[path = "device_tests.rs"]

@@ -203,6 +203,7 @@ mod tests {
         hub.write_all(&[0x20, 2, 0, 0]).await.unwrap();
         assert_eq!(read_packet(&mut hub).await[0], 0x82);
         hub.write_all(&[0x90, 5, 0, 1, 1, 1, 1]).await.unwrap();
+        assert_eq!(heard.recv().await, Some(Fact::Dialling));
         assert!(matches!(
             heard.recv().await,
             Some(Fact::Connected {
@@ -212,6 +213,7 @@ mod tests {
         ));
         assert!(matches!(heard.recv().await, Some(Fact::Online { .. })));
 
+        assert_eq!(read_packet(&mut hub).await[0], 0x30, "it reads its twin");
         stop.send_replace(true);
         assert_eq!(read_packet(&mut hub).await, [0xe0], "DISCONNECT");
         driven.await.unwrap();

@@ -1,19 +1,21 @@
-//! What a device does with what it hears: the reboot of Microsoft's device management tutorial.
+//! One device's run of a behaviour.
 //!
-//! Pure and seeded. Feed an [`Input`], then drain [`Machine::poll_action`]; call [`Machine::handle`] with
-//! [`Input::Deadline`] when [`Machine::poll_deadline`] has come. It knows nothing of MQTT.
+//! Pure and seeded. Feed an [`Input`], then drain [`Machine::poll_action`]; call [`Machine::handle`]
+//! with [`Input::Deadline`] when [`Machine::poll_deadline`] has come. It knows nothing of MQTT.
 //!
-//! The reboot: answer the call with 200, report `rebooting`, go offline once that is stored, come back
-//! after a while, report `booted` with the times. Both reports sit where the tutorial's device puts
-//! them, under `iothubDM.reboot`, so that the tutorial's own service program understands this device.
+//! Every trigger starts a thread of its own: a list of actions with a place in it. A thread that waits
+//! is put aside, so that a device can answer one call while another is being worked on; leaving a
+//! state ends the threads and timers that began in it.
+
+mod run;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use hub_proto::time::{Instant, Now, Timestamp};
-use serde_json::json;
+use serde_json::Value;
 
-use crate::behaviour::Program;
+use crate::behaviour::{Program, Trigger, When, leads_somewhere};
 use crate::random::Random;
 
 /// Whose run it is, for `${id}` and `${n}`.
@@ -26,11 +28,11 @@ pub struct Who<'a> {
 }
 
 /// What happens to a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input<'a> {
     /// The hub can be talked to.
     Online,
-    /// The hub cannot be talked to any more.
+    /// The hub cannot be talked to any more, or not yet; not by the behaviour's own wish.
     Offline,
     /// The service calls a method.
     Method {
@@ -38,11 +40,26 @@ pub enum Input<'a> {
         name: &'a str,
         /// To be given back with the answer.
         rid: &'a str,
+        /// JSON text, or whatever was sent.
+        payload: &'a [u8],
     },
-    /// The last report was stored.
-    Reported,
-    /// The last report was refused.
-    ReportRefused,
+    /// The whole twin: `{"desired":…,"reported":…}`.
+    Twin {
+        /// JSON text.
+        document: &'a str,
+    },
+    /// Desired properties changed.
+    Desired {
+        /// JSON text: a merge patch with `$version`.
+        patch: &'a str,
+    },
+    /// A cloud-to-device message.
+    Message {
+        /// JSON text, or whatever was sent.
+        body: &'a [u8],
+    },
+    /// The oldest open report was stored, or will never be.
+    ReportSettled,
     /// The time of [`Machine::poll_deadline`] has come.
     Deadline,
 }
@@ -59,307 +76,340 @@ pub enum Action {
         /// JSON text.
         payload: String,
     },
-    /// Patch the reported properties.
+    /// Patch the reported properties; [`Input::ReportSettled`] follows in the end, unless the
+    /// behaviour goes offline before.
     Report {
         /// JSON text.
         patch: String,
     },
-    /// Go offline and stay there.
+    /// Send telemetry.
+    Send {
+        /// As it is sent.
+        body: String,
+        /// Application properties.
+        properties: Vec<(String, String)>,
+    },
+    /// Say goodbye, go offline and stay there.
     GoOffline,
+    /// The same without a goodbye.
+    Vanish,
     /// Come back.
     GoOnline,
+    /// Nothing more: so much was done at once that it would never have ended.
+    Stop {
+        /// What it was doing.
+        reason: String,
+    },
+    /// Something was not done, since too much of it is under way.
+    Drop {
+        /// What.
+        what: &'static str,
+    },
 }
 
-/// A device that reboots on command.
-#[derive(Clone, Debug)]
+/// One device's run of a behaviour.
+#[derive(Debug)]
 pub struct Machine {
-    state: State,
     program: Arc<Program>,
+    device_id: Box<str>,
+    number: u64,
     random: Random,
+    state: u16,
+    /// Counts the states entered, to see whether one was left.
+    entered: u32,
+    phase: Phase,
+    /// Reports not settled yet.
+    open_reports: u16,
+    threads: Vec<Thread>,
+    timers: Vec<Timer>,
+    late_answers: Vec<LateAnswer>,
+    marks: Box<[Option<Timestamp>]>,
+    variables: Box<[Value]>,
+    /// Null until known, and always if the behaviour does not ask.
+    desired: Value,
     actions: VecDeque<Action>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum Phase {
+    /// Nothing has happened: the start state is entered with the first input, which brings the time.
+    New,
     Running,
-    /// `rebooting` is reported, its acknowledgement is awaited.
-    Announcing {
-        started: Timestamp,
-    },
-    /// Offline until then.
-    Down {
-        started: Timestamp,
-        until: Instant,
-    },
-    /// Connecting again.
-    Booting {
-        started: Timestamp,
-    },
+    Stopped,
+}
+
+/// A list of actions under way.
+#[derive(Debug)]
+struct Thread {
+    next: u32,
+    /// Began in `always`: it outlives states.
+    is_global: bool,
+    wake: Wake,
+    about: Option<Box<About>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wake {
+    Now,
+    At(Instant),
+    Stored,
+}
+
+/// The call or message that a thread is about.
+#[derive(Clone, Debug)]
+struct About {
+    /// Of a call.
+    rid: Option<Box<str>>,
+    payload: Value,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Timer {
+    at: Instant,
+    trigger: u16,
+    is_global: bool,
+}
+
+#[derive(Debug)]
+struct LateAnswer {
+    at: Instant,
+    rid: Box<str>,
+    status: i32,
+    payload: String,
 }
 
 impl Machine {
     /// A device that runs `program`; `seed` decides what is random.
-    pub fn new(program: Arc<Program>, _who: &Who<'_>, seed: u64) -> Self {
+    pub fn new(program: Arc<Program>, who: &Who<'_>, seed: u64) -> Self {
+        let values = program.variables.iter().map(|(_, value)| value.clone());
         Self {
-            state: State::Running,
-            program,
+            device_id: who.device_id.into(),
+            number: who.number,
             random: Random::seeded(seed),
+            state: program.start,
+            entered: 0,
+            phase: Phase::New,
+            open_reports: 0,
+            threads: Vec::new(),
+            timers: Vec::new(),
+            late_answers: Vec::new(),
+            marks: vec![None; program.marks.len()].into(),
+            variables: values.collect(),
+            desired: Value::Null,
             actions: VecDeque::new(),
+            program,
         }
     }
 
     /// The next thing to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if self.actions.is_empty() {
+            // Devices are idle for most of their life and many.
+            self.actions = VecDeque::new();
+        }
+        action
     }
 
     /// When [`Input::Deadline`] is due.
     pub fn poll_deadline(&self) -> Option<Instant> {
-        match self.state {
-            State::Down { until, .. } => Some(until),
-            State::Running | State::Announcing { .. } | State::Booting { .. } => None,
-        }
+        let threads = self.threads.iter().filter_map(|thread| match thread.wake {
+            Wake::At(at) => Some(at),
+            Wake::Now | Wake::Stored => None,
+        });
+        let timers = self.timers.iter().map(|timer| timer.at);
+        let late = self.late_answers.iter().map(|answer| answer.at);
+        threads.chain(timers).chain(late).min()
+    }
+
+    /// The state it is in, for whoever watches.
+    pub fn state(&self) -> &str {
+        &self.program.states[usize::from(self.state)].name
+    }
+
+    /// What of the hub it uses.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
     }
 
     /// Feeds one event.
     pub fn handle(&mut self, now: Now, input: &Input<'_>) {
+        let program = Arc::clone(&self.program);
+        let mut budget = STEPS_AT_ONCE_MAX;
+        match self.phase {
+            Phase::Stopped => return,
+            Phase::Running => {}
+            Phase::New => {
+                self.phase = Phase::Running;
+                self.set_timers(now, &program.always, true);
+                self.enter(now, self.state, None, &mut budget);
+            }
+        }
         match *input {
-            Input::Method { name, rid } => self.handle_method(now, name, rid),
-            Input::Online => {
-                if let State::Booting { started } = self.state {
-                    self.report_booted(now, started);
-                }
+            Input::Online => self.trigger(now, &When::Connect, None, &mut budget),
+            Input::Offline => self.trigger(now, &When::Disconnect, None, &mut budget),
+            Input::Method { name, rid, payload } => {
+                self.handle_method(now, name, rid, payload, &mut budget);
             }
-            // A refused report is no reason not to reboot; nor is a connection lost meanwhile.
-            Input::Reported | Input::ReportRefused | Input::Offline => {
-                if let State::Announcing { started } = self.state {
-                    self.go_down(now, started);
-                }
+            Input::Twin { document } => self.handle_twin(now, document, &mut budget),
+            Input::Desired { patch } => self.handle_desired(now, patch, &mut budget),
+            Input::Message { body } => {
+                let about = self.about(None, body);
+                self.trigger(now, &When::Message, Some(Box::new(about)), &mut budget);
             }
-            Input::Deadline => {
-                if let State::Down { started, until } = self.state
-                    && now.mono >= until
-                {
-                    self.state = State::Booting { started };
-                    self.actions.push_back(Action::GoOnline);
-                }
+            Input::ReportSettled => self.open_reports = self.open_reports.saturating_sub(1),
+            Input::Deadline => self.handle_deadline(now, &mut budget),
+        }
+        self.wake_stored(now, &mut budget);
+    }
+
+    fn handle_method(&mut self, now: Now, name: &str, rid: &str, payload: &[u8], budget: &mut u32) {
+        let about = self.about(Some(rid), payload);
+        let named = When::Method(Some(name.into()));
+        let found = self
+            .find(|when| *when == named)
+            .filter(|(_, is_global)| !is_global)
+            .or_else(|| {
+                self.find(|when| *when == When::Method(None))
+                    .filter(|(_, is_global)| !is_global)
+            })
+            .or_else(|| self.find(|when| *when == named))
+            .or_else(|| self.find(|when| *when == When::Method(None)));
+        match found {
+            Some((first, is_global)) => {
+                self.start(now, first, is_global, Some(Box::new(about)), budget);
+            }
+            None => self.answer_by_default(now, &about),
+        }
+    }
+
+    fn handle_twin(&mut self, now: Now, document: &str, budget: &mut u32) {
+        if !self.program.uses.desired {
+            return;
+        }
+        let Ok(mut twin) = serde_json::from_str::<Value>(document) else {
+            return;
+        };
+        let desired = twin["desired"].take();
+        if desired["$version"] == self.desired["$version"] && !self.desired.is_null() {
+            return;
+        }
+        let before = std::mem::replace(&mut self.desired, desired);
+        let changed = |path: &[Box<str>], machine: &Self| {
+            let at = |root: &Value| {
+                path.iter()
+                    .try_fold(root, |value, key| value.get(&**key))
+                    .cloned()
+            };
+            let (old, new) = (at(&before), at(&machine.desired));
+            // An empty section, but for its version, is no news.
+            new != old
+                && !matches!(&new, Some(Value::Object(entries))
+                    if entries.keys().all(|key| key.starts_with('$')))
+        };
+        self.trigger_desired(now, &changed, budget);
+    }
+
+    fn handle_desired(&mut self, now: Now, patch: &str, budget: &mut u32) {
+        if !self.program.uses.desired {
+            return;
+        }
+        let Ok(patch) = serde_json::from_str::<Value>(patch) else {
+            return;
+        };
+        merge(&mut self.desired, &patch);
+        self.trigger_desired(now, &|path, _| leads_somewhere(&patch, path), budget);
+    }
+
+    fn trigger_desired(
+        &mut self,
+        now: Now,
+        changed: &dyn Fn(&[Box<str>], &Self) -> bool,
+        budget: &mut u32,
+    ) {
+        let program = Arc::clone(&self.program);
+        let entered = self.entered;
+        let own = &program.states[usize::from(self.state)].triggers;
+        let is_meant = |trigger: &&Trigger| match &trigger.when {
+            When::Desired(path) => changed(path, self),
+            _ => false,
+        };
+        let mut meant: Vec<_> = own
+            .iter()
+            .filter(is_meant)
+            .map(|t| (t.first, false))
+            .collect();
+        if meant.is_empty() {
+            let global = program.always.iter().filter(is_meant);
+            meant = global.map(|trigger| (trigger.first, true)).collect();
+        }
+        for (first, is_global) in meant {
+            if self.entered == entered && self.phase == Phase::Running {
+                self.start(now, first, is_global, None, budget);
             }
         }
     }
 
-    fn handle_method(&mut self, now: Now, name: &str, rid: &str) {
-        let (status, payload) = match (name, self.state) {
-            ("reboot", State::Running) => (200, json!("Machine started")),
-            ("reboot", _) => (409, json!({"error": "a reboot is under way"})),
-            _ => (
-                404,
-                json!({"error": format!("this device has no method {name:?}")}),
-            ),
-        };
-        self.actions.push_back(Action::Respond {
-            rid: rid.to_owned(),
-            status,
-            payload: payload.to_string(),
-        });
-        if status == 200 {
-            self.state = State::Announcing { started: now.wall };
-            self.report(&json!({
-                "status": "rebooting",
-                "startedRebootTime": iso_milliseconds(now.wall),
-            }));
+    /// Does all that is due, the earliest first.
+    fn handle_deadline(&mut self, now: Now, budget: &mut u32) {
+        while let Some(at) = self.poll_deadline()
+            && at <= now.mono
+            && self.phase == Phase::Running
+        {
+            if let Some(index) = self.late_answers.iter().position(|late| late.at == at) {
+                let late = self.late_answers.remove(index);
+                self.actions.push_back(Action::Respond {
+                    rid: late.rid.into(),
+                    status: late.status,
+                    payload: late.payload,
+                });
+            } else if let Some(index) = self.threads.iter().position(|t| t.wake == Wake::At(at)) {
+                let thread = self.threads.remove(index);
+                self.run(now, thread, budget);
+            } else if let Some(index) = self.timers.iter().position(|timer| timer.at == at) {
+                self.fire(now, index, budget);
+            }
         }
     }
 
-    fn go_down(&mut self, now: Now, started: Timestamp) {
-        let offline = self
-            .random
-            .duration_between(self.program.down.0, self.program.down.1);
-        self.state = State::Down {
-            started,
-            until: now.mono + offline,
+    fn about(&self, rid: Option<&str>, payload: &[u8]) -> About {
+        let payload = if self.program.needs_payload {
+            serde_json::from_slice(payload)
+                .unwrap_or_else(|_| String::from_utf8_lossy(payload).into_owned().into())
+        } else {
+            Value::Null
         };
-        self.actions.push_back(Action::GoOffline);
-    }
-
-    fn report_booted(&mut self, now: Now, started: Timestamp) {
-        self.state = State::Running;
-        let took = now.wall.saturating_since(started).as_millis();
-        self.report(&json!({
-            "status": "booted",
-            "lastReboot": iso_milliseconds(now.wall),
-            "tookMs": u64::try_from(took).unwrap_or(u64::MAX),
-        }));
-    }
-
-    fn report(&mut self, reboot: &serde_json::Value) {
-        let patch = json!({"iothubDM": {"reboot": reboot}}).to_string();
-        self.actions.push_back(Action::Report { patch });
+        About {
+            rid: rid.map(Into::into),
+            payload,
+        }
     }
 }
 
-/// As JavaScript's `Date.toISOString` prints it, which is what the tutorial's device reports.
-fn iso_milliseconds(at: Timestamp) -> String {
-    let ticks = at.to_string();
-    match ticks.split_once('.') {
-        Some((seconds, fraction)) => format!("{seconds}.{}Z", &fraction[..3]),
-        None => ticks,
+/// JSON merge patch: null removes. (RFC 7386)
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(entries) = patch else {
+        target.clone_from(patch);
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(serde_json::Map::new());
+    }
+    let Value::Object(fields) = target else {
+        return;
+    };
+    for (key, value) in entries {
+        if value.is_null() {
+            fields.remove(key);
+        } else {
+            merge(fields.entry(key.clone()).or_insert(Value::Null), value);
+        }
     }
 }
+
+/// Steps of one event: no behaviour of people's has so many, one that goes round in circles does.
+const STEPS_AT_ONCE_MAX: u32 = 1000;
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn reboot(seed: u64) -> Machine {
-        let who = Who {
-            device_id: "pump-1",
-            number: 1,
-        };
-        Machine::new(Program::built_in("reboot").unwrap(), &who, seed)
-    }
-
-    fn at(ms: u64) -> Now {
-        let since = Duration::from_millis(ms);
-        Now {
-            mono: Instant::from_start(since),
-            wall: Timestamp::from_unix(Duration::from_secs(1_795_000_000) + since),
-        }
-    }
-
-    fn drain(device: &mut Machine) -> Vec<Action> {
-        std::iter::from_fn(|| device.poll_action()).collect()
-    }
-
-    fn reported(status_and_times: &str) -> Action {
-        Action::Report {
-            patch: format!(r#"{{"iothubDM":{{"reboot":{status_and_times}}}}}"#),
-        }
-    }
-
-    #[test]
-    fn a_reboot_answers_announces_goes_away_and_comes_back_with_its_times() {
-        let mut device = reboot(1);
-        device.handle(at(0), &Input::Online);
-        assert_eq!(drain(&mut device), []);
-
-        device.handle(
-            at(10),
-            &Input::Method {
-                name: "reboot",
-                rid: "1",
-            },
-        );
-        assert_eq!(
-            drain(&mut device),
-            [
-                Action::Respond {
-                    rid: "1".into(),
-                    status: 200,
-                    payload: "\"Machine started\"".into()
-                },
-                reported(
-                    r#"{"startedRebootTime":"2026-11-18T11:06:40.010Z","status":"rebooting"}"#
-                ),
-            ]
-        );
-        assert_eq!(
-            device.poll_deadline(),
-            None,
-            "it goes only once the hub knows"
-        );
-
-        device.handle(at(20), &Input::Reported);
-        assert_eq!(drain(&mut device), [Action::GoOffline]);
-        let until = device.poll_deadline().unwrap();
-        let offline = until.saturating_since(at(20).mono);
-        assert!((800..=1600).contains(&offline.as_millis()), "{offline:?}");
-
-        device.handle(at(20), &Input::Offline);
-        device.handle(at(21), &Input::Deadline);
-        assert_eq!(drain(&mut device), [], "not before its time");
-        device.handle(at(1700), &Input::Deadline);
-        assert_eq!(drain(&mut device), [Action::GoOnline]);
-        device.handle(at(1800), &Input::Online);
-        assert_eq!(
-            drain(&mut device),
-            [reported(
-                r#"{"lastReboot":"2026-11-18T11:06:41.800Z","status":"booted","tookMs":1790}"#
-            )]
-        );
-    }
-
-    #[test]
-    fn other_methods_and_a_second_reboot_are_refused_by_the_device_itself() {
-        let mut device = reboot(1);
-        device.handle(
-            at(0),
-            &Input::Method {
-                name: "reboto",
-                rid: "1",
-            },
-        );
-        device.handle(
-            at(0),
-            &Input::Method {
-                name: "reboot",
-                rid: "2",
-            },
-        );
-        device.handle(
-            at(0),
-            &Input::Method {
-                name: "reboot",
-                rid: "3",
-            },
-        );
-        let statuses: Vec<_> = drain(&mut device)
-            .into_iter()
-            .filter_map(|action| match action {
-                Action::Respond { status, .. } => Some(status),
-                _ => None,
-            })
-            .collect();
-        assert_eq!(statuses, [404, 200, 409]);
-    }
-
-    #[test]
-    fn a_connection_lost_before_the_report_is_stored_still_ends_booted() {
-        let mut device = reboot(1);
-        device.handle(
-            at(0),
-            &Input::Method {
-                name: "reboot",
-                rid: "1",
-            },
-        );
-        drain(&mut device);
-        device.handle(at(5), &Input::Offline);
-        assert_eq!(drain(&mut device), [Action::GoOffline]);
-        device.handle(at(2000), &Input::Deadline);
-        device.handle(at(2001), &Input::Online);
-        assert!(matches!(
-            drain(&mut device)[..],
-            [Action::GoOnline, Action::Report { .. }]
-        ));
-    }
-
-    #[test]
-    fn the_same_seed_takes_the_same_time() {
-        let downtime = |seed| {
-            let mut device = reboot(seed);
-            device.handle(
-                at(0),
-                &Input::Method {
-                    name: "reboot",
-                    rid: "1",
-                },
-            );
-            device.handle(at(0), &Input::Reported);
-            device.poll_deadline().unwrap()
-        };
-        assert_eq!(downtime(42), downtime(42));
-        assert_ne!(downtime(42), downtime(43));
-    }
-}
+#[path = "machine_tests.rs"]
+mod tests;

@@ -15,9 +15,12 @@ use std::time::Duration;
 use hub_proto::mqtt::decode::decode;
 use hub_proto::mqtt::encode::{encode, encode_publish, encode_subscribe};
 use hub_proto::mqtt::packet::{Connect, ConnectCode, Delivery, Packet, PacketId, Publish, QoS};
+use hub_proto::property_bag::PropertyBag;
 use hub_proto::time::Instant;
 use hub_proto::topic::HubTopic;
 use thiserror::Error;
+
+use crate::behaviour::Uses;
 
 /// What a connection is opened with.
 #[derive(Clone, Copy)]
@@ -30,6 +33,8 @@ pub struct Login<'a> {
     pub token: &'a str,
     /// Seconds between two signs of life; at least 1.
     pub keep_alive_s: u16,
+    /// What is subscribed to.
+    pub uses: Uses,
 }
 
 /// What the hub said.
@@ -40,7 +45,7 @@ pub enum Event {
         /// Whether the hub remembered the last connection's subscriptions.
         session_present: bool,
     },
-    /// SUBACK: methods and twin changes arrive from now on.
+    /// SUBACK, or nothing is subscribed to: whatever is used arrives from now on.
     Subscribed,
     /// The twin asked for.
     Twin {
@@ -49,11 +54,15 @@ pub enum Event {
     },
     /// A reported patch was stored.
     Reported {
+        /// What [`Session::report`] gave.
+        rid: u64,
         /// The new reported version.
         version: Option<u64>,
     },
     /// A twin request was refused.
     TwinRefused {
+        /// What [`Session::report`] or [`Session::get_twin`] gave.
+        rid: u64,
         /// The hub's status.
         status: u16,
         /// The hub's body.
@@ -74,6 +83,16 @@ pub enum Event {
         rid: String,
         /// JSON text.
         payload: Vec<u8>,
+    },
+    /// A cloud-to-device message; it is acknowledged.
+    Message {
+        /// As it was sent.
+        body: Vec<u8>,
+    },
+    /// Telemetry reached the hub.
+    Acknowledged {
+        /// What it was sent with.
+        packet_id: PacketId,
     },
 }
 
@@ -98,6 +117,8 @@ pub enum SessionError {
 #[derive(Debug)]
 pub struct Session {
     phase: Phase,
+    /// The filters to ask for, once it is connected.
+    subscribe: Vec<u8>,
     keep_alive: Duration,
     /// When a PINGREQ, or the end of patience, is due.
     deadline: Instant,
@@ -148,6 +169,7 @@ impl Session {
         );
         Self {
             phase: Phase::Connecting,
+            subscribe: subscribe(login),
             keep_alive: Duration::from_secs(u64::from(login.keep_alive_s.max(1))),
             deadline: now + ANSWER_WITHIN,
             input: Vec::new(),
@@ -166,8 +188,15 @@ impl Session {
 
     /// Feeds bytes from the socket. After an error the session is dead.
     pub fn receive(&mut self, now: Instant, bytes: &[u8]) -> Result<(), SessionError> {
-        let mut input = std::mem::take(&mut self.input);
-        input.extend_from_slice(bytes);
+        // Nearly always whole packets arrive: only the piece of one is kept.
+        let kept = std::mem::take(&mut self.input);
+        let joined;
+        let input = if kept.is_empty() {
+            bytes
+        } else {
+            joined = [&kept[..], bytes].concat();
+            &joined
+        };
         let mut used = 0;
         loop {
             let next = decode(&input[used..], PACKET_BYTES_MAX)
@@ -176,14 +205,18 @@ impl Session {
             self.handle_packet(now, &packet)?;
             used += length;
         }
-        input.drain(..used);
-        self.input = input;
+        self.input = input[used..].to_vec();
         Ok(())
     }
 
     /// The next thing the hub said.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if self.events.is_empty() {
+            // Devices are idle for most of their life and many.
+            self.events = VecDeque::new();
+        }
+        event
     }
 
     /// What is to be written to the socket, in order; empty if nothing.
@@ -215,17 +248,50 @@ impl Session {
     }
 
     /// Asks for the twin; [`Event::Twin`] or [`Event::TwinRefused`] follows.
-    pub fn get_twin(&mut self) {
+    pub fn get_twin(&mut self) -> u64 {
         let rid = self.next_rid(Request::Get);
         self.publish(&format!("$iothub/twin/GET/?$rid={rid}"), b"");
+        rid
     }
 
     /// Patches the reported properties; [`Event::Reported`] or [`Event::TwinRefused`] follows.
-    pub fn report(&mut self, patch: &str) {
+    pub fn report(&mut self, patch: &str) -> u64 {
         let rid = self.next_rid(Request::Patch);
         self.publish(
             &format!("$iothub/twin/PATCH/properties/reported/?$rid={rid}"),
             patch.as_bytes(),
+        );
+        rid
+    }
+
+    /// Sends telemetry at QoS 1, as every SDK does; [`Event::Acknowledged`] follows. `again` if it was
+    /// sent on an earlier connection and not acknowledged there. [MQTT-4.4.0-1]
+    pub fn send(
+        &mut self,
+        device_id: &str,
+        packet_id: PacketId,
+        properties: &[(String, String)],
+        body: &[u8],
+        again: bool,
+    ) {
+        let bag = PropertyBag {
+            system: Vec::new(),
+            application: properties
+                .iter()
+                .map(|(name, value)| (name.clone(), Some(value.clone())))
+                .collect(),
+        };
+        encode_publish(
+            &mut self.output,
+            Delivery::AtLeastOnce(packet_id),
+            again,
+            |out| {
+                out.extend_from_slice(b"devices/");
+                out.extend_from_slice(device_id.as_bytes());
+                out.extend_from_slice(b"/messages/events/");
+                out.extend_from_slice(bag.to_telemetry().as_bytes());
+            },
+            body,
         );
     }
 
@@ -271,9 +337,14 @@ impl Session {
                 self.events.push_back(Event::Connected {
                     session_present: ack.session_present,
                 });
-                encode_subscribe(&mut self.output, SUBSCRIBE_ID, FILTERS);
-                self.phase = Phase::Subscribing;
-                self.deadline = now + ANSWER_WITHIN;
+                if self.subscribe.is_empty() {
+                    self.events.push_back(Event::Subscribed);
+                    self.go_on(now);
+                } else {
+                    self.output.append(&mut std::mem::take(&mut self.subscribe));
+                    self.phase = Phase::Subscribing;
+                    self.deadline = now + ANSWER_WITHIN;
+                }
             }
             (Phase::Subscribing, Packet::SubAck(ack)) => {
                 if ack.codes.iter().any(|code| *code > 1) {
@@ -296,7 +367,11 @@ impl Session {
                 let event = self.handle_publish(publish);
                 self.events.extend(event);
             }
-            (Phase::Online { .. }, Packet::PubAck(_)) => {}
+            (Phase::Online { .. }, Packet::PubAck(packet_id)) => {
+                self.events.push_back(Event::Acknowledged {
+                    packet_id: *packet_id,
+                });
+            }
             (_, unexpected) => return Err(SessionError::Protocol(unexpected_name(unexpected))),
         }
         Ok(())
@@ -329,29 +404,57 @@ impl Session {
                 rid,
                 version,
             } => {
-                let request = self.close_request(rid)?;
+                let (rid, request) = self.close_request(rid)?;
                 Some(match (status, request) {
                     (200..300, Request::Get) => Event::Twin { document: text() },
-                    (200..300, Request::Patch) => Event::Reported { version },
+                    (200..300, Request::Patch) => Event::Reported { rid, version },
                     _ => Event::TwinRefused {
+                        rid,
                         status,
                         body: text(),
                     },
                 })
             }
-            // Acknowledged above; no behaviour reads messages yet.
-            HubTopic::CloudToDevice { .. } => None,
+            HubTopic::CloudToDevice { .. } => Some(Event::Message {
+                body: publish.payload.to_vec(),
+            }),
         }
     }
 
-    fn close_request(&mut self, rid: &str) -> Option<Request> {
+    fn close_request(&mut self, rid: &str) -> Option<(u64, Request)> {
         let rid: u64 = rid.parse().ok()?;
         let position = self
             .open_requests
             .iter()
             .position(|(open, _)| *open == rid)?;
-        Some(self.open_requests.remove(position).1)
+        Some(self.open_requests.remove(position))
     }
+}
+
+/// A SUBSCRIBE for what is used, in the filters of the SDKs; empty if nothing is.
+fn subscribe(login: Login<'_>) -> Vec<u8> {
+    let Uses {
+        methods,
+        twin,
+        desired,
+        messages,
+    } = login.uses;
+    let devicebound = format!("devices/{}/messages/devicebound/#", login.device_id);
+    let filters: Vec<_> = [
+        (methods, "$iothub/methods/POST/#"),
+        (twin, "$iothub/twin/res/#"),
+        (desired, "$iothub/twin/PATCH/properties/desired/#"),
+        (messages, &devicebound),
+    ]
+    .into_iter()
+    .filter(|(is_used, _)| *is_used)
+    .map(|(_, filter)| (filter, QoS::AtLeastOnce))
+    .collect();
+    let mut packet = Vec::new();
+    if !filters.is_empty() {
+        encode_subscribe(&mut packet, SUBSCRIBE_ID, &filters);
+    }
+    packet
 }
 
 impl fmt::Debug for Login<'_> {
@@ -361,6 +464,7 @@ impl fmt::Debug for Login<'_> {
             .field("device_id", &self.device_id)
             .field("token", &"***")
             .field("keep_alive_s", &self.keep_alive_s)
+            .field("uses", &self.uses)
             .finish()
     }
 }
@@ -384,11 +488,6 @@ fn unexpected_name(packet: &Packet<'_>) -> String {
 
 const API_VERSION: &str = "2021-04-12";
 const CLIENT_TYPE: &str = concat!("hubnerite-device-sim%2F", env!("CARGO_PKG_VERSION"));
-const FILTERS: &[(&str, QoS)] = &[
-    ("$iothub/methods/POST/#", QoS::AtLeastOnce),
-    ("$iothub/twin/res/#", QoS::AtLeastOnce),
-    ("$iothub/twin/PATCH/properties/desired/#", QoS::AtLeastOnce),
-];
 const SUBSCRIBE_ID: PacketId = PacketId::new(1).expect("one is not zero");
 /// How long the hub may take for CONNACK, SUBACK or PINGRESP.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);

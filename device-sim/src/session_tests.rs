@@ -12,6 +12,12 @@ fn opened() -> Session {
         device_id: "pump-1",
         token: "SharedAccessSignature sr=x",
         keep_alive_s: 60,
+        uses: Uses {
+            methods: true,
+            twin: true,
+            desired: true,
+            messages: false,
+        },
     };
     Session::open(login, at(0))
 }
@@ -180,8 +186,12 @@ fn twin_answers_find_their_request_and_strangers_are_ignored() {
     assert_eq!(
         events(&mut session),
         [
-            Event::Reported { version: Some(5) },
+            Event::Reported {
+                rid: 2,
+                version: Some(5)
+            },
             Event::TwinRefused {
+                rid: 1,
                 status: 429,
                 body: "{}".into()
             },
@@ -230,5 +240,73 @@ fn a_quiet_line_is_pinged_and_a_dead_one_given_up() {
     assert!(
         silent.handle_deadline(silent.poll_deadline()).is_err(),
         "no CONNACK"
+    );
+}
+
+fn opened_using(uses: Uses) -> Session {
+    let login = Login {
+        host: "localhost",
+        device_id: "pump-1",
+        token: "SharedAccessSignature sr=x",
+        keep_alive_s: 60,
+        uses,
+    };
+    let mut session = Session::open(login, at(0));
+    session.take_output();
+    session
+}
+
+#[test]
+fn nothing_is_subscribed_to_but_what_is_used() {
+    let mut session = opened_using(Uses::default());
+    session.receive(at(0), CONNACK).unwrap();
+    assert!(session.take_output().is_empty(), "no SUBSCRIBE at all");
+    assert!(session.is_online());
+
+    let mut session = opened_using(Uses {
+        messages: true,
+        ..Uses::default()
+    });
+    session.receive(at(0), CONNACK).unwrap();
+    let mut expected = vec![0x82, 43, 0, 1, 0, 38];
+    expected.extend_from_slice(b"devices/pump-1/messages/devicebound/#");
+    expected.push(1);
+    expected[1] = u8::try_from(expected.len() - 2).unwrap();
+    expected[5] = 37;
+    assert_eq!(session.take_output(), expected);
+}
+
+#[test]
+fn telemetry_goes_out_at_qos_1_with_its_properties_and_is_acknowledged() {
+    let mut session = online();
+    let packet_id = PacketId::new(7).unwrap();
+    let properties = [("level".to_owned(), "a b".to_owned())];
+    session.send("pump-1", packet_id, &properties, b"hi", false);
+    let topic = b"devices/pump-1/messages/events/level=a%20b";
+    let mut expected = vec![0x32, 0, 0, u8::try_from(topic.len()).unwrap()];
+    expected.extend_from_slice(topic);
+    expected.extend_from_slice(&[0, 7]);
+    expected.extend_from_slice(b"hi");
+    expected[1] = u8::try_from(expected.len() - 2).unwrap();
+    assert_eq!(session.take_output(), expected);
+    session.receive(at(0), &[0x40, 2, 0, 7]).unwrap();
+    assert_eq!(events(&mut session), [Event::Acknowledged { packet_id }]);
+    // The same on the next connection says that it may be the second. [MQTT-4.4.0-1]
+    session.send("pump-1", packet_id, &properties, b"hi", true);
+    assert_eq!(session.take_output()[0], 0x3a);
+}
+
+#[test]
+fn a_message_for_the_device_is_told_and_acknowledged() {
+    let mut session = online();
+    let mut bytes = publish("devices/pump-1/messages/devicebound/a=b", "\0\u{9}on");
+    bytes[0] = 0x32;
+    session.receive(at(0), &bytes).unwrap();
+    assert_eq!(session.take_output(), [0x40, 2, 0, 9]);
+    assert_eq!(
+        events(&mut session),
+        [Event::Message {
+            body: b"on".to_vec()
+        }]
     );
 }

@@ -54,6 +54,7 @@ impl Watch {
                 counts.messages_acknowledged += 1;
                 metrics.record(Phase::MessageAck, *took);
             }
+            Fact::Dropped { what } => metrics.record_loss(what),
             Fact::WentOffline => self.is_open = false,
             Fact::Lost { reason } => {
                 if std::mem::take(&mut self.is_open) {

@@ -59,6 +59,7 @@ pub(super) fn fact(story: &mut Narrative, fact: &Fact) {
         | Fact::TwinGot { .. }
         | Fact::DesiredChanged { .. }
         | Fact::MessageReceived
+        | Fact::Dropped { .. }
         | Fact::Sent
         | Fact::Acknowledged { .. } => return,
     };
