@@ -8,6 +8,8 @@
 //! | `admin_client` | the admin API of a running Hubnerite |
 //! | [`scenario`] | scenario files: text to a typed tree with positions |
 //! | [`judge`] | checks against the hub's events; the verdict as data |
+//! | [`runner`] | hub, fleet, steps and judge in one loop |
+//! | [`live`] | a run as it goes, on a terminal or in a pipe |
 //! | [`report`] | a verdict as text, for people and machines |
 //! | `target` | which hub a tool talks to |
 //! | `open_files` | how many files this process may have open |
@@ -22,9 +24,11 @@ pub mod cli;
 mod clock;
 pub mod exit_code;
 pub mod judge;
+pub mod live;
 mod open_files;
 mod output;
 pub mod report;
+pub mod runner;
 mod secret;
 pub mod scenario;
 pub mod service_client;

@@ -83,7 +83,9 @@ impl Picture {
     }
 
     fn bar(&self, state: &str, count: u64, width: usize) -> String {
-        let room = width.saturating_sub(LABEL_CHARS + COUNT_CHARS + 2).min(BAR_CHARS_MAX);
+        let room = width
+            .saturating_sub(LABEL_CHARS + COUNT_CHARS + 2)
+            .min(BAR_CHARS_MAX);
         let devices = (self.devices as u64).max(1);
         let full = (count.min(devices) * room as u64).div_ceil(devices);
         let full = usize::try_from(full).unwrap_or(room);
@@ -94,15 +96,24 @@ impl Picture {
             _ => NOTE,
         };
         let state = clean(state, LABEL_CHARS - 1);
-        format!("  {state:<LABEL_CHARS$}{} {count:>COUNT_CHARS$}", paint(style, bar))
+        format!(
+            "  {state:<LABEL_CHARS$}{} {count:>COUNT_CHARS$}",
+            paint(style, bar)
+        )
     }
 
     fn checks(&self) -> String {
         let checks = &self.tally.checks;
         let lost = checks.iter().filter(|check| check.lost).count();
-        let done = checks.iter().filter(|check| !check.lost && check.pending == 0 && check.started);
+        let done = checks
+            .iter()
+            .filter(|check| !check.lost && check.pending == 0 && check.started);
         let open: u64 = checks.iter().map(|check| check.pending).sum();
-        let mut line = format!("  {} of {} checks decided", done.count() + lost, checks.len());
+        let mut line = format!(
+            "  {} of {} checks decided",
+            done.count() + lost,
+            checks.len()
+        );
         if open > 0 {
             line += &format!(", {open} devices open");
         }
