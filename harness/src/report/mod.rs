@@ -7,10 +7,21 @@
 //! |---|---|
 //! | [`request`] | `--report KIND=FILE` |
 //! | [`write`](mod@write) | files that are whole or not there |
-//! | [`baseline`] | a previous report, and gates against it |
+//! | `human`, `json`, `junit`, `tap`, `html` | one form each |
+//! | [`baseline`], `metric` | a previous report, and gates against it |
+//! | `text` | the words and figures they share |
 
 pub mod baseline;
+mod html;
+mod human;
+mod json;
+mod junit;
+mod metric;
 pub mod request;
+#[cfg(test)]
+mod samples;
+mod tap;
+mod text;
 pub mod write;
 
 pub use request::{Destination, ReportKind, ReportRequest, RequestError};
