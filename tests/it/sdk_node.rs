@@ -82,7 +82,7 @@ async fn node_manages_identities_twins_and_queries() {
         ]);
 }
 
-// SEMANTICS AUTH-2, AUTH-5, DM-1, DM-3, DM-4, DM-7, REST-3
+// SEMANTICS AUTH-2, AUTH-5, DM-1, DM-3, DM-4, DM-7, REST-3, AMQP-1
 #[tokio::test]
 async fn node_names_each_fault_by_its_class() {
     let Some((node, hub)) = judges().await else {
@@ -105,6 +105,7 @@ async fn node_names_each_fault_by_its_class() {
             "a back end with a wrong key is unauthorized",
             "a back end with an unknown policy is unauthorized",
             "a back end with an expired token is unauthorized",
+            "a call that needs AMQP fails at once and says why",
         ]);
 }
 

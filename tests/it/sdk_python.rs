@@ -66,7 +66,7 @@ async fn python_manages_identities_twins_and_queries() {
         ]);
 }
 
-// SEMANTICS AUTH-1, AUTH-3, AUTH-5, REG-4, TW-6, DM-3, DM-4, DM-7
+// SEMANTICS AUTH-1, AUTH-3, AUTH-5, REG-4, TW-6, DM-3, DM-4, DM-7, AMQP-1
 #[tokio::test]
 async fn python_meets_each_fault_as_its_own_error() {
     let Some((python, hub)) = judges().await else {
@@ -89,6 +89,7 @@ async fn python_meets_each_fault_as_its_own_error() {
             "a method waits for its device as long as the connect time-out",
             "bad arguments of a method are refused",
             "a back end with a wrong key or an unknown policy is unauthorized",
+            "a call that needs AMQP fails at once and says why",
         ]);
 }
 

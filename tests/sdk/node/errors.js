@@ -121,6 +121,10 @@ async function backEnds() {
     const token = SharedAccessSignature.create(host, policy, policyKey, longAgo).toString();
     return refusal(service.Registry.fromSharedAccessSignature(token).getTwin('good'), 'UnauthorizedError');
   });
+  await check('a call that needs AMQP fails at once and says why', async () => {
+    const sender = service.Client.fromConnectionString(hub);
+    await within(5000, 'the refusal', refusal(sender.open(), 'NotImplementedError'));
+  });
 }
 
 main(async () => {

@@ -143,4 +143,12 @@ def _():
         assert answer.headers["iothub-errorcode"] == "IotHubUnauthorizedAccess", answer.headers
 
 
+@check("a call that needs AMQP fails at once and says why")
+def _():
+    began = time.monotonic()
+    error = refusal(Exception, lambda: manager.send_c2d_message("good", "hello"))
+    assert "Hubnerite does not implement AMQP yet" in str(error), repr(error)
+    assert time.monotonic() - began < 5
+
+
 done()
