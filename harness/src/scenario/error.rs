@@ -93,8 +93,12 @@ fn excerpt(line: &str, column: u32) -> (String, usize, usize) {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
     let characters: Vec<char> = line.chars().map(printable).collect();
     let before = before.min(characters.len());
-    let first = before.saturating_sub(SHOWN_BEFORE_MAX);
-    let last = characters.len().min(before + SHOWN_AFTER_MAX);
+    let (first, last) = if characters.len() <= SHOWN_BEFORE_MAX + SHOWN_AFTER_MAX {
+        (0, characters.len())
+    } else {
+        let last = characters.len().min(before + SHOWN_AFTER_MAX);
+        (before.saturating_sub(SHOWN_BEFORE_MAX), last)
+    };
     let width = token_width(&characters[..before], &characters[before..last]);
     let shown: String = characters[first..last].iter().collect();
     (shown.trim_end().to_owned(), before - first, width)
@@ -135,6 +139,6 @@ fn token_width(before: &[char], rest: &[char]) -> usize {
     (length - trailing).max(1)
 }
 
-/// Characters of a line that are shown before and after the caret.
+/// Characters of a long line that are shown before and after the caret.
 const SHOWN_BEFORE_MAX: usize = 100;
 const SHOWN_AFTER_MAX: usize = 60;

@@ -1,7 +1,7 @@
 //! Reads a file and what it includes, each once and within bounds.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::fields::{Fields, Mistakes};
@@ -136,7 +136,10 @@ impl Files {
 
 /// The text of a file; the error says why there is none.
 pub(super) fn read(path: &Path) -> Result<String, String> {
-    let metadata = path.metadata().map_err(|error| error.to_string())?;
+    let metadata = path.metadata().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    })?;
     if !metadata.is_file() {
         return Err("it is not a file".to_owned());
     }

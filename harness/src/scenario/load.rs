@@ -96,13 +96,12 @@ fn rows(main: &Node, files: &mut Files, path: &str, options: LoadOptions<'_>) ->
         }
         let mut found = Mistakes::default();
         let read = scenario(&top, &mut variables, &mut found);
-        if let Some(mut scenario) = read.filter(|_| found.all.is_empty()) {
-            resolve(&scenario, options, &mut found);
-            if !row.is_empty() {
-                scenario.name.push_str(&suffix(index, row));
-            }
-            scenarios.push(scenario);
+        resolve(&read, options, &mut found);
+        let mut scenario = read.scenario;
+        if !row.is_empty() {
+            scenario.name.push_str(&suffix(index, row));
         }
+        scenarios.push(scenario);
         mistakes.all.extend(found.all);
         mistakes.only_the_first_at.extend(found.only_the_first_at);
         budget = variables.budget();
@@ -128,20 +127,17 @@ fn table<'a>(node: &'a Node, mistakes: &mut Mistakes) -> Vec<&'a [Entry]> {
         mistakes.add(node.span, message);
         return Vec::new();
     }
-    items
-        .iter()
-        .filter_map(|item| match &item.content {
-            Content::Mapping(entries) => Some(entries.as_slice()),
-            _ => {
-                let message = format!(
-                    "a row of `table` is a mapping of variables, but {} is given",
-                    item.found()
-                );
-                mistakes.add_with_help(item.span, message, "write it as `- {count: 10}`");
-                None
-            }
-        })
-        .collect()
+    let mut rows = Vec::new();
+    for item in items {
+        if let Content::Mapping(entries) = &item.content {
+            rows.push(entries.as_slice());
+            continue;
+        }
+        let found = item.found();
+        let message = format!("a row of `table` is a mapping of variables, but {found} is given");
+        mistakes.add_with_help(item.span, message, "write it as `- {count: 10}`");
+    }
+    rows
 }
 
 fn define(variables: &mut Variables, name: &str, at: Span, value: &Node, mistakes: &mut Mistakes) {

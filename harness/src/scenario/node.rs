@@ -48,6 +48,12 @@ impl Node {
     pub(super) fn found(&self) -> String {
         match &self.content {
             Content::Scalar { .. } if self.is_null() => "nothing".to_owned(),
+            // The quotes matter where they make text of what looks like something else.
+            Content::Scalar { text, quoted: true }
+                if !matches!(plain(text), Ok(Value::String(_))) =>
+            {
+                quote(&format!("\"{text}\""))
+            }
             Content::Scalar { text, .. } => quote(text),
             Content::List(_) => "a list".to_owned(),
             Content::Mapping(_) => "a mapping".to_owned(),

@@ -4,22 +4,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::ast::{Check, ClockKind, Cohort, Scenario, Step, StepKind, Target, Transport};
+use super::ast::{Check, ClockKind, Cohort, Invoke, Scenario, Step, StepKind, Target, Transport};
 use super::fields::Mistakes;
 use super::ids::IdPattern;
 use super::load::LoadOptions;
 use super::node::quote;
-use super::read::DEVICES_MAX;
+use super::read::{DEVICES_MAX, Read};
 use super::span::{Span, Spanned};
 
 /// Adds the mistakes of `scenario` to `mistakes`.
-pub(super) fn resolve(scenario: &Scenario, options: LoadOptions<'_>, mistakes: &mut Mistakes) {
-    if scenario.fleet.is_empty() {
+pub(super) fn resolve(read: &Read, options: LoadOptions<'_>, mistakes: &mut Mistakes) {
+    let scenario = &read.scenario;
+    let nothing_wrong = mistakes.all.is_empty();
+    if scenario.fleet.is_empty() && nothing_wrong {
         let help = "for example `fleet: {pumps: {count: 10, behaviour: reboot}}`";
         mistakes.add_with_help(START, "the scenario has no fleet", help);
         return;
     }
-    if scenario.steps.is_empty() && scenario.checks.is_empty() {
+    if scenario.steps.is_empty() && scenario.checks.is_empty() && nothing_wrong {
         let message = "nothing is done and nothing is checked";
         mistakes.add_with_help(START, message, "add `steps:` or `checks:`");
     }
@@ -39,6 +41,7 @@ pub(super) fn resolve(scenario: &Scenario, options: LoadOptions<'_>, mistakes: &
     rounds(&scenario.steps, 1, mistakes);
     let resolver = Resolver {
         scenario,
+        fleet_is_whole: read.fleet_is_whole && !scenario.fleet.is_empty(),
         patterns: patterns(scenario),
     };
     for step in &scenario.steps {
@@ -47,7 +50,9 @@ pub(super) fn resolve(scenario: &Scenario, options: LoadOptions<'_>, mistakes: &
     let mut checks = Names::default();
     for check in &scenario.checks {
         resolver.target(&check.on, mistakes);
-        anchor(check, &steps, mistakes);
+        if read.steps_are_whole {
+            anchor(check, &steps, mistakes);
+        }
         if let Some(name) = &check.name {
             let span = check.span;
             checks.add(name, span, "check", mistakes);
@@ -154,12 +159,12 @@ fn doubled_ids(scenario: &Scenario, mistakes: &mut Mistakes) {
         for number in 1..=cohort.count {
             let id = pattern.id(number);
             if let Some(owner) = owners.get(&id) {
-                let message = format!(
-                    "the device {} belongs to {} already",
-                    quote(&id),
-                    quote(owner)
-                );
-                mistakes.add(cohort.name.span, message);
+                // Two cohorts of one name were noted already.
+                if *owner != cohort.name.value {
+                    let (id, owner) = (quote(&id), quote(owner));
+                    let message = format!("the device {id} belongs to {owner} already");
+                    mistakes.add(cohort.name.span, message);
+                }
                 break;
             }
             owners.insert(id, &cohort.name.value);
@@ -207,15 +212,18 @@ fn anchor(check: &Check, steps: &Names, mistakes: &mut Mistakes) {
 
 struct Resolver<'a> {
     scenario: &'a Scenario,
+    /// If not, a name that is not there may be one that could not be read.
+    fleet_is_whole: bool,
     patterns: Vec<(IdPattern, &'a Cohort)>,
 }
 
 impl Resolver<'_> {
     fn step(&self, step: &Step, mistakes: &mut Mistakes) {
         match &step.kind {
-            StepKind::Connect(on) | StepKind::Disconnect(on) => self.target(on, mistakes),
-            StepKind::Invoke(invoke) => self.target(&invoke.on, mistakes),
-            StepKind::Patch { on, .. }
+            StepKind::Connect(on)
+            | StepKind::Disconnect(on)
+            | StepKind::Invoke(Invoke { on, .. })
+            | StepKind::Patch { on, .. }
             | StepKind::Send { to: on, .. }
             | StepKind::Identity { on, .. }
             | StepKind::Fault { on, .. }
@@ -243,6 +251,7 @@ impl Resolver<'_> {
 
     fn target(&self, target: &Target, mistakes: &mut Mistakes) {
         match target {
+            _ if !self.fleet_is_whole => {}
             Target::All => {}
             Target::Cohort(cohort) | Target::Share { of: cohort, .. } => {
                 self.cohort(cohort, mistakes);

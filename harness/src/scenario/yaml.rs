@@ -49,11 +49,11 @@ struct Builder<'a> {
 /// A list or mapping whose end has not come.
 enum Open {
     List(Span, Vec<Node>),
-    Mapping(Span, Entries),
+    Mapping(Span, OpenMapping),
 }
 
 #[derive(Default)]
-struct Entries {
+struct OpenMapping {
     entries: Vec<Entry>,
     /// The line of each key.
     lines: BTreeMap<String, u32>,
@@ -100,7 +100,7 @@ impl Builder<'_> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.decoration(at, anchor, tag.as_ref());
-                self.open(at, Open::Mapping(span, Entries::default()));
+                self.open(at, Open::Mapping(span, OpenMapping::default()));
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
         }

@@ -39,10 +39,8 @@ pub(super) fn conditions(
         return None;
     };
     if items.len() < least {
-        let message = format!(
-            "{what} has {} conditions, at least {least} make sense",
-            items.len()
-        );
+        let given = items.len();
+        let message = format!("{what} needs at least {least} conditions, but has {given}");
         mistakes.add(node.span, message);
     }
     let read: Vec<_> = items.iter().map(|item| condition(item, mistakes)).collect();

@@ -197,4 +197,4 @@ fn at_least_a_second(node: &Node, what: &str, mistakes: &mut Mistakes) -> Option
 /// Default of `token-life`.
 const TOKEN_LIFE: Duration = Duration::from_hours(1);
 /// One way.
-const DELAY_MAX: Duration = Duration::from_secs(60);
+const DELAY_MAX: Duration = Duration::from_mins(1);

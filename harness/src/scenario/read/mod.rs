@@ -8,4 +8,4 @@ mod steps;
 mod target;
 mod top;
 
-pub(super) use top::{DEVICES_MAX, Parts, Top, scenario};
+pub(super) use top::{DEVICES_MAX, Parts, Read, Top, scenario};

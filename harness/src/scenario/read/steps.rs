@@ -413,4 +413,4 @@ const TIMEOUT_MAX_S: u64 = 300;
 /// Rounds.
 const REPEAT_MAX: u32 = 1_000_000;
 /// Default of `at-most` of a shell command.
-const SHELL_AT_MOST: Duration = Duration::from_secs(60);
+const SHELL_AT_MOST: Duration = Duration::from_mins(1);

@@ -4,7 +4,7 @@ use super::checks::check;
 use super::condition::transposed;
 use super::fleet::cohort;
 use super::steps::step;
-use crate::scenario::ast::{ClockKind, HubSpec, Scenario};
+use crate::scenario::ast::{HubSpec, Scenario};
 use crate::scenario::fields::{Fields, Mistakes};
 use crate::scenario::keys;
 use crate::scenario::node::{Content, Entry, Node};
@@ -70,12 +70,12 @@ pub(in crate::scenario) struct Top<'a> {
     pub(in crate::scenario) name: &'a str,
 }
 
-/// One scenario with one set of variables; `None` if there are mistakes.
+/// One scenario with one set of variables.
 pub(in crate::scenario) fn scenario(
     top: &Top<'_>,
     variables: &mut Variables,
     mistakes: &mut Mistakes,
-) -> Option<Scenario> {
+) -> Read {
     let mut filled = |node: &Node, mistakes: &mut Mistakes| {
         let span = node.span;
         let filled = variables.fill(node, mistakes);
@@ -118,18 +118,35 @@ pub(in crate::scenario) fn scenario(
         .into_iter()
         .map(|node| check(&node?, mistakes))
         .collect();
-    Some(Scenario {
-        sources: top.sources.to_vec(),
-        name: transposed(name)?.map_or_else(|| top.name.to_owned(), |name| name.value),
-        about: transposed(about)?.map(|about| about.value),
-        tags: transposed(tags)?.unwrap_or_default(),
-        seed: transposed(seed)?.unwrap_or(SEED),
-        clock: transposed(clock)?.unwrap_or(ClockKind::Virtual),
-        hub: transposed(hub)?.unwrap_or_default(),
-        fleet: fleet.into_iter().collect::<Option<_>>()?,
-        steps: steps.into_iter().collect::<Option<_>>()?,
-        checks: checks.into_iter().collect::<Option<_>>()?,
-    })
+    Read {
+        fleet_is_whole: fleet.iter().all(Option::is_some),
+        steps_are_whole: steps.iter().all(Option::is_some),
+        scenario: Scenario {
+            sources: top.sources.to_vec(),
+            name: name
+                .flatten()
+                .map_or_else(|| top.name.to_owned(), |name| name.value),
+            about: about.flatten().map(|about| about.value),
+            tags: tags.flatten().unwrap_or_default(),
+            seed: seed.flatten().unwrap_or(SEED),
+            clock: clock.flatten().unwrap_or_default(),
+            hub: hub.flatten().unwrap_or_default(),
+            fleet: fleet.into_iter().flatten().collect(),
+            steps: steps.into_iter().flatten().collect(),
+            checks: checks.into_iter().flatten().collect(),
+        },
+    }
+}
+
+/// What could be read. Only without a mistake is it the scenario that was meant; with mistakes it is
+/// what further ones can be found in.
+#[derive(Debug)]
+pub(in crate::scenario) struct Read {
+    pub(in crate::scenario) scenario: Scenario,
+    /// Every cohort was read, so that a name that is not there is a mistake.
+    pub(in crate::scenario) fleet_is_whole: bool,
+    /// Every step was read.
+    pub(in crate::scenario) steps_are_whole: bool,
 }
 
 fn tags(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<String>> {
