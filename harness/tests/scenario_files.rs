@@ -212,6 +212,29 @@ fn included_parts_come_first_and_keep_their_places() {
     assert!(file.ends_with("parts/own/pump.yaml"), "{}", file.display());
 }
 
+/// Two clients with one identity are how a connection is taken over, so that is no slip.
+#[test]
+fn a_device_may_have_a_copy_with_its_id_written_out() {
+    let text = "\
+fleet:
+  original: {id: pump, behaviour: reboot}
+  copy: {id: pump, behaviour: reboot, autostart: false}
+steps: [{connect: copy}]
+";
+    assert!(parse(text, "x.yaml", OPTIONS).is_ok());
+    let slip = text.replace(
+        "id: pump, behaviour: reboot, a",
+        "id: 'pum{n}', behaviour: reboot, a",
+    );
+    assert!(parse(&slip, "x.yaml", OPTIONS).is_ok());
+    let slip = text.replace("id: pump", "id: 'pump{n}'");
+    let refused = parse(&slip, "x.yaml", OPTIONS).unwrap_err().to_string();
+    assert!(
+        refused.contains("the device `pump1` belongs to `original` already"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn no_file_is_larger_than_its_bound_and_no_expansion_either() {
     let large = format!("name: {}", "x".repeat(1 << 20));

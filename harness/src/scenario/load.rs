@@ -206,7 +206,7 @@ fn in_order(mistakes: Mistakes) -> Vec<ScenarioError> {
 }
 
 /// Nodes and characters of all rows together, with their variables filled in.
-const EXPANSION_MAX: usize = 16 << 20;
+const EXPANSION_MAX: usize = 8 << 20;
 /// Of a table.
 const ROWS_MAX: usize = 1000;
 /// Mistakes that are shown.

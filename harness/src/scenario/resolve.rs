@@ -142,6 +142,11 @@ fn patterns(scenario: &Scenario) -> Vec<(IdPattern, &Cohort)> {
         .collect()
 }
 
+/// A device and its copy, which take each other's connection over: one id, written out twice.
+fn is_copy(one: &IdPattern, other: &IdPattern) -> bool {
+    !one.is_numbered() && one == other
+}
+
 /// Only ids of cohorts whose patterns resemble each other are written out.
 fn doubled_ids(scenario: &Scenario, mistakes: &mut Mistakes) {
     let patterns = patterns(scenario);
@@ -149,7 +154,7 @@ fn doubled_ids(scenario: &Scenario, mistakes: &mut Mistakes) {
         let (pattern, _) = &patterns[index];
         let others = patterns.iter().enumerate();
         let mut others = others.filter(|(other, _)| *other != index);
-        others.any(|(_, (other, _))| pattern.may_meet(other))
+        others.any(|(_, (other, _))| pattern.may_meet(other) && !is_copy(pattern, other))
     };
     let mut owners: BTreeMap<String, &str> = BTreeMap::new();
     for (index, (pattern, cohort)) in patterns.iter().enumerate() {
