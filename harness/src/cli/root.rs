@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CliError, completions, demo, device, doctor, env, events, exec, method, not_built, query, sas,
-    start, trust, twin, up,
+    CliError, completions, demo, device, doctor, env, events, exec, method, not_built, query, run,
+    sas, start, trust, twin, up,
 };
 use crate::output::style;
 
@@ -25,6 +25,7 @@ enum Command {
     Up(up::UpArgs),
     Demo(demo::DemoArgs),
     Exec(exec::ExecArgs),
+    Run(Box<run::RunArgs>),
     #[command(subcommand)]
     Device(device::DeviceCommand),
     #[command(subcommand)]
@@ -78,6 +79,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Up(args) => up::run(args).await,
         Command::Demo(args) => demo::run(args).await,
         Command::Exec(args) => exec::run(args).await,
+        Command::Run(args) => run::run(*args).await,
         Command::Device(command) => device::run(command).await,
         Command::Twin(command) => twin::run(command).await,
         Command::Method(command) => method::run(command).await,

@@ -117,6 +117,8 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         ));
         return Ok(exit_code::OK);
     }
+    // A device of a run in real time is two open sockets in this process.
+    crate::open_files::raise();
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
     let (verdicts, interrupted_by) = run_all(&args, plans, &mut signals).await?;
