@@ -14,6 +14,7 @@ mod port_holder;
 mod print;
 mod query;
 mod root;
+mod run;
 mod sas;
 mod signals;
 mod start;
