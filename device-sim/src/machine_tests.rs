@@ -396,3 +396,6 @@ fn a_refuser_answers_what_it_is_told_to() {
         [r#"2000 answer 429 {"error":"busy"}"#]
     );
 }
+
+#[path = "machine_language_tests.rs"]
+mod language;

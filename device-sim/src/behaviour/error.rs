@@ -71,9 +71,11 @@ impl Fault {
         let fault = Self::new(place, format!("{what} {:?} is not known", shown(found)));
         let near = known
             .iter()
-            .map(|name| (strsim::jaro_winkler(found, name), name))
-            .filter(|(nearness, _)| *nearness > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0));
+            .map(|name| (strsim::damerau_levenshtein(found, name), name))
+            .filter(|(distance, _)| {
+                *distance <= (found.len() / 3).max(1) && *distance < found.len()
+            })
+            .min_by_key(|(distance, _)| *distance);
         match near {
             Some((_, near)) => fault.help(format!("did you mean {near:?}?")),
             None if known.is_empty() => fault,
