@@ -152,7 +152,7 @@ async fn play(
         },
         DeviceSettings {
             seed,
-            program: Program::built_in("reboot").expect("reboot is built in"),
+            program: reboot(),
             ..DeviceSettings::default()
         },
     );
@@ -288,6 +288,15 @@ fn device_key(identity: &Value) -> Result<SasKey, CliError> {
     let key = identity["authentication"]["symmetricKey"]["primaryKey"].as_str();
     SasKey::from_base64(key.unwrap_or_default())
         .map_err(|error| CliError::failed(format!("the hub drew a bad key: {error}")))
+}
+
+/// Away long enough to be watched.
+fn reboot() -> Arc<Program> {
+    let down = serde_json::json!({"between": ["1500ms", "2500ms"]});
+    Program::built_in("reboot")
+        .expect("reboot is built in")
+        .with(&[("down".to_owned(), down)])
+        .expect("reboot has this parameter")
 }
 
 const DEVICE: &str = "demo-pump";
