@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use device_sim::device::Settings;
 use device_sim::driver::Clock;
-use device_sim::fleet::{Arrival, CohortPlan, DevicePlan, Fleet, FleetPlan, Transport};
+use device_sim::fleet::{Arrival, CohortPlan, DevicePlan, Fleet, FleetPlan, Selection, Transport};
 use device_sim::netem::NetworkProfile;
 use device_sim::transport::{Endpoints, Stream};
 use hub_proto::mqtt::decode::decode;
@@ -98,6 +98,15 @@ impl PaperHub {
                         answers.extend([0xd0, 0]);
                     }
                     Packet::Disconnect => self.note(&device, "goodbye"),
+                    Packet::Publish(publish) => {
+                        let rid = publish
+                            .topic
+                            .strip_prefix("$iothub/twin/GET/?$rid=")
+                            .unwrap();
+                        self.note(&device, "twin");
+                        let topic = format!("$iothub/twin/res/200/?$rid={rid}");
+                        answers.extend(publish_packet(&topic, br#"{"desired":{},"reported":{}}"#));
+                    }
                     other => panic!("{other:?}"),
                 }
                 used += length;
@@ -110,6 +119,26 @@ impl PaperHub {
             }
         }
     }
+}
+
+fn publish_packet(topic: &str, payload: &[u8]) -> Vec<u8> {
+    let topic_length = u16::try_from(topic.len()).unwrap().to_be_bytes();
+    let length = u8::try_from(2 + topic.len() + payload.len()).unwrap();
+    assert!(length < 128, "one byte of length");
+    [
+        &[0x30, length],
+        &topic_length[..],
+        topic.as_bytes(),
+        payload,
+    ]
+    .concat()
+}
+
+/// Waits until they are online. Virtual time would run for ever if they never were.
+pub(crate) async fn online(fleet: &Fleet, which: &Selection) {
+    let online = fleet.online(which);
+    let waited = tokio::time::timeout(Duration::from_hours(1), online).await;
+    waited.expect("they come online");
 }
 
 /// A fleet of `count` devices `d1`, `d2` and so on at this hub.
