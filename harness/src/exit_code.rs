@@ -1,5 +1,9 @@
 //! The exit codes of every sub-command: a promise to scripts.
 //!
+//! `run` is [`FAILED`] if a step or a check failed or a `--fail-on` is true, [`USAGE`] if a file has a mistake,
+//! and [`COULD_NOT_RUN`] if a step or a check could not be carried out, which outweighs a failure. After a signal
+//! it judges and reports what had happened, and ends with 128 and the signal's number.
+//!
 //! `exec` is the exception: it passes on its command's own code (128 + the signal's number if a
 //! signal ended it), and uses these only when the command could not be started at all.
 

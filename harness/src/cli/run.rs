@@ -158,7 +158,7 @@ fn load_all(args: &RunArgs) -> Result<Vec<(PathBuf, Plan)>, CliError> {
         let count: usize = mistakes.iter().map(|errors| errors.errors.len()).sum();
         // Rows of a table share their mistakes.
         mistakes.dedup();
-        let shown: Vec<String> = mistakes.iter().map(|errors| errors.render()).collect();
+        let shown: Vec<String> = mistakes.iter().map(ScenarioErrors::render).collect();
         let plural = if count == 1 { "" } else { "s" };
         say_on_stderr(shown.join("\n").trim_end());
         return Err(CliError::usage(format!(
@@ -198,7 +198,8 @@ impl RunArgs {
             quoted(&file.display().to_string())
         );
         for (name, value) in &self.variables {
-            command += &format!(" --var {}", quoted(&format!("{name}={value}")));
+            command += " --var ";
+            command += &quoted(&format!("{name}={value}"));
         }
         command
     }
@@ -285,7 +286,7 @@ fn tell(args: &RunArgs, verdicts: &[Verdict]) -> Result<(), CliError> {
     if failed.is_empty() {
         return Ok(());
     }
-    let problems: Vec<String> = failed.iter().map(|error| error.to_string()).collect();
+    let problems: Vec<String> = failed.iter().map(ToString::to_string).collect();
     Err(CliError::could_not_run(problems.join("; ")))
 }
 

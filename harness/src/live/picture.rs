@@ -1,5 +1,6 @@
 //! How a run stands, as lines of text. Pure: what is known goes in, lines come out.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::judge::Tally;
@@ -115,7 +116,8 @@ impl Picture {
             checks.len()
         );
         if open > 0 {
-            line += &format!(", {open} devices open");
+            // Writing to a text cannot fail.
+            let _ = write!(line, ", {open} devices open");
         }
         if lost > 0 {
             line += "  ";
@@ -193,6 +195,13 @@ mod tests {
         }
         let lines = picture.lines(60, 4000).join("\n");
         let plain = anstream::adapter::strip_str(&lines).to_string();
-        insta::assert_snapshot!(plain, @"");
+        insta::assert_snapshot!(plain, @"
+        reboot  invoke reboot on pumps  612 of 1000
+          booted          ██████████████░░░░░░░░░░░░░░░░░░░░░     400
+          offline         █████████░░░░░░░░░░░░░░░░░░░░░░░░░░     250
+          online          ███████████████████████████░░░░░░░░     750
+          1 of 2 checks decided, 600 devices open  1 failed
+        1.2 s   5000 events   4000 a second
+        ");
     }
 }

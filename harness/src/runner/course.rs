@@ -183,7 +183,11 @@ impl<'a> Course<'a> {
                 devices,
                 online,
                 missing,
-            } => self.await_presence(devices, online, missing),
+                reply,
+            } => {
+                self.await_presence(devices, online, missing);
+                let _ = reply.send(());
+            }
             Message::AwaitCondition {
                 check,
                 anchor,
@@ -258,7 +262,7 @@ impl<'a> Course<'a> {
         };
         membership.drawn.insert(0, drawn);
         let mut judge = Judge::new(&[check], &membership);
-        let mut past = self.follower.from_the_start();
+        let mut past = self.follower.restarted();
         loop {
             let stretch = past.read();
             if stretch.events.is_empty() {

@@ -55,6 +55,8 @@ pub(super) enum Message {
         online: bool,
         /// How many are missing.
         missing: watch::Sender<usize>,
+        /// Comes when they are watched: who gives them the order before may miss what it does.
+        reply: oneshot::Sender<()>,
     },
     /// Tell when all of them have met the condition since now.
     AwaitCondition {

@@ -62,7 +62,7 @@ impl Follower {
             match event.kind {
                 EventKind::Subscribed { .. } => stretch.presence.push((Arc::clone(device), true)),
                 EventKind::Disconnected { .. } => {
-                    stretch.presence.push((Arc::clone(device), false))
+                    stretch.presence.push((Arc::clone(device), false));
                 }
                 _ => {}
             }
@@ -73,7 +73,7 @@ impl Follower {
 
     /// A second follower that begins where this one began and has read nothing. It may read further
     /// than this one has: read them in step.
-    pub(super) fn from_the_start(&self) -> Self {
+    pub(super) fn restarted(&self) -> Self {
         Self {
             log: self.log.clone(),
             start: self.start,

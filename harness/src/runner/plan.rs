@@ -21,7 +21,7 @@ use crate::judge::Membership;
 use crate::scenario::ast::{
     self, ClockKind, Cohort, Invoke, InvokeExpectation, Scenario, Step, StepKind, Target,
 };
-use crate::scenario::span::Span;
+use crate::scenario::span::{Span, Spanned};
 use crate::scenario::{ScenarioError, ScenarioErrors};
 
 /// A scenario that can run.
@@ -235,23 +235,10 @@ fn transport_name(transport: ast::Transport) -> &'static str {
 
 fn load_behaviour(scenario: &Scenario, cohort: &Cohort) -> Result<Arc<Program>, String> {
     let name = &cohort.behaviour;
-    let program = match Program::built_in(&name.value) {
-        Some(program) => program,
-        None => {
-            let source = scenario.sources.get(usize::from(name.span.source));
-            let folder = source.and_then(|source| Path::new(&*source.path).parent());
-            let path = folder.unwrap_or(Path::new("")).join(&name.value);
-            let text = read_bounded(&path).map_err(|problem| {
-                let built_in = Program::built_in_names().join(", ");
-                format!(
-                    "no built-in behaviour and no file is called `{}` ({problem}); built in are \
-                     {built_in}",
-                    name.value
-                )
-            })?;
-            let program = Program::parse(&text, &path.display().to_string());
-            Arc::new(program.map_err(|error| with_help(&error.to_string(), error.help.as_deref()))?)
-        }
+    let program = if let Some(program) = Program::built_in(&name.value) {
+        program
+    } else {
+        Arc::new(read_behaviour(scenario, name)?)
     };
     if cohort.with.is_empty() {
         return Ok(program);
@@ -259,6 +246,22 @@ fn load_behaviour(scenario: &Scenario, cohort: &Cohort) -> Result<Arc<Program>, 
     program
         .with(&cohort.with)
         .map_err(|error| with_help(&error.message, error.help.as_deref()))
+}
+
+/// A behaviour of one's own, from a file beside the scenario.
+fn read_behaviour(scenario: &Scenario, name: &Spanned<String>) -> Result<Program, String> {
+    let source = scenario.sources.get(usize::from(name.span.source));
+    let folder = source.and_then(|source| Path::new(&*source.path).parent());
+    let path = folder.unwrap_or(Path::new("")).join(&name.value);
+    let text = read_bounded(&path).map_err(|problem| {
+        let built_in = Program::built_in_names().join(", ");
+        format!(
+            "no built-in behaviour and no file is called `{}` ({problem}); built in are {built_in}",
+            name.value
+        )
+    })?;
+    Program::parse(&text, &path.display().to_string())
+        .map_err(|error| with_help(&error.to_string(), error.help.as_deref()))
 }
 
 fn with_help(message: &str, help: Option<&str>) -> String {
@@ -326,8 +329,9 @@ impl Walk<'_> {
                 }
             }
             StepKind::CutAllLinks | StepKind::Wait(_) => {}
-            StepKind::Parallel(steps) => self.steps(steps, depth + 1),
-            StepKind::Repeat { steps, .. } => self.steps(steps, depth + 1),
+            StepKind::Parallel(steps) | StepKind::Repeat { steps, .. } => {
+                self.steps(steps, depth + 1);
+            }
             StepKind::Shell { command, .. } => {
                 let problem = match self.clock {
                     ClockKind::Virtual => "a shell command takes real time, this run virtual time",

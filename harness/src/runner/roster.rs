@@ -1,6 +1,7 @@
 //! Who takes part: cohorts with their devices, and whom a target means.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use device_sim::fleet::Selection;
@@ -186,7 +187,8 @@ fn expand(template: &str, cohort: &str, number: u32, count: u32) -> String {
         id.push_str(&rest[..start]);
         let width = rest[start + 2..start + length].trim_start_matches(':');
         let width = width.parse().unwrap_or(0_usize).min(ID_DIGITS_MAX);
-        id.push_str(&format!("{number:0width$}"));
+        // Writing to a text cannot fail.
+        let _ = write!(id, "{number:0width$}");
         rest = &rest[start + length + 1..];
     }
     id + rest

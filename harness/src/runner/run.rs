@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use device_sim::driver::Clock;
@@ -80,13 +80,13 @@ impl std::fmt::Debug for RunOptions {
 /// }
 /// ```
 pub fn run_blocking(scenario: Scenario, options: RunOptions) -> Verdict {
-    match Plan::new(scenario.clone()) {
+    let mut unplanned = verdict_of(&scenario);
+    match Plan::new(scenario) {
         Ok(plan) => run_plan_blocking(&plan, options),
         Err(errors) => {
-            let mut verdict = verdict_of(&scenario);
-            verdict.outcome = Outcome::Error;
-            verdict.notes.push(errors.to_string());
-            verdict
+            unplanned.outcome = Outcome::Error;
+            unplanned.notes.push(errors.to_string());
+            unplanned
         }
     }
 }
@@ -151,9 +151,8 @@ pub async fn run(plan: &Plan, mut options: RunOptions) -> Verdict {
         let course = Course::new(plan, hub.handle(), observer);
         course.run(steps, inbox, options.interrupt.clone()).await
     };
-    let fleet = fleet
-        .into_inner()
-        .expect("a fleet takes orders without panic");
+    // A fleet whose order panicked can still be measured and sent home.
+    let fleet = fleet.into_inner().unwrap_or_else(PoisonError::into_inner);
     let verdict = conclude(plan, finished, &fleet.metrics(), options.replay.take());
     // What follows is no part of the run: nobody judges the goodbyes.
     fleet.shutdown().await;
@@ -263,8 +262,7 @@ fn verdict_of(scenario: &Scenario) -> Verdict {
         clock: match scenario.clock {
             ClockKind::Virtual => "virtual",
             ClockKind::Real => "real",
-        }
-        .into(),
+        },
         hub: "embedded".to_owned(),
         outcome: Outcome::Passed,
         took_ms: 0,

@@ -137,7 +137,7 @@ fn an_interrupted_run_still_judges_what_happened() {
     let verdict = run_blocking(
         scenario(
             vec![cohort("pumps", 2)],
-            vec![step(StepKind::Wait(Duration::from_secs(60)))],
+            vec![step(StepKind::Wait(Duration::from_mins(1)))],
             vec![booted(Duration::from_secs(10))],
         ),
         RunOptions {

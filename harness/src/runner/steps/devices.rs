@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use device_sim::fleet::Selection;
 use device_sim::netem::Trouble;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 use super::super::message::{Ending, Message};
 use super::super::roster::Chosen;
@@ -32,14 +32,17 @@ impl Stage<'_> {
 
     /// Starts devices and waits until the hub has them online.
     pub(super) async fn connect(&self, place: usize, chosen: &Chosen) -> Ending {
+        let missing = self.watch_presence(chosen, true).await;
         self.fleet().start(&chosen.selection);
         let patience = self.arrival() + PRESENCE_PATIENCE;
-        self.await_presence(place, chosen, true, patience).await
+        self.await_presence(place, chosen, missing, "online", patience)
+            .await
     }
 
     pub(super) async fn disconnect(&self, place: usize, chosen: &Chosen) -> Ending {
+        let missing = self.watch_presence(chosen, false).await;
         self.fleet().stop(&chosen.selection);
-        self.await_presence(place, chosen, false, PRESENCE_PATIENCE)
+        self.await_presence(place, chosen, missing, "offline", PRESENCE_PATIENCE)
             .await
     }
 
@@ -55,26 +58,33 @@ impl Stage<'_> {
         self.fleet().fault(&chosen.selection, trouble, lasts);
     }
 
-    async fn await_presence(
-        &self,
-        place: usize,
-        chosen: &Chosen,
-        online: bool,
-        patience: Duration,
-    ) -> Ending {
-        let of = chosen.devices.len();
-        let (missing, read) = watch::channel(of);
+    async fn watch_presence(&self, chosen: &Chosen, online: bool) -> watch::Receiver<usize> {
+        let (missing, read) = watch::channel(chosen.devices.len());
+        let (reply, watched) = oneshot::channel();
         self.tell(Message::AwaitPresence {
             devices: chosen.devices.clone(),
             online,
             missing,
+            reply,
         })
         .await;
-        let state = if online { "online" } else { "offline" };
-        match self.none_missing(place, read, of, patience).await {
+        watched.await.expect("the loop lives longer than its steps");
+        read
+    }
+
+    async fn await_presence(
+        &self,
+        place: usize,
+        chosen: &Chosen,
+        missing: watch::Receiver<usize>,
+        state: &str,
+        patience: Duration,
+    ) -> Ending {
+        let of = chosen.devices.len();
+        match self.none_missing(place, missing, of, patience).await {
             Ok(()) => Ending::Passed,
             Err(missing) => Ending::Failed(format!(
-                "{missing} of {of} devices did not come {state} within {} s",
+                "{missing} of {of} devices were not {state} within {} s",
                 patience.as_secs()
             )),
         }
@@ -114,4 +124,4 @@ impl Stage<'_> {
 }
 
 /// How long devices may take beyond their arrival.
-const PRESENCE_PATIENCE: Duration = Duration::from_secs(60);
+const PRESENCE_PATIENCE: Duration = Duration::from_mins(1);

@@ -22,12 +22,12 @@ impl Stage<'_> {
             timeouts: timeouts(invoke).expect("the plan checked the time-outs"),
         };
         let devices = self.choose(&invoke.on).devices;
-        let mut pace = Pace::new(invoke);
+        let tempo = Tempo::new(invoke);
         let mut open = FuturesUnordered::new();
         let mut problems = Problems::default();
         let (mut started, mut done) = (0, 0);
         while done < devices.len() {
-            while started < devices.len() && pace.may_start(started, open.len()) {
+            while started < devices.len() && tempo.may_start(started, open.len()) {
                 let device = &devices[started];
                 let answer = self.service.invoke(self.plan.roster.id(device), &call);
                 open.push(async move { (device, answer.await) });
@@ -40,7 +40,7 @@ impl Stage<'_> {
                     done += 1;
                     self.progress(place, done, devices.len()).await;
                 }
-                () = sleep_until(pace.due(started)), if started < devices.len() && pace.is_timed() => {}
+                () = sleep_until(tempo.due(started)), if started < devices.len() && tempo.is_timed() => {}
             }
         }
         problems.ending(devices.len(), "calls")
@@ -49,13 +49,13 @@ impl Stage<'_> {
 
 /// When the next call may start.
 #[derive(Debug)]
-struct Pace {
+struct Tempo {
     start: Instant,
     rate: Option<f64>,
     in_flight: usize,
 }
 
-impl Pace {
+impl Tempo {
     fn new(invoke: &Invoke) -> Self {
         Self {
             start: Instant::now(),
@@ -78,7 +78,7 @@ impl Pace {
         self.start + offset.unwrap_or_default()
     }
 
-    fn may_start(&mut self, index: usize, open: usize) -> bool {
+    fn may_start(&self, index: usize, open: usize) -> bool {
         if self.is_timed() {
             return self.due(index) <= Instant::now();
         }

@@ -143,23 +143,24 @@ impl<'a> Stage<'a> {
                     .await
             }
             StepKind::Parallel(steps) => {
-                let all = join_all(steps.iter().map(|step| self.step(step))).await;
-                of_parts(all)
+                of_parts(join_all(steps.iter().map(|step| self.step(step))).await)
             }
-            StepKind::Repeat { times, steps } => {
-                let mut worst = Outcome::Passed;
-                for _ in 0..*times {
-                    worst = worst.max(self.sequence(steps).await);
-                    if worst == Outcome::Error {
-                        break;
-                    }
-                }
-                of_parts([worst])
-            }
+            StepKind::Repeat { times, steps } => of_parts([self.rounds(*times, steps).await]),
             StepKind::Shell { .. } | StepKind::NotBuilt(_) => {
                 Ending::Error("this step is not built yet".to_owned())
             }
         }
+    }
+
+    async fn rounds(&self, times: u32, steps: &[Step]) -> Outcome {
+        let mut worst = Outcome::Passed;
+        for _ in 0..times {
+            worst = worst.max(self.sequence(steps).await);
+            if worst == Outcome::Error {
+                break;
+            }
+        }
+        worst
     }
 
     async fn skip(&self, steps: &[Step]) {

@@ -1,0 +1,216 @@
+//! `hubnerite run`, as a build server sees it: exit codes, reports, messages.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper of a test that fails is a failed test"
+)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const PASSES: &str = "
+name: it passes
+tags: [quick]
+fleet:
+  pumps: {count: 3, behaviour: reboot}
+steps:
+  - name: reboot
+    invoke: {on: pumps, method: reboot}
+checks:
+  - on: pumps
+    after: reboot
+    within: 10s
+    eventually: {reported.iothubDM.reboot.status: booted}
+";
+
+const FAILS: &str = "
+name: it fails
+fleet:
+  pump: {id: pump, behaviour: reboot, autostart: false}
+steps:
+  - invoke: {on: pump, method: reboot}
+checks:
+  - on: pump
+    never: {connected: true}
+";
+
+const MISTAKEN: &str = "
+name: it is mistaken
+fleet:
+  pumps: {count: 3, behaviour: reboot}
+steps:
+  - invoke: {on: pump, method: reboot}
+checks:
+  - on: pumps
+    after: nowhere
+    within: 10s
+    eventually: {connected: true}
+";
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("passes.yaml", PASSES),
+            ("fails.yaml", FAILS),
+            ("mistaken.yaml", MISTAKEN),
+        ] {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_hubnerite"))
+            .arg("run")
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("HOME", self.0.path())
+            .env_remove("IOTHUB_CONNECTION_STRING")
+            .output()
+            .unwrap()
+    }
+
+    fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.0.path().join(name)).unwrap()
+    }
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn a_run_that_passes_exits_with_0_and_writes_every_report() {
+    let folder = Folder::new();
+    let output = folder.run(&[
+        "passes.yaml",
+        "--report",
+        "json=out.json",
+        "--report",
+        "junit=out.xml",
+        "--report",
+        "html=out.html",
+        "--report",
+        "tap=out.tap",
+    ]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("3 of 3"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("junit report in out.xml"));
+    for name in ["out.json", "out.xml", "out.html", "out.tap"] {
+        assert!(folder.read(name).len() > 100, "{name}");
+    }
+    // A pipe gets no terminal's tricks.
+    assert!(!stdout(&output).contains('\x1b') && !stderr(&output).contains('\x1b'));
+}
+
+#[test]
+fn a_run_that_fails_exits_with_1_and_still_writes_its_reports() {
+    let folder = Folder::new();
+    let output = folder.run(&["fails.yaml", "--report", "junit=out.xml"]);
+    assert_eq!(code(&output), Some(1));
+    assert!(
+        stdout(&output).contains("404 DeviceNotOnline"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(folder.read("out.xml").contains("<failure"));
+}
+
+#[test]
+fn every_mistake_of_every_file_is_shown_and_nothing_runs() {
+    let folder = Folder::new();
+    let output = folder.run(&["passes.yaml", "mistaken.yaml", "--report", "json=out.json"]);
+    assert_eq!(code(&output), Some(2));
+    let told = stderr(&output);
+    for part in ["mistaken.yaml:6", "pump", "nowhere", "nothing was run"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(stdout(&output), "");
+    assert!(!Path::new(&folder.0.path().join("out.json")).exists());
+    assert_eq!(code(&folder.run(&["no-such-file.yaml"])), Some(2));
+}
+
+#[test]
+fn check_looks_for_mistakes_and_runs_nothing() {
+    let folder = Folder::new();
+    let output = folder.run(&["--check", "passes.yaml", "fails.yaml"]);
+    assert_eq!(code(&output), Some(0));
+    assert_eq!(stdout(&output), "2 scenarios, no mistakes\n");
+    assert_eq!(code(&folder.run(&["--check", "mistaken.yaml"])), Some(2));
+}
+
+#[test]
+fn json_alone_is_on_stdout_if_asked_for() {
+    let folder = Folder::new();
+    let output = folder.run(&["--json", "passes.yaml", "--seed", "42"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report.to_string().contains("\"seed\":42"));
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn the_first_failure_is_the_last_run_if_asked_for() {
+    let folder = Folder::new();
+    let all = stdout(&folder.run(&["--json", "fails.yaml", "passes.yaml"]));
+    assert!(all.contains("it passes"));
+    let output = folder.run(&["--json", "--fail-fast", "fails.yaml", "passes.yaml"]);
+    assert_eq!(code(&output), Some(1));
+    assert!(!stdout(&output).contains("it passes"));
+}
+
+#[test]
+fn tags_choose_and_a_tag_that_nothing_has_is_a_mistake() {
+    let folder = Folder::new();
+    let output = folder.run(&["--tag", "quick", "fails.yaml", "passes.yaml"]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let output = folder.run(&["--tag", "slow", "passes.yaml"]);
+    assert_eq!(code(&output), Some(2));
+    assert!(stderr(&output).contains("no scenario has the tag slow"));
+}
+
+#[test]
+fn gates_fail_a_run_that_passes() {
+    let folder = Folder::new();
+    let output = folder.run(&["passes.yaml", "--fail-on", "took > 1ms"]);
+    assert_eq!(code(&output), Some(1), "{}", stderr(&output));
+    let output = folder.run(&["passes.yaml", "--fail-on", "took > 1h"]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let output = folder.run(&["passes.yaml", "--fail-on", "took > +10%"]);
+    assert_eq!(code(&output), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--baseline FILE"));
+}
+
+#[test]
+fn a_hub_elsewhere_is_refused_by_name() {
+    let folder = Folder::new();
+    let output = folder.run(&["passes.yaml", "--hub", "HostName=localhost"]);
+    assert_eq!(code(&output), Some(3));
+    assert!(stderr(&output).contains("`run --hub` is not built yet"));
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_and_the_others_are_written() {
+    let folder = Folder::new();
+    let output = folder.run(&[
+        "passes.yaml",
+        "--report",
+        "json=passes.yaml/out.json",
+        "--report",
+        "tap=out.tap",
+    ]);
+    assert_eq!(code(&output), Some(3));
+    assert!(stderr(&output).contains("passes.yaml/out.json"));
+    assert!(folder.read("out.tap").contains("ok 1"));
+}
