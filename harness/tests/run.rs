@@ -214,3 +214,31 @@ fn a_report_that_cannot_be_written_is_told_and_the_others_are_written() {
     assert!(stderr(&output).contains("passes.yaml/out.json"));
     assert!(folder.read("out.tap").contains("ok 1"));
 }
+
+#[test]
+fn in_real_time_devices_come_over_tls() {
+    let folder = Folder::new();
+    let output = folder.run(&["passes.yaml", "--clock", "real", "--ca", "ca", "--json"]);
+    assert_eq!(code(&output), Some(0), "{}", stderr(&output));
+    let report = stdout(&output);
+    assert!(report.contains("\"clock\":\"real\"") || report.contains("\"clock\": \"real\""));
+    assert!(report.contains("\"tls\""), "{report}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_reports_what_had_happened() {
+    let folder = Folder::new();
+    let waits = PASSES.replace("steps:", "clock: real\nsteps:\n  - wait: 10m");
+    std::fs::write(folder.0.path().join("waits.yaml"), waits).unwrap();
+    // Told by its first line that it runs, the shell sends the signal that Ctrl-C sends.
+    let script = "\"$0\" run waits.yaml --ca ca --report json=out.json 2>err & p=$!; \
+                  until grep -q 'bring up' err; do sleep 0.05; done; kill -INT $p; wait $p";
+    let output = Command::new("bash")
+        .args(["-mc", script, env!("CARGO_BIN_EXE_hubnerite")])
+        .current_dir(folder.0.path())
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), Some(130), "{}", stderr(&output));
+    assert!(folder.read("out.json").contains("interrupted"));
+}

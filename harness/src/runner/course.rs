@@ -17,7 +17,7 @@ use super::observe::Follower;
 use super::plan::Plan;
 use crate::judge::verdict::{Outcome, StepResult, whole_ms};
 use crate::judge::{Judge, Membership};
-use crate::scenario::ast::Check;
+use crate::scenario::ast::{Check, ClockKind};
 
 /// A run under way.
 pub(super) struct Course<'a> {
@@ -34,6 +34,8 @@ pub(super) struct Course<'a> {
     missed: u64,
     observer: &'a mut dyn Observer,
     is_interrupted: bool,
+    /// In real time whoever watches sees it pass; virtual time is not to be slowed by a beat.
+    has_beat: bool,
 }
 
 /// What the loop leaves behind.
@@ -76,6 +78,7 @@ impl<'a> Course<'a> {
             missed: 0,
             observer,
             is_interrupted: false,
+            has_beat: plan.scenario.clock == ClockKind::Real,
         }
     }
 
@@ -96,6 +99,7 @@ impl<'a> Course<'a> {
                 Some(message) = inbox.recv() => self.handle(message),
                 () = self.follower.appended() => self.feed(),
                 () = steps.as_mut() => break,
+                () = sleep(BEAT), if self.has_beat => {}
             }
             self.show();
         }
@@ -125,6 +129,7 @@ impl<'a> Course<'a> {
             at: self.at(),
             until,
         });
+        let beat = if self.has_beat { BEAT } else { Duration::MAX };
         while !self.judge.is_settled() {
             let Some(until) = self.judge.undecided_until() else {
                 return;
@@ -139,7 +144,7 @@ impl<'a> Course<'a> {
                     return;
                 }
                 () = self.follower.appended() => self.feed(),
-                () = sleep(left) => {}
+                () = sleep(left.min(beat)) => {}
             }
             self.feed_all();
             self.judge.advance(self.at());
@@ -375,5 +380,7 @@ async fn interrupted(interrupt: &mut watch::Receiver<bool>) {
     }
 }
 
+/// How often a picture is offered when nothing happens.
+const BEAT: Duration = Duration::from_millis(100);
 /// Why a step has no end of its own.
 const CUT_OFF: &str = "the run ended before it";
