@@ -1,3 +1,5 @@
+//! The network between device and hub, judged by instants.
+
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
