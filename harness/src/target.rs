@@ -3,9 +3,11 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use hub_proto::connection_string::{ConnectionString, Owner};
+use rustls::ClientConfig;
 use serde_json::Value;
 
 use crate::admin_client::{AdminClient, DEFAULT_URL};
@@ -37,6 +39,17 @@ pub(crate) struct HubTarget {
     pub(crate) admin: AdminTarget,
 }
 
+/// A chosen hub.
+#[derive(Clone, Debug)]
+pub(crate) struct Reached {
+    /// Its REST endpoint.
+    pub(crate) endpoint: Endpoint,
+    /// A policy's.
+    pub(crate) credential: ConnectionString,
+    /// What its admin API tells of it; null where there is none.
+    pub(crate) told: Value,
+}
+
 /// The flag that chooses an admin API.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Hub")]
@@ -54,6 +67,12 @@ pub(crate) struct AdminTarget {
 impl HubTarget {
     /// A client for the chosen hub; dials it at the first call.
     pub(crate) async fn client(&self) -> Result<ServiceClient, CliError> {
+        let reached = self.reach().await?;
+        Ok(ServiceClient::new(reached.endpoint, reached.credential))
+    }
+
+    /// How the chosen hub is reached; dials nothing but the admin API.
+    pub(crate) async fn reach(&self) -> Result<Reached, CliError> {
         let (credential, told) = match &self.hub {
             Some(text) => {
                 let credential = parse(text.expose())?;
@@ -76,7 +95,11 @@ impl HubTarget {
             tls: trusted_roots(Some(&self.ca_file(&told)?))?,
             host_name,
         };
-        Ok(ServiceClient::new(endpoint, credential))
+        Ok(Reached {
+            endpoint,
+            credential,
+            told,
+        })
     }
 
     /// The credential of a policy, and its name: of `wanted`, or of the usual one.
@@ -107,6 +130,16 @@ impl HubTarget {
             )
             .with_remedy("leave --policy out, or unset IOTHUB_CONNECTION_STRING")),
         }
+    }
+
+    /// How the hub at `host` is reached by its devices: what it tells of itself, and whom they trust.
+    pub(crate) async fn device_side(
+        &self,
+        host: &str,
+    ) -> Result<(Value, Arc<ClientConfig>), CliError> {
+        let told = self.told_by(host).await;
+        let roots = trusted_roots(Some(&self.ca_file(&told)?))?;
+        Ok((told, roots))
     }
 
     /// What the hub at `host` says of itself, if it is one of this machine: only such a one can have

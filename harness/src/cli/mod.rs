@@ -8,6 +8,7 @@ mod env;
 mod error;
 mod events;
 mod exec;
+mod fleet;
 mod method;
 mod not_built;
 mod port_holder;

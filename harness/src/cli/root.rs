@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CliError, completions, demo, device, doctor, env, events, exec, method, not_built, query, run,
-    sas, start, trust, twin, up,
+    CliError, completions, demo, device, doctor, env, events, exec, fleet, method, not_built,
+    query, run, sas, start, trust, twin, up,
 };
 use crate::output::style;
 
@@ -24,6 +24,7 @@ struct Cli {
 enum Command {
     Up(up::UpArgs),
     Demo(demo::DemoArgs),
+    Fleet(fleet::FleetArgs),
     Exec(exec::ExecArgs),
     Run(Box<run::RunArgs>),
     #[command(subcommand)]
@@ -78,6 +79,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
     match command {
         Command::Up(args) => up::run(args).await,
         Command::Demo(args) => demo::run(args).await,
+        Command::Fleet(args) => fleet::run(args).await,
         Command::Exec(args) => exec::run(args).await,
         Command::Run(args) => run::run(*args).await,
         Command::Device(command) => device::run(command).await,

@@ -23,3 +23,4 @@ mod yaml;
 pub use error::{ScenarioError, ScenarioErrors};
 pub use ids::IdPattern;
 pub use load::{LoadOptions, load, parse};
+pub(crate) use values::{duration, rate};

@@ -161,7 +161,7 @@ impl Mistakes {
 }
 
 /// `500ms`, `5s`, `2m`, `1.5h`, `1d`
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.len()
         - text
             .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
@@ -193,7 +193,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// `200/s`, above nothing.
-pub(super) fn rate(text: &str) -> Option<f64> {
+pub(crate) fn rate(text: &str) -> Option<f64> {
     let figure = figure(text.strip_suffix("/s")?)?;
     (figure > 0.0 && figure <= RATE_MAX).then_some(figure)
 }

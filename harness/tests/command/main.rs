@@ -4,6 +4,7 @@
 
 #[cfg(target_os = "linux")]
 mod exec;
+mod fleet;
 mod log;
 mod support;
 mod tools;
