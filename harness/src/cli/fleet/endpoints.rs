@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use device_sim::fleet::{DevicePlan, Transport};
-use device_sim::transport::{Endpoints, Target, Tls};
+use device_sim::transport::{Endpoints, Target, Tls, connect};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde_json::Value;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::lookup_host;
 
 use crate::cli::CliError;
 use crate::target::{HubTarget, Reached, dial_host, is_local};
@@ -67,11 +67,12 @@ impl Reach {
             config: Arc::clone(&self.tls),
             name,
         };
-        let target = Target {
-            dial_host: self.try_dial(port).await?,
+        let mut target = Target {
+            dial_host: self.dial_host.clone(),
             port,
             tls: (transport != Transport::Mqtt).then_some(tls),
         };
+        self.try_dial(&mut target).await?;
         let mut endpoints = Endpoints::default();
         match transport {
             Transport::Mqtts => endpoints.mqtts = Some(target),
@@ -109,19 +110,24 @@ impl Reach {
         }
     }
 
-    /// What to dial: of this machine's hubs the address that answers, so that a name is not looked up
-    /// ten thousand times; of others the name, which may move.
-    async fn try_dial(&self, port: u16) -> Result<String, CliError> {
-        let host = self.dial_host.trim_matches(['[', ']']);
+    /// Finds what to dial: of this machine's hubs the address that answers, so that a name is not
+    /// looked up ten thousand times; of others the name, which may move.
+    async fn try_dial(&self, target: &mut Target) -> Result<(), CliError> {
+        let (host, port) = (self.dial_host.trim_matches(['[', ']']), target.port);
         let unreachable = |error: std::io::Error| {
             CliError::could_not_run(format!("cannot reach the hub at {host}:{port}: {error}"))
                 .with_remedy("is it running, and is that its port? --port names another")
+                .with_remedy("a Hubnerite with a CA of its own is trusted with --ca DIR")
         };
         let mut last = std::io::Error::from(std::io::ErrorKind::NotFound);
         for address in lookup_host((host, port)).await.map_err(unreachable)? {
-            match TcpStream::connect(address).await {
-                Ok(_) if is_local(&self.host_name) => return Ok(address.ip().to_string()),
-                Ok(_) => return Ok(host.to_owned()),
+            target.dial_host = address.ip().to_string();
+            match connect(target).await {
+                Ok(_) if is_local(&self.host_name) => return Ok(()),
+                Ok(_) => {
+                    host.clone_into(&mut target.dial_host);
+                    return Ok(());
+                }
                 Err(error) => last = error,
             }
         }
