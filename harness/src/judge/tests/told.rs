@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use super::Happening::{Fact, Step};
+use super::support::Happening::{Fact, Step};
 use super::*;
 use crate::judge::verdict::CheckResult;
 use crate::judge::words;
