@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use hub_core::Limits;
-use hub_proto::sas::SasKey;
+use hub_proto::sas::{SasKey, SasToken};
 
 use crate::random;
 
@@ -68,6 +68,14 @@ pub struct Policy {
     pub secondary: SasKey,
     /// What its bearer may do.
     pub permissions: Permissions,
+}
+
+impl Policy {
+    /// Whether one of the keys made the token's signature. Both are always tried, so that the time
+    /// tells nothing of which one was meant.
+    pub(crate) fn has_signed(&self, token: &SasToken<'_>) -> bool {
+        token.is_signed_by(&self.primary) | token.is_signed_by(&self.secondary)
+    }
 }
 
 /// What a bearer may do.

@@ -189,7 +189,7 @@ fn check_token<'a>(
         .policies()
         .get(name)
         .ok_or_else(|| RefusalReason::UnknownPolicy(cut(name)))?;
-    if !(token.is_signed_by(&policy.primary) || token.is_signed_by(&policy.secondary)) {
+    if !policy.has_signed(token) {
         return Err(RefusalReason::PolicySignature(name.to_owned()));
     }
     if !policy.permissions.device_connect {

@@ -14,7 +14,7 @@ use tracing::warn;
 
 use super::error::Refusal;
 use super::route::Route;
-use crate::config::{Permissions, Policy};
+use crate::config::Permissions;
 use crate::hub::HubHandle;
 
 /// What an operation asks of its caller.
@@ -120,7 +120,7 @@ fn check(hub: &HubHandle, headers: &HeaderMap, need: Need) -> Result<(), Fault> 
         .policies()
         .get(name)
         .ok_or_else(|| Fault::UnknownPolicy(name.into()))?;
-    if !is_signed(&token, policy) {
+    if !policy.has_signed(&token) {
         return Err(Fault::Signature(name.to_owned()));
     }
     let grace = hub.limits().sas_connect_grace;
@@ -137,11 +137,6 @@ fn check(hub: &HubHandle, headers: &HeaderMap, need: Need) -> Result<(), Fault> 
         });
     }
     Ok(())
-}
-
-/// Both keys are always tried, so that the time tells nothing of which one was meant.
-fn is_signed(token: &SasToken<'_>, policy: &Policy) -> bool {
-    token.is_signed_by(&policy.primary) | token.is_signed_by(&policy.secondary)
 }
 
 /// Python and the CLI sign the host as it stands in the connection string, with its port if it has
