@@ -1,7 +1,6 @@
 //! The typed tree of a scenario: what a file says, with names still unresolved but every value in its
 //! type. Built by the parser or, in a Rust test, by hand.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -431,6 +430,3 @@ pub enum Predicate {
     /// `{matches: glob}` with `*` and `?`
     Matches(String),
 }
-
-/// A file that a scenario names, relative to it.
-pub type ScenarioPath = PathBuf;
