@@ -1,7 +1,7 @@
 //! Queries against a naive evaluator that looks at the printed document.
 
 use hub_core::Limits;
-use hub_core::query::Query;
+use hub_core::query::{Query, Row};
 use hub_core::registry::Status;
 use hub_core::twin::{DocumentIdentity, Twin, TwinUpdate, UpdateMode};
 use hub_proto::ids::DeviceId;
@@ -226,7 +226,7 @@ proptest! {
         let text = format!("SELECT * FROM devices WHERE {}", condition.print());
         let query = Query::parse(&text).unwrap();
         let expected = condition.value(&row) == Some(Value::Bool(true));
-        prop_assert_eq!(query.matches(&twin, &identity), expected, "{}", text);
+        prop_assert_eq!(query.matches(Row::twin(&twin, &identity)), expected, "{}", text);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
-use hub_core::query::Query;
+use hub_core::query::{Collection, Condition, ConditionKind, Query, Row};
 use hub_core::registry::Status;
 use hub_core::twin::{DocumentIdentity, Twin, TwinUpdate, UpdateMode};
 use hub_core::{HubError, Limits};
@@ -26,6 +26,12 @@ fn twin() -> Twin {
 }
 
 fn matches(condition: &str) -> bool {
+    let query = Query::parse(&format!("SELECT * FROM devices WHERE {condition}"));
+    let query = query.unwrap_or_else(|error| panic!("{condition}: {error}"));
+    with_row(|row| query.matches(row))
+}
+
+fn with_row(see: impl FnOnce(Row<'_>) -> bool) -> bool {
     let device_id = DeviceId::parse("dev1").unwrap();
     let identity = DocumentIdentity {
         device_id: &device_id,
@@ -37,10 +43,7 @@ fn matches(condition: &str) -> bool {
         last_activity: Timestamp::from_unix_seconds(1_795_341_600),
         c2d_messages: 2,
     };
-    let query = Query::parse(&format!("SELECT * FROM devices WHERE {condition}"));
-    query
-        .unwrap_or_else(|error| panic!("{condition}: {error}"))
-        .matches(&twin(), &identity)
+    see(Row::twin(&twin(), &identity))
 }
 
 #[test]
@@ -220,7 +223,11 @@ fn what_is_not_built_is_refused_by_name() {
     ];
     for (text, feature) in cases {
         let expected = HubError::NotImplemented(format!("query feature: {feature}"));
-        assert_eq!(Query::parse(text), Err(expected), "{text}");
+        assert_eq!(
+            Query::parse(text).map_err(HubError::from),
+            Err(expected),
+            "{text}"
+        );
     }
 }
 
@@ -255,7 +262,11 @@ fn a_syntax_error_names_what_was_found_where_and_what_was_expected() {
         let (text, expected) = line.split_once("##").unwrap();
         let text = text.trim().replace("\\n", "\n");
         let expected = HubError::Argument(expected.trim().to_owned());
-        assert_eq!(Query::parse(&text), Err(expected), "{text}");
+        assert_eq!(
+            Query::parse(&text).map_err(HubError::from),
+            Err(expected),
+            "{text}"
+        );
     }
     let error = Query::parse("").unwrap_err().to_string();
     assert_eq!(
@@ -277,8 +288,68 @@ fn length_and_nesting_are_bounded() {
     // Chains are flat: long is not deep.
     assert!(nested("true OR ", "", 7_000).is_ok());
     let error = nested(" ", "", 64 * 1024).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "the query has 65568 bytes, at most 65536 are allowed"
-    );
+    assert_eq!(error, "65568 bytes where at most 65536 are allowed at 1:1");
+}
+
+#[test]
+fn a_condition_of_a_job_or_a_configuration_is_a_where_without_the_word() {
+    // Q-4
+    use ConditionKind::{Configuration, Job};
+    let matching = [
+        (Job, "*"),
+        (Job, " deviceId = 'dev1' "),
+        (Job, "status = 'enabled' AND properties.desired.flag"),
+        (Configuration, "*"),
+        (
+            Configuration,
+            "tags.location.region = 'US' OR deviceId = 'x'",
+        ),
+        (
+            Configuration,
+            "properties.reported.connectivity IN ['wifi']",
+        ),
+    ];
+    for (kind, text) in matching {
+        let condition = Condition::parse(text, kind).unwrap();
+        assert_eq!(condition.collection(), Collection::Devices, "{text}");
+        assert!(with_row(|row| condition.matches(row)), "{text}");
+    }
+    let nothing = Condition::parse("  ", Configuration).unwrap();
+    assert!(nothing.is_never_true() && !with_row(|row| nothing.matches(row)));
+    let text = "FROM devices.modules WHERE moduleId = 'm' AND tags.a = 1";
+    let of_modules = Condition::parse(text, Configuration).unwrap();
+    assert_eq!(of_modules.collection(), Collection::Modules);
+    assert!(!with_row(|row| of_modules.matches(row)));
+}
+
+/// A condition and what is said of it: first the job's, then the configuration's.
+const REFUSED_CONDITIONS: &str = r"
+                                                 ## unexpected end of the query, expected a value, at 1:1 ##
+SELECT * FROM devices                            ## unexpected 'SELECT', expected a value, at 1:1 ## unexpected 'SELECT', expected a value, at 1:1
+status = 'enabled'                               ## ## a condition here is about deviceId, tags or properties.reported, at 1:1
+tags.a = 1 AND properties.desired.a = 1          ## ## a condition here is about deviceId, tags or properties.reported, at 1:16
+from devices where tags.a = 1                    ## unexpected 'from', expected a value, at 1:1 ## unexpected 'devices', expected devices.modules, at 1:6
+from devices.modules                             ## unexpected 'from', expected a value, at 1:1 ## unexpected end of the query, expected WHERE, at 1:21
+from devices.modules where *                     ## unexpected 'from', expected a value, at 1:1 ## unexpected '*', expected a value, at 1:28
+from devices.modules where status = 'x'          ## unexpected 'from', expected a value, at 1:1 ## a condition here is about deviceId, moduleId, tags or properties.reported, at 1:28
+tags.a = 1;                                      ## unexpected ';', expected AND, OR or the end, at 1:11 ## unexpected ';', expected AND, OR or the end, at 1:11
+";
+
+#[test]
+fn a_refused_condition_says_what_and_where() {
+    // Q-4
+    for line in REFUSED_CONDITIONS.trim_matches('\n').lines() {
+        let parts: Vec<&str> = line.split("##").map(str::trim).collect();
+        let refusal = |kind| match Condition::parse(parts[0], kind) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(refusal(ConditionKind::Job), parts[1], "{}", parts[0]);
+        assert_eq!(
+            refusal(ConditionKind::Configuration),
+            parts[2],
+            "{}",
+            parts[0]
+        );
+    }
 }

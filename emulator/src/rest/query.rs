@@ -27,8 +27,8 @@ const ITEM_TYPE: HeaderName = HeaderName::from_static("x-ms-item-type");
 /// `POST /devices/query`.
 pub(super) fn run(hub: &HubHandle, headers: &HeaderMap, body: &[u8]) -> Result<Reply, Refusal> {
     let text = read_text(body)?;
-    let query = Query::parse(&text).map_err(|error| match error {
-        HubError::NotImplemented(_) => Refusal::from(error),
+    let query = Query::parse(&text).map_err(|error| match HubError::from(error) {
+        gap @ HubError::NotImplemented(_) => Refusal::from(gap),
         // The real hub says "BadRequest" and no more; what follows is for the developer.
         error => Refusal::argument(error.to_string()).prefixed("BadRequest: "),
     })?;

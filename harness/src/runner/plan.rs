@@ -10,6 +10,7 @@ use device_sim::behaviour::Program;
 use device_sim::device::Settings;
 use device_sim::fleet::{Arrival, CohortPlan, DevicePlan, FleetPlan, Transport};
 use device_sim::netem::NetworkProfile;
+use hub_core::HubError;
 use hub_core::method::Timeouts;
 use hub_core::query::Query;
 use hub_proto::error_code::ErrorCode;
@@ -325,6 +326,7 @@ impl Walk<'_> {
             StepKind::Invoke(invoke) => self.invoke(invoke),
             StepKind::Query { text, .. } => {
                 if let Err(error) = Query::parse(&text.value) {
+                    let error = HubError::from(error);
                     self.problems.add(text.span, error.to_string());
                 }
             }

@@ -153,7 +153,7 @@ impl Service {
 
     /// How many twins match, page by page.
     pub(super) fn count(&self, text: &str) -> Result<u64, Refused> {
-        let query = Query::parse(text)?;
+        let query = Query::parse(text).map_err(HubError::from)?;
         let (mut count, mut after) = (0, None);
         loop {
             let page = self.hub.query(&query, after.as_ref(), PAGE_ITEMS)?;

@@ -5,8 +5,20 @@ use super::path::Path;
 /// A query that parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
+    pub(super) collection: Collection,
     /// `None`: every device.
     pub(super) condition: Option<Expression>,
+}
+
+/// What a query looks through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Collection {
+    /// `devices`: the twins of devices.
+    Devices,
+    /// `devices.modules`: the twins of modules, of every device.
+    Modules,
+    /// `devices.jobs`: a row for each device of each job.
+    Jobs,
 }
 
 /// Something with a value.

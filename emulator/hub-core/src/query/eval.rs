@@ -3,17 +3,22 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::ast::{Constant, Expression, Operator, Query};
+use super::ast::{Collection, Constant, Expression, Operator, Query};
 use super::path::{Found, Path, Root, Step, find_in_twin};
+use super::row::{Row, Source};
 use crate::json::{Reader, Token, unquote};
 use crate::twin::{AUTHENTICATION_TYPE, DocumentIdentity, Twin};
 
 impl Query {
-    /// Whether a device is among the rows.
-    pub fn matches(&self, twin: &Twin, identity: &DocumentIdentity<'_>) -> bool {
-        let row = Row { twin, identity };
+    /// What it looks through.
+    pub fn collection(&self) -> Collection {
+        self.collection
+    }
+
+    /// Whether a row of [`Query::collection`] is selected.
+    pub fn matches(&self, row: Row<'_>) -> bool {
         let condition = self.condition.as_ref();
-        condition.is_none_or(|condition| row.truth_of(condition) == Some(true))
+        condition.is_none_or(|condition| row.is_true(condition))
     }
 }
 
@@ -29,13 +34,22 @@ enum Value<'a> {
     Compound,
 }
 
+impl Row<'_> {
+    /// Whether a condition keeps the row.
+    pub(super) fn is_true(self, condition: &Expression) -> bool {
+        let Source::Twin { twin, identity } = self.0;
+        let row = TwinRow { twin, identity };
+        row.truth_of(condition) == Some(true)
+    }
+}
+
 /// One device, as a query sees it.
-struct Row<'a> {
+struct TwinRow<'a> {
     twin: &'a Twin,
     identity: &'a DocumentIdentity<'a>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> TwinRow<'a> {
     /// `None` for undefined, which is also what a value that is no boolean says.
     fn truth_of(&self, expression: &'a Expression) -> Option<bool> {
         match expression {
@@ -131,7 +145,8 @@ impl<'a> Row<'a> {
             Root::ModelId => text(self.twin.model_id()),
             Root::Version => Value::Number(as_number(self.twin.version())),
             Root::Properties => Value::Compound,
-            Root::Tags
+            Root::ModuleId
+            | Root::Tags
             | Root::Desired
             | Root::Reported
             | Root::X509Thumbprint

@@ -1,6 +1,6 @@
 //! Splits a query into tokens.
 
-use crate::error::HubError;
+use super::error::QueryError;
 
 /// A token and where it is.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub(super) enum TokenKind<'a> {
 }
 
 /// All tokens of `text`, the last one [`TokenKind::End`].
-pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, HubError> {
+pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, QueryError> {
     let mut lexer = Lexer { text, at: 0 };
     let mut tokens = Vec::new();
     loop {
@@ -52,15 +52,6 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token<'_>>, HubError> {
     }
 }
 
-/// A syntax error; `what` says what is wrong at byte `at`.
-pub(super) fn syntax_error(text: &str, at: usize, what: &str) -> HubError {
-    let before = text.get(..at).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let last_line = before.rsplit('\n').next().unwrap_or_default();
-    let column = last_line.chars().count() + 1;
-    HubError::Argument(format!("{what} at {line}:{column}"))
-}
-
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
@@ -71,12 +62,12 @@ impl<'a> Lexer<'a> {
         &self.text[self.at..]
     }
 
-    fn error(&self, at: usize, what: &str) -> HubError {
-        syntax_error(self.text, at, what)
+    fn error(&self, at: usize, what: &str) -> QueryError {
+        QueryError::new(self.text, at, what)
     }
 
     /// Passes over white space and comments.
-    fn skip_blanks(&mut self) -> Result<(), HubError> {
+    fn skip_blanks(&mut self) -> Result<(), QueryError> {
         loop {
             self.at = self.text.len() - self.rest().trim_start().len();
             let Some(comment) = self.rest().strip_prefix("/*") else {
@@ -90,14 +81,14 @@ impl<'a> Lexer<'a> {
     }
 
     /// Behind a dot a digit begins a name: twin keys may (`tags.3rdFloor`).
-    fn name_or_kind(&mut self) -> Result<TokenKind<'a>, HubError> {
+    fn name_or_kind(&mut self) -> Result<TokenKind<'a>, QueryError> {
         if self.rest().starts_with(is_word) {
             return Ok(TokenKind::Word(self.take_while(is_word)));
         }
         self.kind()
     }
 
-    fn kind(&mut self) -> Result<TokenKind<'a>, HubError> {
+    fn kind(&mut self) -> Result<TokenKind<'a>, QueryError> {
         let Some(first) = self.rest().chars().next() else {
             return Ok(TokenKind::End);
         };
@@ -137,7 +128,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Decimal with optional fraction and exponent, or `0x` and hex digits.
-    fn number(&mut self) -> Result<TokenKind<'a>, HubError> {
+    fn number(&mut self) -> Result<TokenKind<'a>, QueryError> {
         let start = self.at;
         let text = self.take_while(is_word);
         let value = if let Some(digits) = text.strip_prefix("0x").or(text.strip_prefix("0X")) {
@@ -172,7 +163,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn string(&mut self, quote: char) -> Result<TokenKind<'a>, HubError> {
+    fn string(&mut self, quote: char) -> Result<TokenKind<'a>, QueryError> {
         let start = self.at;
         self.at += 1;
         let mut value = String::new();
@@ -199,7 +190,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Reads an escape, the backslash included.
-    fn escape(&mut self) -> Result<char, HubError> {
+    fn escape(&mut self) -> Result<char, QueryError> {
         let start = self.at;
         let bad = |lexer: &Self| lexer.error(start, "unknown escape");
         self.at += 1;

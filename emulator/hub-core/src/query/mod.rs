@@ -10,9 +10,15 @@
 //! it; only `true` keeps a row.
 
 mod ast;
+mod condition;
+mod error;
 mod eval;
 mod lexer;
 mod parser;
 mod path;
+mod row;
 
-pub use ast::Query;
+pub use ast::{Collection, Query};
+pub use condition::{Condition, ConditionKind};
+pub use error::QueryError;
+pub use row::Row;

@@ -1,40 +1,93 @@
 //! Reads a query: recursive descent, one function for each level of precedence.
 
-use super::ast::{Constant, Expression, Operator, Query};
-use super::lexer::{Token, TokenKind, syntax_error, tokens};
-use super::path::{Path, Step};
-use crate::error::HubError;
+use super::ast::{Collection, Constant, Expression, Operator, Query};
+use super::condition::ConditionKind;
+use super::error::QueryError;
+use super::lexer::{Token, TokenKind, tokens};
+use super::path::{Path, Root, Step};
 
 impl Query {
     /// Reads a query. What the language has and this engine does not is refused by name.
-    pub fn parse(text: &str) -> Result<Self, HubError> {
-        if text.len() > TEXT_BYTES_MAX {
-            return Err(HubError::Argument(format!(
-                "the query has {} bytes, at most {TEXT_BYTES_MAX} are allowed",
-                text.len()
-            )));
-        }
-        let mut parser = Parser {
-            text,
-            tokens: tokens(text)?,
-            at: 0,
-            depth: 0,
-        };
-        parser.query()
+    pub fn parse(text: &str) -> Result<Self, QueryError> {
+        Parser::new(text)?.query()
     }
 }
 
-struct Parser<'a> {
+pub(super) struct Parser<'a> {
     text: &'a str,
     /// The last one is `End`, which is never passed.
     tokens: Vec<Token<'a>>,
     at: usize,
     /// Parentheses and NOTs open around the current token.
     depth: usize,
+    /// Which attributes may be named, and how a message lists them.
+    scope: Option<Scope>,
 }
 
+/// What a fragment may be about.
+#[derive(Clone, Copy)]
+struct Scope {
+    names: &'static str,
+    roots: &'static [Root],
+}
+
+const OF_DEVICES: Scope = Scope {
+    names: "deviceId, tags or properties.reported",
+    roots: &[Root::DeviceId, Root::Tags, Root::Reported],
+};
+const OF_MODULES: Scope = Scope {
+    names: "deviceId, moduleId, tags or properties.reported",
+    roots: &[Root::DeviceId, Root::ModuleId, Root::Tags, Root::Reported],
+};
+
 impl<'a> Parser<'a> {
-    fn query(&mut self) -> Result<Query, HubError> {
+    pub(super) fn new(text: &'a str) -> Result<Self, QueryError> {
+        if text.len() > TEXT_BYTES_MAX {
+            let what = format!(
+                "{} bytes where at most {TEXT_BYTES_MAX} are allowed",
+                text.len()
+            );
+            return Err(QueryError::new("", 0, what));
+        }
+        Ok(Self {
+            text,
+            tokens: tokens(text)?,
+            at: 0,
+            depth: 0,
+            scope: None,
+        })
+    }
+
+    /// Reads a condition that is no `*` and not empty.
+    pub(super) fn condition(
+        mut self,
+        kind: ConditionKind,
+    ) -> Result<(Collection, Expression), QueryError> {
+        let mut collection = Collection::Devices;
+        match kind {
+            ConditionKind::Job => {}
+            ConditionKind::Configuration if self.take_keyword("FROM") => {
+                let start = self.at;
+                collection = self.collection_name()?;
+                if collection != Collection::Modules {
+                    self.at = start;
+                    return Err(self.expected("devices.modules"));
+                }
+                if !self.take_keyword("WHERE") {
+                    return Err(self.expected("WHERE"));
+                }
+                self.scope = Some(OF_MODULES);
+            }
+            ConditionKind::Configuration => self.scope = Some(OF_DEVICES),
+        }
+        let expression = self.expression()?;
+        match self.kind() {
+            TokenKind::End => Ok((collection, expression)),
+            _ => Err(self.expected("AND, OR or the end")),
+        }
+    }
+
+    fn query(mut self) -> Result<Query, QueryError> {
         if !self.take_keyword("SELECT") {
             return Err(self.expected("SELECT"));
         }
@@ -42,48 +95,57 @@ impl<'a> Parser<'a> {
         if !self.take_keyword("FROM") {
             return Err(self.expected("FROM"));
         }
-        self.collection()?;
+        let collection = self.collection_name()?;
+        if collection != Collection::Devices {
+            return Err(self.not_built(match collection {
+                Collection::Jobs => "FROM devices.jobs",
+                Collection::Devices | Collection::Modules => "FROM devices.modules",
+            }));
+        }
         let condition = if self.take_keyword("WHERE") {
             Some(self.expression()?)
         } else {
             None
         };
         if self.is_keyword("GROUP") {
-            return Err(not_built("GROUP BY"));
+            return Err(self.not_built("GROUP BY"));
         }
         self.take_symbol(";");
         match self.kind() {
-            TokenKind::End => Ok(Query { condition }),
+            TokenKind::End => Ok(Query {
+                collection,
+                condition,
+            }),
             _ if condition.is_some() => Err(self.expected("AND, OR or the end")),
             _ => Err(self.expected("WHERE or the end")),
         }
     }
 
-    fn select_list(&mut self) -> Result<(), HubError> {
+    fn select_list(&mut self) -> Result<(), QueryError> {
         if self.is_keyword("TOP") {
-            return Err(not_built("TOP"));
+            return Err(self.not_built("TOP"));
         }
         if self.take_symbol("*") {
             return match self.kind() {
-                TokenKind::Symbol(",") => Err(not_built("projection")),
+                TokenKind::Symbol(",") => Err(self.not_built("projection")),
                 _ => Ok(()),
             };
         }
         let is_call =
             self.tokens.get(self.at + 1).map(|token| &token.kind) == Some(&TokenKind::Symbol("("));
         match self.kind() {
-            TokenKind::Word(word) if is_call && is_one_of(word, &AGGREGATES) => Err(not_built(
-                &format!("aggregate {}", word.to_ascii_uppercase()),
-            )),
-            TokenKind::Word(word) if !is_one_of(word, &RESERVED) && !is_foreign(word) => {
-                Err(not_built("projection"))
+            TokenKind::Word(word) if is_call && is_one_of(word, &AGGREGATES) => {
+                Err(self.not_built(&format!("aggregate {}", word.to_ascii_uppercase())))
             }
-            TokenKind::Bracketed(_) => Err(not_built("projection")),
+            TokenKind::Word(word) if !is_one_of(word, &RESERVED) && !is_foreign(word) => {
+                Err(self.not_built("projection"))
+            }
+            TokenKind::Bracketed(_) => Err(self.not_built("projection")),
             _ => Err(self.expected("'*'")),
         }
     }
 
-    fn collection(&mut self) -> Result<(), HubError> {
+    fn collection_name(&mut self) -> Result<Collection, QueryError> {
         let TokenKind::Word(name) = *self.kind() else {
             return Err(self.expected("a collection (devices)"));
         };
@@ -92,18 +154,19 @@ impl<'a> Parser<'a> {
         }
         self.at += 1;
         if !self.take_symbol(".") {
-            return Ok(());
+            return Ok(Collection::Devices);
         }
-        match *self.kind() {
-            TokenKind::Word(part) if is_one_of(part, &["modules", "jobs"]) => Err(not_built(
-                &format!("FROM devices.{}", part.to_ascii_lowercase()),
-            )),
-            _ => Err(self.expected("modules or jobs")),
+        if self.take_keyword("modules") {
+            Ok(Collection::Modules)
+        } else if self.take_keyword("jobs") {
+            Ok(Collection::Jobs)
+        } else {
+            Err(self.expected("modules or jobs"))
         }
     }
 
     /// OR binds loosest.
-    fn expression(&mut self) -> Result<Expression, HubError> {
+    fn expression(&mut self) -> Result<Expression, QueryError> {
         let mut parts = vec![self.conjunction()?];
         while self.take_keyword("OR") {
             parts.push(self.conjunction()?);
@@ -111,7 +174,7 @@ impl<'a> Parser<'a> {
         Ok(joined(parts, Expression::Any))
     }
 
-    fn conjunction(&mut self) -> Result<Expression, HubError> {
+    fn conjunction(&mut self) -> Result<Expression, QueryError> {
         let mut parts = vec![self.negation()?];
         while self.take_keyword("AND") {
             parts.push(self.negation()?);
@@ -119,7 +182,7 @@ impl<'a> Parser<'a> {
         Ok(joined(parts, Expression::All))
     }
 
-    fn negation(&mut self) -> Result<Expression, HubError> {
+    fn negation(&mut self) -> Result<Expression, QueryError> {
         if !self.take_keyword("NOT") {
             return self.comparison();
         }
@@ -129,7 +192,7 @@ impl<'a> Parser<'a> {
         Ok(Expression::Not(Box::new(inner)))
     }
 
-    fn comparison(&mut self) -> Result<Expression, HubError> {
+    fn comparison(&mut self) -> Result<Expression, QueryError> {
         let left = self.operand()?;
         if let TokenKind::Symbol(symbol) = *self.kind()
             && let Some(operator) = operator(symbol)
@@ -159,7 +222,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A list of constants in brackets; parentheses are a syntax error in the language.
-    fn list(&mut self) -> Result<Vec<Constant>, HubError> {
+    fn list(&mut self) -> Result<Vec<Constant>, QueryError> {
         if !self.take_symbol("[") {
             return Err(self.expected("'['"));
         }
@@ -170,7 +233,7 @@ impl<'a> Parser<'a> {
         loop {
             match self.operand()? {
                 Expression::Constant(constant) => constants.push(constant),
-                _ => return Err(not_built("list of anything but constants")),
+                _ => return Err(self.not_built("list of anything but constants")),
             }
             if self.take_symbol("]") {
                 return Ok(constants);
@@ -182,15 +245,15 @@ impl<'a> Parser<'a> {
     }
 
     /// What stands on one side of a comparison.
-    fn operand(&mut self) -> Result<Expression, HubError> {
+    fn operand(&mut self) -> Result<Expression, QueryError> {
         let operand = self.signed()?;
         match *self.kind() {
-            TokenKind::Symbol("+" | "-" | "*" | "/" | "%") => Err(not_built("arithmetic")),
+            TokenKind::Symbol("+" | "-" | "*" | "/" | "%") => Err(self.not_built("arithmetic")),
             _ => Ok(operand),
         }
     }
 
-    fn signed(&mut self) -> Result<Expression, HubError> {
+    fn signed(&mut self) -> Result<Expression, QueryError> {
         let is_minus = match *self.kind() {
             TokenKind::Symbol("-") => true,
             TokenKind::Symbol("+") => false,
@@ -204,18 +267,19 @@ impl<'a> Parser<'a> {
                 Ok(Expression::Constant(Constant::Number(value)))
             }
             TokenKind::Word(_) | TokenKind::Bracketed(_) | TokenKind::Symbol("(") => {
-                Err(not_built("arithmetic"))
+                Err(self.not_built("arithmetic"))
             }
             _ => Err(self.expected("a number")),
         }
     }
 
-    fn primary(&mut self) -> Result<Expression, HubError> {
+    fn primary(&mut self) -> Result<Expression, QueryError> {
         let constant = match self.kind().clone() {
             TokenKind::Number(value) => Constant::Number(value),
             TokenKind::Text(value) => Constant::Text(value),
             TokenKind::Word(word) => match constant(word) {
                 Some(constant) => constant,
+                None if is_one_of(word, &RESERVED) => return Err(self.expected("a value")),
                 None => return self.path_or_call(word),
             },
             TokenKind::Bracketed(_) => return self.path().map(Expression::Path),
@@ -227,22 +291,22 @@ impl<'a> Parser<'a> {
                 self.close()?;
                 return Ok(inner);
             }
-            TokenKind::Symbol("[") => return Err(not_built("list outside IN")),
+            TokenKind::Symbol("[") => return Err(self.not_built("list outside IN")),
             TokenKind::Symbol(_) | TokenKind::End => return Err(self.expected("a value")),
         };
         self.at += 1;
         Ok(Expression::Constant(constant))
     }
 
-    fn path_or_call(&mut self, word: &str) -> Result<Expression, HubError> {
+    fn path_or_call(&mut self, word: &str) -> Result<Expression, QueryError> {
         let next = self.tokens.get(self.at + 1).map(|token| &token.kind);
-        if next != Some(&TokenKind::Symbol("(")) || is_one_of(word, &RESERVED) {
+        if next != Some(&TokenKind::Symbol("(")) {
             return self.path().map(Expression::Path);
         }
         let name = word.to_ascii_uppercase();
         if name != "IS_DEFINED" {
             return Err(if FUNCTIONS.contains(&&*name) {
-                not_built(&format!("function {name}"))
+                self.not_built(&format!("function {name}"))
             } else {
                 self.error(&format!("unknown function {}", shortened(word)))
             });
@@ -253,7 +317,8 @@ impl<'a> Parser<'a> {
         Ok(Expression::IsDefined(path))
     }
 
-    fn path(&mut self) -> Result<Path, HubError> {
+    fn path(&mut self) -> Result<Path, QueryError> {
+        let start = self.token().start;
         let mut steps = vec![self.path_part("a path")?];
         loop {
             if self.take_symbol(".") {
@@ -261,13 +326,21 @@ impl<'a> Parser<'a> {
             } else if self.take_symbol("[") {
                 steps.push(self.index()?);
             } else {
-                return Ok(Path::resolve(steps));
+                break;
             }
+        }
+        let path = Path::resolve(steps);
+        match self.scope {
+            Some(scope) if !scope.roots.contains(&path.root) => {
+                let what = format!("a condition here is about {},", scope.names);
+                Err(QueryError::new(self.text, start, what))
+            }
+            _ => Ok(path),
         }
     }
 
     /// A name in a path; a keyword must stand in double brackets.
-    fn path_part(&mut self, what: &str) -> Result<Step, HubError> {
+    fn path_part(&mut self, what: &str) -> Result<Step, QueryError> {
         let name = match *self.kind() {
             TokenKind::Bracketed(name) => name,
             TokenKind::Word(word) if !is_one_of(word, &RESERVED) => word,
@@ -283,7 +356,7 @@ impl<'a> Parser<'a> {
     }
 
     /// The rest of `[n]`.
-    fn index(&mut self) -> Result<Step, HubError> {
+    fn index(&mut self) -> Result<Step, QueryError> {
         let Some(token) = self.tokens.get(self.at) else {
             return Err(self.expected("an index"));
         };
@@ -297,7 +370,7 @@ impl<'a> Parser<'a> {
         Ok(Step::Index(index))
     }
 
-    fn close(&mut self) -> Result<(), HubError> {
+    fn close(&mut self) -> Result<(), QueryError> {
         if self.take_symbol(")") {
             Ok(())
         } else {
@@ -306,7 +379,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Opens a level of nesting. The caller closes it.
-    fn enter(&mut self) -> Result<(), HubError> {
+    fn enter(&mut self) -> Result<(), QueryError> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err(self.error(&format!("more than {DEPTH_MAX} levels of nesting")));
@@ -339,7 +412,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A syntax error at the current token.
-    fn expected(&self, what: &str) -> HubError {
+    fn expected(&self, what: &str) -> QueryError {
         let token = self.token();
         if let TokenKind::Word(word) = token.kind
             && is_foreign(word)
@@ -354,8 +427,15 @@ impl<'a> Parser<'a> {
         self.error(&format!("unexpected {found}, expected {what},"))
     }
 
-    fn error(&self, what: &str) -> HubError {
-        syntax_error(self.text, self.token().start, what)
+    fn error(&self, what: &str) -> QueryError {
+        QueryError::new(self.text, self.token().start, what)
+    }
+
+    fn not_built(&self, feature: &str) -> QueryError {
+        QueryError {
+            is_gap: true,
+            ..self.error(feature)
+        }
     }
 }
 
@@ -390,10 +470,6 @@ fn constant(word: &str) -> Option<Constant> {
         "UNDEFINED" => Constant::Undefined,
         _ => return None,
     })
-}
-
-fn not_built(feature: &str) -> HubError {
-    HubError::NotImplemented(format!("query feature: {feature}"))
 }
 
 fn is_one_of(word: &str, words: &[&str]) -> bool {

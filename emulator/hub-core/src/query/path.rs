@@ -16,6 +16,7 @@ pub(super) struct Path {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Root {
     DeviceId,
+    ModuleId,
     Etag,
     DeviceEtag,
     Status,
@@ -87,6 +88,7 @@ fn root(name: &str) -> Root {
     match name.to_ascii_lowercase().as_str() {
         // `id`: a sample of the C# SDK.
         "deviceid" | "id" => Root::DeviceId,
+        "moduleid" => Root::ModuleId,
         "etag" => Root::Etag,
         "deviceetag" => Root::DeviceEtag,
         "status" => Root::Status,
@@ -180,7 +182,7 @@ fn find_in_children<'a>(mut children: &'a [Entry], steps: &[Step]) -> Option<Fou
 }
 
 /// Follows `steps` into the JSON text of a leaf: only an array has anything below it.
-fn find_in_text<'a>(text: &'a str, steps: &[Step]) -> Option<Found<'a>> {
+pub(super) fn find_in_text<'a>(text: &'a str, steps: &[Step]) -> Option<Found<'a>> {
     let mut reader = Reader::new(text);
     for step in steps {
         match (reader.next()?, step) {

@@ -10,7 +10,7 @@ use crate::error::HubError;
 use crate::event::EventKind;
 use crate::link::LinkId;
 use crate::output::ToDevice;
-use crate::query::Query;
+use crate::query::{Query, Row};
 use crate::registry::IfMatch;
 use crate::twin::{DesiredChange, TagsChange, TwinDocument, TwinUpdate, UpdateMode};
 
@@ -73,7 +73,7 @@ impl Shard {
 
 impl Device {
     fn is_selected_by(&self, query: &Query) -> bool {
-        query.matches(&self.twin, &self.document_identity())
+        query.matches(Row::twin(&self.twin, &self.document_identity()))
     }
 }
 
