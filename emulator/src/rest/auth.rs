@@ -13,13 +13,15 @@ use thiserror::Error;
 use tracing::warn;
 
 use super::error::Refusal;
-use super::route::Route;
+use super::operation::Operation;
 use crate::config::Permissions;
 use crate::hub::HubHandle;
 
 /// What an operation asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
+pub(super) enum Need {
+    /// The caller is not looked at here: a WebSocket's device shows itself by its CONNECT.
+    Nothing,
     RegistryRead,
     RegistryWrite,
     ServiceConnect,
@@ -28,24 +30,9 @@ enum Need {
 }
 
 impl Need {
-    /// `None`: the operation does not look at the caller here.
-    fn of(route: &Route) -> Option<Self> {
-        match route {
-            Route::WebSocket | Route::NotBuilt(_) => None,
-            Route::ListDevices | Route::GetDevice(_) => Some(Self::RegistryRead),
-            Route::PutDevice(_) | Route::DeleteDevice(_) => Some(Self::RegistryWrite),
-            Route::PurgeMessages(_) => Some(Self::RegistryWriteOrServiceConnect),
-            Route::SendToDevice(_)
-            | Route::Query
-            | Route::GetTwin(_)
-            | Route::PatchTwin(_)
-            | Route::PutTwin(_)
-            | Route::InvokeMethod(_) => Some(Self::ServiceConnect),
-        }
-    }
-
     fn is_met_by(self, permissions: Permissions) -> bool {
         match self {
+            Self::Nothing => true,
             Self::RegistryRead => permissions.registry_read || permissions.registry_write,
             Self::RegistryWrite => permissions.registry_write,
             Self::ServiceConnect => permissions.service_connect,
@@ -81,22 +68,24 @@ enum Fault {
     Permission { policy: String, need: Need },
 }
 
-/// Checks that the caller may do what `route` asks.
+/// Checks that the caller may do what `operation` asks.
 pub(super) fn authorise(
     hub: &HubHandle,
     headers: &HeaderMap,
-    route: &Route,
+    operation: &Operation,
 ) -> Result<(), Refusal> {
-    let Some(need) = Need::of(route) else {
+    let need = operation.need;
+    if need == Need::Nothing {
         return Ok(());
-    };
+    }
     if is_bearer(headers) {
         return Err(Refusal::not_implemented(
             "Entra ID tokens (Authorization: Bearer)",
         ));
     }
     check(hub, headers, need).map_err(|fault| {
-        warn!(reason = %fault, ?route, "a service request was refused with 401");
+        let operation = operation.name;
+        warn!(reason = %fault, operation, "a service request was refused with 401");
         Refusal::new(ErrorCode::IotHubUnauthorizedAccess, "Unauthorized")
     })
 }

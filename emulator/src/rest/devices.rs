@@ -3,16 +3,69 @@
 use hub_core::registry::{DeviceIdentity, DeviceSpec, IfMatch, Status, SymmetricKeys};
 use hub_proto::ids::DeviceId;
 use hub_proto::sas::{SasError, SasKey};
-use hyper::{HeaderMap, Uri};
+use hyper::Method;
 use serde::Serialize;
 
-use super::error::Refusal;
-use super::etag::if_match;
+use super::auth::Need;
+use super::call::Call;
+use super::error::{Refusal, Shape};
 use super::json::JsonObject;
+use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, entity, json, no_content};
-use crate::http::query_parameter;
-use crate::hub::HubHandle;
 use crate::random;
+
+/// The identities of devices.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "Devices_GetDevices",
+        verb: Method::GET,
+        path: "devices",
+        need: Need::RegistryRead,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Legacy,
+        answer: Answer::Now(|call| Ok(list(call))),
+    },
+    Operation {
+        name: "Devices_GetIdentity",
+        verb: Method::GET,
+        path: "devices/{id}",
+        need: Need::RegistryRead,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Legacy,
+        answer: Answer::Now(get),
+    },
+    Operation {
+        name: "Devices_CreateOrUpdateIdentity",
+        verb: Method::PUT,
+        path: "devices/{id}",
+        need: Need::RegistryWrite,
+        fidelity: Fidelity::Approximate("X.509, IoT Edge devices and parents are refused"),
+        shape: Shape::Legacy,
+        answer: Answer::WithBody(put),
+    },
+    Operation {
+        name: "Devices_DeleteIdentity",
+        verb: Method::DELETE,
+        path: "devices/{id}",
+        need: Need::RegistryWrite,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Legacy,
+        answer: Answer::Now(delete),
+    },
+    Operation::absent(
+        "BulkRegistry_UpdateRegistry",
+        Method::POST,
+        "devices",
+        "bulk device operations",
+    ),
+    // Of 2024-03-31 (Azure/azure-iot-cli-extension).
+    Operation::absent(
+        "BulkRegistry_RegenerateDeviceKey",
+        Method::POST,
+        "devices/keys/regenerate",
+        "regeneration of device keys",
+    ),
+];
 
 /// What a listing gives at most, and when the client does not say or says something else.
 const LIST_MAX: usize = 1000;
@@ -20,43 +73,35 @@ const LIST_MAX: usize = 1000;
 const STATUS_REASON_CHARS_MAX: usize = 128;
 
 /// `GET /devices?top=N`.
-pub(super) fn list(hub: &HubHandle, uri: &Uri) -> Reply {
-    let top = query_parameter(uri, "top").and_then(|top| top.parse().ok());
+fn list(call: &Call) -> Reply {
+    let top = call.parameter("top").and_then(|top| top.parse().ok());
     let limit = top
         .filter(|top| (1..=LIST_MAX).contains(top))
         .unwrap_or(LIST_MAX);
-    let devices = hub.devices(limit);
+    let devices = call.hub.devices(limit);
     let bodies: Vec<DeviceBody<'_>> = devices.iter().map(DeviceBody::of).collect();
     json(to_json(&bodies))
 }
 
 /// `GET /devices/{id}`.
-pub(super) fn get(hub: &HubHandle, id: &DeviceId) -> Result<Reply, Refusal> {
-    Ok(print(&hub.device(id)?))
+fn get(call: &Call) -> Result<Reply, Refusal> {
+    Ok(print(&call.hub.device(&call.device_id()?)?))
 }
 
 /// `PUT /devices/{id}`: creates without `If-Match`, replaces with it.
-pub(super) fn put(
-    hub: &HubHandle,
-    id: DeviceId,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Reply, Refusal> {
-    let spec = read_spec(id, body)?;
-    let identity = match if_match(headers) {
-        IfMatch::Absent => hub.create_device(spec)?,
-        precondition => hub.update_device(spec, &precondition)?,
+fn put(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
+    let spec = read_spec(call.device_id()?, body)?;
+    let identity = match call.if_match() {
+        IfMatch::Absent => call.hub.create_device(spec)?,
+        precondition => call.hub.update_device(spec, &precondition)?,
     };
     Ok(print(&identity))
 }
 
 /// `DELETE /devices/{id}`.
-pub(super) fn delete(
-    hub: &HubHandle,
-    id: &DeviceId,
-    headers: &HeaderMap,
-) -> Result<Reply, Refusal> {
-    hub.delete_device(id, &if_match(headers))?;
+fn delete(call: &Call) -> Result<Reply, Refusal> {
+    call.hub
+        .delete_device(&call.device_id()?, &call.if_match())?;
     Ok(no_content())
 }
 

@@ -3,44 +3,83 @@
 //! A name of an application property comes in a header's name, and HTTP header names have no case:
 //! they reach the device in lower case.
 
+use std::borrow::Cow;
+
+use hub_core::HubError;
 use hub_core::c2d::C2dMessage;
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::DeviceId;
 use hub_proto::property_bag::PropertyBag;
 use hub_proto::time::Timestamp;
-use hyper::HeaderMap;
+use hyper::{HeaderMap, Method};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::error::Refusal;
+use super::auth::Need;
+use super::call::Call;
+use super::error::{Refusal, Shape};
+use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, json, no_content};
 use super::request::header;
-use crate::hub::HubHandle;
+
+/// The service's side of a device's queue.
+pub(super) const OPERATIONS: &[Operation] = &[
+    // Not in the service API; IoT Explorer sends so (Azure/azure-iot-explorer `devicesService.ts`).
+    Operation {
+        name: "CloudToDeviceMessages_Send",
+        verb: Method::POST,
+        path: "devices/{id}/messages/deviceBound",
+        need: Need::ServiceConnect,
+        fidelity: Fidelity::Approximate("feedback (iothub-ack) is refused"),
+        shape: Shape::Legacy,
+        answer: Answer::WithBody(send),
+    },
+    Operation {
+        name: "CloudToDeviceMessages_PurgeCloudToDeviceMessageQueue",
+        verb: Method::DELETE,
+        path: "devices/{id}/commands",
+        need: Need::RegistryWriteOrServiceConnect,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Legacy,
+        answer: Answer::Now(purge),
+    },
+];
 
 /// `POST /devices/{id}/messages/deviceBound`.
-pub(super) fn send(
-    hub: &HubHandle,
-    id: &DeviceId,
-    headers: &HeaderMap,
-    body: Vec<u8>,
-) -> Result<Reply, Refusal> {
-    refuse_feedback(headers)?;
-    let expires = read_expiry(headers, hub.now().wall)?;
+fn send(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
+    let id = receiver(call)?;
+    refuse_feedback(call.headers())?;
+    let expires = read_expiry(call.headers(), call.hub.now().wall)?;
     let message = C2dMessage {
-        properties: read_properties(headers),
-        payload: body,
+        properties: read_properties(call.headers()),
+        payload: body.to_vec(),
         expires,
     };
-    hub.send_to_device(id, message)?;
+    call.hub.send_to_device(&id, message)?;
     Ok(no_content())
 }
 
+/// IoT Explorer encodes the device id of a message once more before it encodes the whole path
+/// (Azure/azure-iot-explorer `devicesService.ts`); nobody else encodes twice.
+fn receiver(call: &Call) -> Result<DeviceId, Refusal> {
+    let id = call.id("id");
+    let id = if call.is_path_encoded_whole() {
+        let decoded = percent_decode_str(id).decode_utf8();
+        decoded.unwrap_or(Cow::Borrowed(id))
+    } else {
+        Cow::Borrowed(id)
+    };
+    Ok(DeviceId::parse(&id).map_err(HubError::from)?)
+}
+
 /// `DELETE /devices/{id}/commands`.
-pub(super) fn purge(hub: &HubHandle, id: &DeviceId) -> Result<Reply, Refusal> {
+fn purge(call: &Call) -> Result<Reply, Refusal> {
+    let id = call.device_id()?;
     let body = PurgeBody {
         device_id: id.as_str(),
-        total_messages_purged: hub.purge_messages(id)?,
+        total_messages_purged: call.hub.purge_messages(&id)?,
         module_id: None,
     };
     Ok(json(

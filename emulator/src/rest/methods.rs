@@ -4,17 +4,41 @@ use hub_core::HubError;
 use hub_core::method::{InvokeMethod, MethodResult, Timeouts};
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::{DeviceId, MethodName};
+use hyper::Method;
+use hyper::body::Bytes;
 use serde_json::value::RawValue;
 
-use super::error::Refusal;
+use super::auth::Need;
+use super::call::Call;
+use super::error::{Refusal, Shape};
 use super::json::JsonObject;
+use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, json};
-use crate::hub::HubHandle;
+
+/// Direct methods of devices and modules.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "Devices_InvokeMethod",
+        verb: Method::POST,
+        path: "twins/{id}/methods",
+        need: Need::ServiceConnect,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Structured,
+        answer: Answer::Later(|call, body| Box::pin(invoke(call, body))),
+    },
+    Operation::absent(
+        "Modules_InvokeMethod",
+        Method::POST,
+        "twins/{id}/modules/{mid}/methods",
+        "direct methods of modules",
+    ),
+];
 
 /// `POST /twins/{id}/methods`.
-pub(super) async fn invoke(hub: &HubHandle, id: DeviceId, body: &[u8]) -> Result<Reply, Refusal> {
-    let invoke = read(id, body, hub.limits().method_payload_bytes)?;
-    print(&hub.invoke_method(invoke).await?)
+async fn invoke(call: &Call, body: Bytes) -> Result<Reply, Refusal> {
+    let max = call.hub.limits().method_payload_bytes;
+    let invoke = read(call.device_id()?, &body, max)?;
+    print(&call.hub.invoke_method(invoke).await?)
 }
 
 /// Reads the body of a call. The payload's text goes to the device byte for byte.

@@ -1,6 +1,6 @@
 //! The service endpoint: REST over HTTP/1.1, as IoT Hub's service clients speak it.
 //!
-//! A request is routed ([`route`]), its bearer is authenticated and authorised ([`auth`]), its body
+//! Each operation is a row in the table of its resource ([`operation`]). A request is routed to its row ([`route`]), its bearer is authenticated and authorised ([`auth`]), its body
 //! is read within bounds, and one handler turns it into a call of [`HubHandle`](crate::HubHandle)
 //! and the result into the answer. All refusals become responses in one place ([`error`]).
 //!
@@ -8,17 +8,28 @@
 //! to whoever the composition root named.
 
 mod auth;
+mod call;
+mod configurations;
+mod device_side;
 mod devices;
+mod digital_twins;
 mod error;
 mod etag;
+mod feedback;
+mod files;
+mod jobs;
 mod json;
 mod messages;
 mod methods;
+mod modules;
+mod operation;
 mod query;
 mod reply;
 mod request;
 mod route;
 mod serve;
+mod statistics;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod twins;

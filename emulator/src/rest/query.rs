@@ -5,15 +5,28 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hub_core::HubError;
 use hub_core::query::Query;
 use hub_proto::ids::DeviceId;
-use hyper::HeaderMap;
 use hyper::header::HeaderName;
+use hyper::{HeaderMap, Method};
 use sha1::{Digest, Sha1};
 
-use super::error::Refusal;
+use super::auth::Need;
+use super::call::Call;
+use super::error::{Refusal, Shape};
 use super::json::JsonObject;
+use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, json, set};
 use super::request::header;
-use crate::hub::HubHandle;
+
+/// Queries.
+pub(super) const OPERATIONS: &[Operation] = &[Operation {
+    name: "Query_GetTwins",
+    verb: Method::POST,
+    path: "devices/query",
+    need: Need::ServiceConnect,
+    fidelity: Fidelity::Approximate("a part of the query language; the rest is refused"),
+    shape: Shape::Legacy,
+    answer: Answer::WithBody(run),
+}];
 
 const ITEMS_DEFAULT: usize = 100;
 /// A client that asks for more gets this many: the real hub clamps as well.
@@ -25,19 +38,19 @@ const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation");
 const ITEM_TYPE: HeaderName = HeaderName::from_static("x-ms-item-type");
 
 /// `POST /devices/query`.
-pub(super) fn run(hub: &HubHandle, headers: &HeaderMap, body: &[u8]) -> Result<Reply, Refusal> {
+fn run(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
     let text = read_text(body)?;
     let query = Query::parse(&text).map_err(|error| match HubError::from(error) {
         gap @ HubError::NotImplemented(_) => Refusal::from(gap),
         // The real hub says "BadRequest" and no more; what follows is for the developer.
         error => Refusal::argument(error.to_string()).prefixed("BadRequest: "),
     })?;
-    let limit = read_limit(headers)?;
-    let after = match header(headers, CONTINUATION.as_str()) {
+    let limit = read_limit(call.headers())?;
+    let after = match call.header(CONTINUATION.as_str()) {
         Some(token) => Some(read_token(token, &text)?),
         None => None,
     };
-    let page = hub.query(&query, after.as_ref(), limit)?;
+    let page = call.hub.query(&query, after.as_ref(), limit)?;
     let mut reply = json(format!("[{}]", page.items.join(",")));
     // C# parses this with an eye on case.
     set(&mut reply, ITEM_TYPE, "Twin");

@@ -4,20 +4,19 @@ use std::fmt;
 use std::time::Duration;
 
 use http_body_util::Full;
-use hub_core::HubError;
-use hub_core::twin::UpdateMode;
 use hub_proto::error_code::ErrorCode;
-use hub_proto::ids::DeviceId;
 use hyper::body::{Body, Bytes};
 use hyper::header::{HeaderName, HeaderValue, SERVER};
 use hyper::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{debug, warn};
 
+use super::call::Call;
 use super::error::{Refusal, Shape, Trace};
+use super::operation::{Answer, Fidelity, Operation};
 use super::reply::Reply;
 use super::route::Route;
-use super::{auth, devices, messages, methods, query, request, twins};
+use super::{auth, request};
 use crate::http::{self, HeadBounds};
 use crate::listener::ConnectionContext;
 use crate::mqtt::websocket::{self, UpgradeRefusal};
@@ -62,8 +61,8 @@ where
     let path = request.uri().path().to_owned();
     let route = Route::parse(&verb, &path);
     let shape = match route {
-        Ok(Route::InvokeMethod(_)) => Shape::Structured,
-        _ => Shape::Legacy,
+        Ok(ref route) => route.operation.shape,
+        Err(_) => Shape::Legacy,
     };
     let outcome = match route {
         Ok(route) => answer(context, route, request).await,
@@ -97,44 +96,28 @@ where
     B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     check_host(context, &request)?;
-    auth::authorise(&context.hub, request.headers(), &route)?;
-    match route {
-        Route::WebSocket => return upgrade(context, request),
-        Route::NotBuilt(gap) => return Err(Refusal::not_implemented(gap)),
-        _ => request::check_api_version(request.uri())?,
+    let operation = route.operation;
+    auth::authorise(&context.hub, request.headers(), operation)?;
+    match operation.answer {
+        Answer::WebSocket => return upgrade(context, request),
+        Answer::NotBuilt => return Err(not_built(operation)),
+        Answer::Now(_) | Answer::WithBody(_) | Answer::Later(_) => {}
     }
+    request::check_api_version(request.uri())?;
     let (head, body) = request.into_parts();
-    let hub = &context.hub;
-    let headers = &head.headers;
-    match route {
-        Route::WebSocket | Route::NotBuilt(_) => unreachable!("answered above"),
-        Route::ListDevices => Ok(devices::list(hub, &head.uri)),
-        Route::GetDevice(id) => devices::get(hub, &device_id(&id)?),
-        Route::PutDevice(id) => devices::put(
-            hub,
-            device_id(&id)?,
-            headers,
-            &request::read_body(body).await?,
-        ),
-        Route::DeleteDevice(id) => devices::delete(hub, &device_id(&id)?, headers),
-        Route::PurgeMessages(id) => messages::purge(hub, &device_id(&id)?),
-        Route::SendToDevice(id) => {
-            let id = device_id(&id)?;
-            messages::send(hub, &id, headers, request::read_body(body).await?.into())
-        }
-        Route::Query => query::run(hub, headers, &request::read_body(body).await?),
-        Route::GetTwin(id) => twins::get(hub, &device_id(&id)?),
-        Route::PatchTwin(id) => {
-            let (id, body) = (device_id(&id)?, request::read_body(body).await?);
-            twins::update(hub, &id, UpdateMode::Merge, headers, &body)
-        }
-        Route::PutTwin(id) => {
-            let (id, body) = (device_id(&id)?, request::read_body(body).await?);
-            twins::update(hub, &id, UpdateMode::Replace, headers, &body)
-        }
-        Route::InvokeMethod(id) => {
-            methods::invoke(hub, device_id(&id)?, &request::read_body(body).await?).await
-        }
+    let call = Call::new(context.hub.clone(), head, route);
+    match operation.answer {
+        Answer::Now(answer) => answer(&call),
+        Answer::WithBody(answer) => answer(&call, &request::read_body(body).await?),
+        Answer::Later(answer) => answer(&call, request::read_body(body).await?).await,
+        Answer::WebSocket | Answer::NotBuilt => unreachable!("answered above"),
+    }
+}
+
+fn not_built(operation: &Operation) -> Refusal {
+    match operation.fidelity {
+        Fidelity::Absent(gap) => Refusal::not_implemented(gap),
+        Fidelity::Exact | Fidelity::Approximate(_) => Refusal::not_implemented(operation.name),
     }
 }
 
@@ -163,10 +146,6 @@ fn check_host<B>(context: &ConnectionContext, request: &Request<B>) -> Result<()
 fn cut(text: &str) -> &str {
     let end = text.char_indices().nth(LOGGED_CHARS_MAX);
     end.map_or(text, |(end, _)| &text[..end])
-}
-
-fn device_id(text: &str) -> Result<DeviceId, Refusal> {
-    Ok(DeviceId::parse(text).map_err(HubError::from)?)
 }
 
 fn upgrade<B>(context: &ConnectionContext, request: Request<B>) -> Result<Reply, Refusal> {

@@ -1,36 +1,79 @@
 //! Twins as the service reads and writes them. The document itself is the core's.
 
 use hub_core::twin::{TwinDocument, TwinUpdate, UpdateMode};
-use hub_proto::ids::DeviceId;
-use hyper::HeaderMap;
+use hyper::Method;
 
-use super::error::Refusal;
-use super::etag::if_match;
+use super::auth::Need;
+use super::call::Call;
+use super::error::{Refusal, Shape};
+use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, entity};
-use crate::hub::HubHandle;
+
+const MODULES: &str = "module twins";
+
+/// Twins of devices and modules.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "Devices_GetTwin",
+        verb: Method::GET,
+        path: "twins/{id}",
+        need: Need::ServiceConnect,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Legacy,
+        answer: Answer::Now(get),
+    },
+    Operation {
+        name: "Devices_UpdateTwin",
+        verb: Method::PATCH,
+        path: "twins/{id}",
+        need: Need::ServiceConnect,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Legacy,
+        answer: Answer::WithBody(|call, body| update(call, body, UpdateMode::Merge)),
+    },
+    Operation {
+        name: "Devices_ReplaceTwin",
+        verb: Method::PUT,
+        path: "twins/{id}",
+        need: Need::ServiceConnect,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Legacy,
+        answer: Answer::WithBody(|call, body| update(call, body, UpdateMode::Replace)),
+    },
+    Operation::absent(
+        "Modules_GetTwin",
+        Method::GET,
+        "twins/{id}/modules/{mid}",
+        MODULES,
+    ),
+    Operation::absent(
+        "Modules_UpdateTwin",
+        Method::PATCH,
+        "twins/{id}/modules/{mid}",
+        MODULES,
+    ),
+    Operation::absent(
+        "Modules_ReplaceTwin",
+        Method::PUT,
+        "twins/{id}/modules/{mid}",
+        MODULES,
+    ),
+];
 
 /// `GET /twins/{id}`.
-pub(super) fn get(hub: &HubHandle, id: &DeviceId) -> Result<Reply, Refusal> {
-    Ok(print(hub.twin(id)?))
+fn get(call: &Call) -> Result<Reply, Refusal> {
+    Ok(print(call.hub.twin(&call.device_id()?)?))
 }
 
 /// `PATCH /twins/{id}` merges, `PUT /twins/{id}` replaces. Etags without quotes are compared like
 /// those with quotes: the real hub was reported to ignore them, which loses updates in silence
 /// (Azure/azure-iot-sdk-java issue 574, Azure/azure-iot-sdk-node issue 606).
-pub(super) fn update(
-    hub: &HubHandle,
-    id: &DeviceId,
-    mode: UpdateMode,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Reply, Refusal> {
-    let update = TwinUpdate::parse(body, hub.limits())?;
-    Ok(print(hub.update_twin(
-        id,
-        update,
-        mode,
-        &if_match(headers),
-    )?))
+fn update(call: &Call, body: &[u8], mode: UpdateMode) -> Result<Reply, Refusal> {
+    let id = call.device_id()?;
+    let update = TwinUpdate::parse(body, call.hub.limits())?;
+    let precondition = call.if_match();
+    let document = call.hub.update_twin(&id, update, mode, &precondition)?;
+    Ok(print(document))
 }
 
 fn print(document: TwinDocument) -> Reply {

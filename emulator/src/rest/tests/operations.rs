@@ -1,5 +1,6 @@
 //! Twins, methods, queries and messages, as clients use them.
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
 use super::support::TestHub;
@@ -163,4 +164,25 @@ async fn a_put_twin_replaces_and_a_posted_override_patches() {
         .json();
     assert_eq!(replaced["tags"], json!({"c": 3}));
     assert!(replaced["properties"]["desired"].get("x").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_of_explorer_names_its_device_encoded_twice_and_nobody_elses_does() {
+    // REST-1
+    let hub = TestHub::start();
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    for id in ["a#", "50%25", "x%", "(a)=@b;'$"] {
+        hub.quick("PUT", &format!("/devices/{}", encode(id)), "{}")
+            .await;
+        let path = format!("devices/{}/messages/deviceBound", encode(id));
+        for path in [format!("/{path}"), format!("/{}", encode(&path))] {
+            let answer = hub.quick("POST", &path, "hello").await;
+            assert_eq!(answer.status, 204, "{path}: {}", answer.body);
+        }
+    }
+    let path = "/devices/a%2523/messages/deviceBound";
+    assert_eq!(
+        hub.quick("POST", path, "hello").await.code(),
+        "DeviceNotFound"
+    );
 }

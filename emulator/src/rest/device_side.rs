@@ -1,0 +1,53 @@
+//! What devices ask of the HTTPS endpoint: the WebSocket that carries their MQTT, and the device-side
+//! HTTPS API, which is not built and refused by name.
+
+use hyper::Method;
+
+use super::auth::Need;
+use super::error::Shape;
+use super::operation::{Answer, Fidelity, Operation};
+
+const GAP: &str = "the device-side HTTPS endpoint";
+
+/// The device side.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "Device_OpenWebSocket",
+        verb: Method::GET,
+        path: "$iothub/websocket",
+        need: Need::Nothing,
+        fidelity: Fidelity::Approximate("MQTT only; AMQP is refused"),
+        shape: Shape::Legacy,
+        answer: Answer::WebSocket,
+    },
+    Operation::absent(
+        "Device_SendDeviceEvent",
+        Method::POST,
+        "devices/{id}/messages/events",
+        GAP,
+    ),
+    Operation::absent(
+        "Device_SendModuleEvent",
+        Method::POST,
+        "devices/{id}/modules/{mid}/messages/events",
+        GAP,
+    ),
+    Operation::absent(
+        "Device_ReceiveDeviceBoundNotification",
+        Method::GET,
+        "devices/{id}/messages/deviceBound",
+        GAP,
+    ),
+    Operation::absent(
+        "Device_CompleteDeviceBoundNotification",
+        Method::DELETE,
+        "devices/{id}/messages/deviceBound/{lock}",
+        GAP,
+    ),
+    Operation::absent(
+        "Device_AbandonDeviceBoundNotification",
+        Method::POST,
+        "devices/{id}/messages/deviceBound/{lock}/abandon",
+        GAP,
+    ),
+];
