@@ -7,6 +7,8 @@ use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::{DeviceId, IdError};
 use thiserror::Error;
 
+use crate::throttle::Refusal;
+
 /// Why the hub does not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum HubError {
@@ -81,6 +83,9 @@ pub enum HubError {
     /// The expiry time of a cloud-to-device message is past, or too far ahead.
     #[error("the expiry time of a message must lie between now and {0:?} from now")]
     MessageExpiry(Duration),
+    /// The hub's tier does not have it, or not so much of it.
+    #[error(transparent)]
+    NotAdmitted(#[from] Refusal),
     /// Legal on the real hub, not built here yet; names the gap.
     #[error("Hubnerite does not implement {0} yet")]
     NotImplemented(String),
@@ -108,6 +113,7 @@ impl HubError {
             Self::TooManyDevices(_) => ErrorCode::TooManyDevices,
             Self::QueueFull(_) => ErrorCode::DeviceMaximumQueueDepthExceeded,
             Self::MessageExpiry(_) => ErrorCode::InvalidMessageExpiryTime,
+            Self::NotAdmitted(refusal) => refusal.code(),
             Self::NotImplemented(_) => ErrorCode::NotImplemented,
         }
     }

@@ -21,6 +21,7 @@ pub mod output;
 pub mod query;
 pub mod registry;
 mod shard;
+pub mod throttle;
 pub mod twin;
 
 pub use error::HubError;
