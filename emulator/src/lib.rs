@@ -73,3 +73,4 @@ pub use config::Config;
 pub use emulator::{BindProblem, Emulator, RunningEmulator, StartError};
 pub use event_log::EventLog;
 pub use hub::HubHandle;
+pub use rest::service_openapi;

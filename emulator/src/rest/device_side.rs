@@ -4,6 +4,7 @@
 use hyper::Method;
 
 use super::auth::Need;
+use super::document::{Body, Document};
 use super::error::Shape;
 use super::operation::{Answer, Fidelity, Operation};
 
@@ -19,6 +20,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Approximate("MQTT only; AMQP is refused"),
         shape: Shape::Legacy,
         answer: Answer::WebSocket,
+        document: Document {
+            summary: "Opens a WebSocket that carries MQTT.",
+            query: &[],
+            headers: &[
+                "Connection",
+                "Upgrade",
+                "Sec-WebSocket-Key",
+                "Sec-WebSocket-Protocol",
+                "Sec-WebSocket-Version",
+            ],
+            body: Body::None,
+            answers: &[(101, "")],
+            errors: &[],
+        },
     },
     Operation::absent(
         "Device_SendDeviceEvent",

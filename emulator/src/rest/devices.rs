@@ -1,6 +1,7 @@
 //! Device identities: create, read, replace, delete, list.
 
 use hub_core::registry::{DeviceIdentity, DeviceSpec, IfMatch, Status, SymmetricKeys};
+use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::DeviceId;
 use hub_proto::sas::{SasError, SasKey};
 use hyper::Method;
@@ -8,6 +9,7 @@ use serde::Serialize;
 
 use super::auth::Need;
 use super::call::Call;
+use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::json::JsonObject;
 use super::operation::{Answer, Fidelity, Operation};
@@ -24,6 +26,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
         answer: Answer::Now(|call| Ok(list(call))),
+        document: Document {
+            summary: "Lists device identities, in the order of their ids.",
+            query: &["top"],
+            headers: &[],
+            body: Body::None,
+            answers: &[(200, "Devices")],
+            errors: &[],
+        },
     },
     Operation {
         name: "Devices_GetIdentity",
@@ -33,6 +43,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
         answer: Answer::Now(get),
+        document: Document {
+            summary: "Reads a device identity.",
+            query: &[],
+            headers: &[],
+            body: Body::None,
+            answers: &[(200, "Device")],
+            errors: &[ErrorCode::DeviceNotFound],
+        },
     },
     Operation {
         name: "Devices_CreateOrUpdateIdentity",
@@ -42,6 +60,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Approximate("X.509, IoT Edge devices and parents are refused"),
         shape: Shape::Legacy,
         answer: Answer::WithBody(put),
+        document: Document {
+            summary: "Creates a device identity; with If-Match replaces it.",
+            query: &[],
+            headers: &["If-Match"],
+            body: Body::Json("Device"),
+            answers: &[(200, "Device")],
+            errors: &[
+                ErrorCode::DeviceNotFound,
+                ErrorCode::DeviceAlreadyExists,
+                ErrorCode::PreconditionFailed,
+                ErrorCode::TooManyDevices,
+            ],
+        },
     },
     Operation {
         name: "Devices_DeleteIdentity",
@@ -51,6 +82,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
         answer: Answer::Now(delete),
+        document: Document {
+            summary: "Deletes a device identity, its twin and its queue.",
+            query: &[],
+            headers: &["If-Match"],
+            body: Body::None,
+            answers: &[(204, "")],
+            errors: &[ErrorCode::DeviceNotFound, ErrorCode::PreconditionFailed],
+        },
     },
     Operation::absent(
         "BulkRegistry_UpdateRegistry",

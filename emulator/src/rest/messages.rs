@@ -19,6 +19,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::auth::Need;
 use super::call::Call;
+use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, json, no_content};
@@ -35,6 +36,27 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Approximate("feedback (iothub-ack) is refused"),
         shape: Shape::Legacy,
         answer: Answer::WithBody(send),
+        document: Document {
+            summary: "Queues a message for a device.",
+            query: &[],
+            headers: &[
+                "iothub-messageid",
+                "iothub-correlationid",
+                "iothub-userid",
+                "iothub-expiry",
+                "iothub-ack",
+                "Content-Type",
+                "Content-Encoding",
+            ],
+            body: Body::Bytes,
+            answers: &[(204, "")],
+            errors: &[
+                ErrorCode::InvalidMessageExpiryTime,
+                ErrorCode::DeviceMaximumQueueDepthExceeded,
+                ErrorCode::DeviceNotFound,
+                ErrorCode::MessageTooLarge,
+            ],
+        },
     },
     Operation {
         name: "CloudToDeviceMessages_PurgeCloudToDeviceMessageQueue",
@@ -44,6 +66,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
         answer: Answer::Now(purge),
+        document: Document {
+            summary: "Empties a device's queue.",
+            query: &[],
+            headers: &[],
+            body: Body::None,
+            answers: &[(200, "PurgeMessageQueueResult")],
+            errors: &[ErrorCode::DeviceNotFound],
+        },
     },
 ];
 

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::auth::Need;
 use super::call::Call;
+use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::json::JsonObject;
 use super::operation::{Answer, Fidelity, Operation};
@@ -25,6 +26,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Structured,
         answer: Answer::Later(|call, body| Box::pin(invoke(call, body))),
+        document: Document {
+            summary: "Calls a direct method of a device and waits for its answer.",
+            query: &[],
+            headers: &[],
+            body: Body::Json("CloudToDeviceMethod"),
+            answers: &[(200, "CloudToDeviceMethodResult")],
+            errors: METHOD_ERRORS,
+        },
     },
     Operation::absent(
         "Modules_InvokeMethod",
@@ -32,6 +41,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
         "twins/{id}/modules/{mid}/methods",
         "direct methods of modules",
     ),
+];
+
+/// How a call may end without the device's answer.
+const METHOD_ERRORS: &[ErrorCode] = &[
+    ErrorCode::GenericBadRequest,
+    ErrorCode::ArgumentNull,
+    ErrorCode::ConnectionForcefullyClosedOnNewConnection,
+    ErrorCode::DeviceMaximumInflightMethodExceeded,
+    ErrorCode::DeviceNotFound,
+    ErrorCode::DeviceNotOnline,
+    ErrorCode::MessageTooLarge,
+    ErrorCode::GenericBadGateway,
+    ErrorCode::DeviceUnavailable,
+    ErrorCode::GatewayTimeout,
 ];
 
 /// `POST /twins/{id}/methods`.

@@ -11,6 +11,7 @@ use hyper::body::Bytes;
 
 use super::auth::Need;
 use super::call::Call;
+use super::document::Document;
 use super::error::{Refusal, Shape};
 use super::reply::Reply;
 
@@ -29,6 +30,8 @@ pub(super) struct Operation {
     /// How its refusals are written.
     pub(super) shape: Shape,
     pub(super) answer: Answer,
+    /// For the `OpenAPI` document.
+    pub(super) document: Document,
 }
 
 /// How near an operation is to the real hub's.
@@ -77,6 +80,7 @@ impl Operation {
             fidelity: Fidelity::Absent(gap),
             shape: Shape::Legacy,
             answer: Answer::NotBuilt,
+            document: Document::ABSENT,
         }
     }
 }

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hub_core::HubError;
 use hub_core::query::Query;
+use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::DeviceId;
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method};
@@ -11,6 +12,7 @@ use sha1::{Digest, Sha1};
 
 use super::auth::Need;
 use super::call::Call;
+use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::json::JsonObject;
 use super::operation::{Answer, Fidelity, Operation};
@@ -26,6 +28,14 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     fidelity: Fidelity::Approximate("a part of the query language; the rest is refused"),
     shape: Shape::Legacy,
     answer: Answer::WithBody(run),
+    document: Document {
+        summary: "Runs a query, page by page.",
+        query: &[],
+        headers: &["x-ms-continuation", "x-ms-max-item-count"],
+        body: Body::Json("QuerySpecification"),
+        answers: &[(200, "QueryResult")],
+        errors: &[ErrorCode::ArgumentNull],
+    },
 }];
 
 const ITEMS_DEFAULT: usize = 100;

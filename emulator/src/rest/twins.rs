@@ -1,10 +1,12 @@
 //! Twins as the service reads and writes them. The document itself is the core's.
 
 use hub_core::twin::{TwinDocument, TwinUpdate, UpdateMode};
+use hub_proto::error_code::ErrorCode;
 use hyper::Method;
 
 use super::auth::Need;
 use super::call::Call;
+use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, entity};
@@ -21,6 +23,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
         answer: Answer::Now(get),
+        document: Document {
+            summary: "Reads a device twin.",
+            query: &[],
+            headers: &[],
+            body: Body::None,
+            answers: &[(200, "Twin")],
+            errors: &[ErrorCode::DeviceNotFound],
+        },
     },
     Operation {
         name: "Devices_UpdateTwin",
@@ -30,6 +40,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
         answer: Answer::WithBody(|call, body| update(call, body, UpdateMode::Merge)),
+        document: Document {
+            summary: "Merges tags and desired properties into a device twin.",
+            query: &[],
+            headers: &["If-Match"],
+            body: Body::Json("Twin"),
+            answers: &[(200, "Twin")],
+            errors: &[ErrorCode::DeviceNotFound, ErrorCode::PreconditionFailed],
+        },
     },
     Operation {
         name: "Devices_ReplaceTwin",
@@ -39,6 +57,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
         answer: Answer::WithBody(|call, body| update(call, body, UpdateMode::Replace)),
+        document: Document {
+            summary: "Replaces tags and desired properties of a device twin.",
+            query: &[],
+            headers: &["If-Match"],
+            body: Body::Json("Twin"),
+            answers: &[(200, "Twin")],
+            errors: &[ErrorCode::DeviceNotFound, ErrorCode::PreconditionFailed],
+        },
     },
     Operation::absent(
         "Modules_GetTwin",
