@@ -13,6 +13,7 @@
 //! | [`report`] | a verdict as text, for people and machines |
 //! | `target` | which hub a tool talks to |
 //! | `open_files` | how many files this process may have open |
+//! | `private_hub` | a hub on an address that nobody else uses |
 //! | `output` | how things look |
 //! | [`trust`] | what clients must be told so that they trust the hub |
 //! | [`exit_code`] | the exit codes |
@@ -27,6 +28,7 @@ pub mod judge;
 pub mod live;
 mod open_files;
 mod output;
+mod private_hub;
 pub mod report;
 pub mod runner;
 pub mod scenario;

@@ -74,6 +74,19 @@ impl Folder {
             .unwrap()
     }
 
+    #[cfg(unix)]
+    fn bash(&self, script: &str) -> Output {
+        Command::new("bash")
+            .args(["-mc", script, env!("CARGO_BIN_EXE_hubnerite")])
+            .current_dir(self.0.path())
+            .output()
+            .unwrap()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.path().join(name), text).unwrap();
+    }
+
     fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.0.path().join(name)).unwrap()
     }
@@ -227,18 +240,62 @@ fn in_real_time_devices_come_over_tls() {
 
 #[cfg(unix)]
 #[test]
+fn a_back_end_of_ones_own_is_judged_with_its_output_and_exit_code() {
+    let folder = Folder::new();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/back-end.yaml");
+    let output = folder.run(&[&file.to_string_lossy(), "--ca", "ca"]);
+    assert_eq!(code(&output), Some(0), "{}", stdout(&output));
+
+    let fails = PASSES.replace(
+        "checks:",
+        "  - shell: {command: 'echo hello; echo $IOTHUB_CONNECTION_STRING >&2; exit 7'}\n\
+         \x20 - shell: {command: exit 1, background: true}\n  - wait: 300ms\nchecks:",
+    );
+    folder.write(
+        "fails.yaml",
+        &fails.replace("steps:", "clock: real\nsteps:"),
+    );
+    let output = folder.run(&["fails.yaml", "--ca", "ca", "--json"]);
+    assert_eq!(code(&output), Some(1), "{}", stderr(&output));
+    let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let problem = |step: usize| report["verdicts"][0]["steps"][step]["problem"].as_str();
+    let first = problem(2).unwrap();
+    assert!(first.starts_with("it ended with exit code 7, expected was 0\nstdout: hello"));
+    assert!(first.ends_with("SharedAccessKey=***"), "{first}");
+    let second = problem(3).unwrap();
+    assert!(
+        second.starts_with("it ended during the run, exit code 1"),
+        "{second}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_ends_the_commands_it_started() {
+    let folder = Folder::new();
+    let steps = "clock: real\nsteps:\n  - shell: {command: 'sleep 600 & echo $! > pid; wait', \
+                 background: true}\n  - shell: {command: echo go >> err; sleep 500}";
+    folder.write("waits.yaml", &PASSES.replace("steps:", steps));
+    let script = "\"$0\" run waits.yaml --ca ca 2>>err & p=$!; \
+                  until grep -q '^go' err && [ -s pid ]; do sleep 0.05; done; \
+                  kill -INT $p; wait $p; code=$?; \
+                  for i in $(seq 100); do case $(ps -o stat= -p $(cat pid)) in ''|Z*) exit $code;; esac; \
+                  sleep 0.05; done; \
+                  exit 99";
+    let output = folder.bash(script);
+    assert_eq!(code(&output), Some(130), "{}", stderr(&output));
+}
+
+#[cfg(unix)]
+#[test]
 fn an_interrupted_run_reports_what_had_happened() {
     let folder = Folder::new();
     let waits = PASSES.replace("steps:", "clock: real\nsteps:\n  - wait: 10m");
-    std::fs::write(folder.0.path().join("waits.yaml"), waits).unwrap();
+    folder.write("waits.yaml", &waits);
     // Told by its first line that it runs, the shell sends the signal that Ctrl-C sends.
     let script = "\"$0\" run waits.yaml --ca ca --report json=out.json 2>err & p=$!; \
                   until grep -q 'bring up' err; do sleep 0.05; done; kill -INT $p; wait $p";
-    let output = Command::new("bash")
-        .args(["-mc", script, env!("CARGO_BIN_EXE_hubnerite")])
-        .current_dir(folder.0.path())
-        .output()
-        .unwrap();
+    let output = folder.bash(script);
     assert_eq!(code(&output), Some(130), "{}", stderr(&output));
     assert!(folder.read("out.json").contains("interrupted"));
 }

@@ -2,12 +2,10 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr};
 use std::process::ExitStatus;
 
 use clap::Args;
-use emulator::config::Ports;
-use emulator::{Config, RunningEmulator, StartError};
+use emulator::RunningEmulator;
 use hub_proto::connection_string::ConnectionString;
 use tokio::process::{Child, Command};
 
@@ -17,6 +15,7 @@ use super::{CliError, start};
 use crate::exit_code;
 use crate::open_files;
 use crate::output::Ready;
+use crate::private_hub;
 use crate::service_client::{Endpoint, ServiceClient, trusted_roots};
 use crate::settings::{ConfigFlag, EndpointFlags, HubFlags, Settings, SettingsFile};
 
@@ -57,7 +56,9 @@ pub(super) async fn run(args: ExecArgs) -> Result<u8, CliError> {
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
     open_files::raise();
-    let hub = start_private(settings.to_config()).await?;
+    let hub = private_hub::start(settings.to_config())
+        .await
+        .map_err(|error| start::describe(&error, start::Movable::No))?;
     let result = run_with(&hub, &args.device, &args.command, &mut signals).await;
     hub.stop().await;
     result
@@ -83,45 +84,6 @@ async fn run_with(
         .spawn()
         .map_err(|error| spawn_error(program, &error))?;
     Ok(wait(child, signals).await)
-}
-
-/// Starts the hub on a loopback address that nobody else uses. Linux has all of 127.0.0.0/8.
-async fn start_private(mut config: Config) -> Result<RunningEmulator, CliError> {
-    config.ports = Ports {
-        mqtts: Some(8883),
-        amqps: Some(5671),
-        https: Some(443),
-        mqtt: None,
-        admin: Some(8080),
-    };
-    let mut last = None;
-    for attempt in 0..ATTEMPTS {
-        config.addresses = vec![IpAddr::V4(private_address(std::process::id(), attempt))];
-        match emulator::Emulator::start(config.clone()).await {
-            Ok(hub) => return Ok(hub),
-            Err(StartError::Bind { what, addr, source })
-                if cfg!(target_os = "linux") && source.kind() == io::ErrorKind::AddrInUse =>
-            {
-                last = Some(StartError::Bind { what, addr, source });
-            }
-            Err(error) => return Err(start::describe(&error, start::Movable::No)),
-        }
-    }
-    let last = last.expect("every attempt left its error");
-    Err(start::describe(&last, start::Movable::No))
-}
-
-/// The address to try: far from those people use by hand, spread by process and attempt.
-fn private_address(pid: u32, attempt: u32) -> Ipv4Addr {
-    if !cfg!(target_os = "linux") {
-        return Ipv4Addr::LOCALHOST;
-    }
-    // Odd factors, so that neighbours in either argument differ everywhere.
-    let mixed = pid
-        .wrapping_mul(0x9e37_79b1)
-        .wrapping_add(attempt.wrapping_mul(0x85eb_ca77));
-    let [high, middle, low, _] = mixed.to_be_bytes();
-    Ipv4Addr::new(127, 64 | (high >> 1), middle, low.clamp(1, 254))
 }
 
 async fn create_devices(ready: &Ready, devices: &[String]) -> Result<Vec<String>, CliError> {
@@ -206,32 +168,4 @@ fn code_of(status: ExitStatus) -> u8 {
     let code = status.code().unwrap_or(i32::from(exit_code::COULD_NOT_RUN));
     // Windows has longer codes; what matters is that failure stays failure.
     u8::try_from(code).unwrap_or(exit_code::FAILED)
-}
-
-const ATTEMPTS: u32 = 16;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn neighbours_get_addresses_of_their_own_far_from_those_typed_by_hand() {
-        let mut seen = std::collections::BTreeSet::new();
-        for pid in 1000..1500 {
-            for attempt in 0..4 {
-                let address = private_address(pid, attempt);
-                assert!(
-                    address.is_loopback() && address.octets()[1] >= 64,
-                    "{address}"
-                );
-                seen.insert(address);
-            }
-        }
-        assert!(
-            seen.len() > 1990,
-            "{} different addresses of 2000",
-            seen.len()
-        );
-    }
 }

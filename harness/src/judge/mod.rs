@@ -28,3 +28,5 @@ mod tests;
 pub use engine::{CheckTally, Judge, Judgement, Tally};
 pub use histogram::Histogram;
 pub use membership::{Membership, ReplayContext};
+pub(crate) use predicate::holds_for_body;
+pub(crate) use words::value_in_words;

@@ -31,7 +31,7 @@ pub(super) fn holds(predicate: &Predicate, found: Option<&Value>) -> bool {
 
 /// Whether a message's body is as the predicate says: its text, or, compared with anything but text,
 /// the JSON it holds.
-pub(super) fn holds_for_body(predicate: &Predicate, body: &str) -> bool {
+pub(crate) fn holds_for_body(predicate: &Predicate, body: &str) -> bool {
     let text = || Value::String(body.to_owned());
     let value = match predicate {
         Predicate::Equals(Value::String(_))

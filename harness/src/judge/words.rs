@@ -171,7 +171,8 @@ fn joined(conditions: &[Condition], with: &str, many: bool) -> String {
 }
 
 /// `reported.status = "booted"`
-fn value_in_words(of: &str, predicate: &Predicate) -> String {
+/// `stdout contains "ready"`
+pub(crate) fn value_in_words(of: &str, predicate: &Predicate) -> String {
     match predicate {
         Predicate::Equals(Value::Null) | Predicate::Exists(false) => format!("no {of}"),
         Predicate::Differs(Value::Null) | Predicate::Exists(true) => format!("some {of}"),

@@ -34,7 +34,9 @@ fn line(event: &RunEvent) -> Option<String> {
                 Outcome::Error => "could not run",
                 Outcome::Skipped => "skipped",
             };
-            let problem = step.problem.as_ref().map(|problem| format!(": {problem}"));
+            // What a command wrote is for the report.
+            let problem = step.problem.as_ref().and_then(|words| words.lines().next());
+            let problem = problem.map(|problem| format!(": {problem}"));
             format!(
                 "  {:>9.3} s  {}  {outcome} after {:.3} s{}",
                 seconds(step.started_ms),
@@ -78,7 +80,7 @@ mod tests {
             outcome: Outcome::Failed,
             started_ms: 12,
             took_ms: 1500,
-            problem: Some("1 of 3 calls did not end as expected".to_owned()),
+            problem: Some("1 of 3 calls did not end as expected\nstdout: much".to_owned()),
         };
         assert_eq!(
             line(&RunEvent::StepEnded(step)).unwrap(),

@@ -13,7 +13,10 @@ use hub_core::Limits;
 use hub_proto::time::Timestamp;
 use rustls::pki_types::ServerName;
 
+use super::access::Access;
 use super::plan::HOST;
+use crate::output::host_name;
+use crate::private_hub;
 use crate::scenario::ast::{ClockKind, HubSpec};
 use crate::service_client::trusted_roots;
 
@@ -36,6 +39,7 @@ impl EmbeddedHub {
         clock: ClockKind,
         spec: &HubSpec,
         ca_dir: Option<PathBuf>,
+        has_outsiders: bool,
     ) -> Result<Self, HubError> {
         let limits = limits(spec);
         match clock {
@@ -58,9 +62,13 @@ impl EmbeddedHub {
                     limits,
                     ..Config::new(ca_dir)
                 };
-                let hub = Emulator::start(config)
-                    .await
-                    .map_err(|error| HubError(chain(&error)))?;
+                let hub = if has_outsiders {
+                    let started = private_hub::start(config).await;
+                    started.map_err(|error| HubError(chain(&error) + PORTS_HELP))?
+                } else {
+                    let started = Emulator::start(config).await;
+                    started.map_err(|error| HubError(chain(&error)))?
+                };
                 Ok(Self::Sockets(Box::new(hub)))
             }
         }
@@ -88,10 +96,14 @@ impl EmbeddedHub {
             Self::Sockets(hub) => hub,
         };
         let roots = trusted_roots(Some(hub.ca_path())).map_err(|error| HubError(chain(&error)))?;
+        let address = hub.addresses().first().copied();
+        let dial_host = address
+            .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+            .to_string();
         let name = ServerName::try_from(HOST).map_err(|error| HubError(error.to_string()))?;
         let target = |port: Option<u16>, tls: bool| {
             port.map(|port| Target {
-                dial_host: Ipv4Addr::LOCALHOST.to_string(),
+                dial_host: dial_host.clone(),
                 port,
                 tls: tls.then(|| Tls {
                     config: Arc::clone(&roots),
@@ -105,6 +117,21 @@ impl EmbeddedHub {
             mqtt: target(ports.mqtt, false),
             wss: target(ports.https, true),
             memory: None,
+        })
+    }
+
+    /// How programs that are not ours find it; none does without sockets.
+    pub(super) fn access(&self) -> Option<Access> {
+        let Self::Sockets(hub) = self else {
+            return None;
+        };
+        let host = host_name(hub.addresses());
+        let text = hub.connection_string("iothubowner", &host)?;
+        Some(Access {
+            connection_string: text.into(),
+            admin_url: hub.admin_url(),
+            ca_dir: hub.ca_path().parent()?.to_owned(),
+            host,
         })
     }
 
@@ -131,5 +158,8 @@ fn limits(spec: &HubSpec) -> Limits {
     }
 }
 
+/// What helps if the ports cannot be had.
+const PORTS_HELP: &str = "; commands and external devices need the hub on the ports that SDKs dial, \
+                          `hubnerite exec -- true` tells what helps";
 /// 2026-01-01T00:00:00Z: every run in virtual time starts then.
 const VIRTUAL_START_UNIX_S: i64 = 1_767_225_600;

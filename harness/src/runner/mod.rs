@@ -9,6 +9,8 @@
 //! | `plan` | names resolved, bounds checked, behaviours read: all mistakes before the first step |
 //! | `roster` | who takes part, and whom a target means |
 //! | `hub` | the embedded hub and the ways in |
+//! | `access` | how programs that are not ours find the hub |
+//! | `process` | a program that a step starts |
 //! | `service` | the service's side of it |
 //! | `run` | a run from start to verdict |
 //! | `course` | the one loop |
@@ -18,12 +20,14 @@
 //! | `event` | what whoever watches is told |
 //! | `words` | steps in words |
 
+mod access;
 mod course;
 mod event;
 mod hub;
 mod message;
 mod observe;
 mod plan;
+mod process;
 mod roster;
 mod run;
 mod service;

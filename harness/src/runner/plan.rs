@@ -20,7 +20,7 @@ use super::roster::{Roster, Unknown};
 use super::words;
 use crate::judge::Membership;
 use crate::scenario::ast::{
-    self, ClockKind, Cohort, Invoke, InvokeExpectation, Scenario, Step, StepKind, Target,
+    self, ClockKind, Cohort, Invoke, InvokeExpectation, Scenario, Shell, Step, StepKind, Target,
 };
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::{ScenarioError, ScenarioErrors};
@@ -83,6 +83,17 @@ impl Plan {
             fleet,
             membership,
         })
+    }
+
+    /// Whether programs that are not ours dial the hub, which then must be where they look for it.
+    pub(super) fn has_outsiders(&self) -> bool {
+        fn has_shell(steps: &[Step]) -> bool {
+            let is_shell = |step: &Step| {
+                matches!(step.kind, StepKind::Shell(_)) || has_shell(step.kind.inner())
+            };
+            steps.iter().any(is_shell)
+        }
+        self.scenario.fleet.iter().any(Cohort::is_external) || has_shell(&self.scenario.steps)
     }
 
     /// The scenario.
@@ -150,6 +161,10 @@ fn list(names: &[&str]) -> String {
 fn plan_fleet(scenario: &Scenario, roster: &Roster, problems: &mut Problems) -> FleetPlan {
     let mut cohorts = Vec::new();
     for (cohort, members) in scenario.fleet.iter().zip(roster.cohorts()) {
+        if cohort.is_external() {
+            cohorts.push(plan_external(scenario.clock, cohort, problems));
+            continue;
+        }
         let transport = match plan_transport(scenario.clock, cohort) {
             Ok(transport) => transport,
             Err(problem) => {
@@ -190,6 +205,23 @@ fn plan_fleet(scenario: &Scenario, roster: &Roster, problems: &mut Problems) -> 
     FleetPlan {
         seed: scenario.seed,
         cohorts,
+    }
+}
+
+/// A cohort without devices, so that those after it keep their places.
+fn plan_external(clock: ClockKind, cohort: &Cohort, problems: &mut Problems) -> CohortPlan {
+    if clock == ClockKind::Virtual {
+        let problem = "external devices keep real time, this run virtual time";
+        problems.add(cohort.behaviour.span, problem);
+    }
+    CohortPlan {
+        name: cohort.name.value.as_str().into(),
+        devices: Vec::new(),
+        settings: Settings::default(),
+        arrival: Arrival::Burst,
+        network: NetworkProfile::default(),
+        transport: Transport::Mqtts,
+        autostart: false,
     }
 }
 
@@ -334,19 +366,31 @@ impl Walk<'_> {
             StepKind::Parallel(steps) | StepKind::Repeat { steps, .. } => {
                 self.steps(steps, depth + 1);
             }
-            StepKind::Shell { command, .. } => {
-                let problem = match self.clock {
-                    ClockKind::Virtual => "a shell command takes real time, this run virtual time",
-                    ClockKind::Real => {
-                        "`shell` is not built yet; `hubnerite exec` runs a command with a hub"
-                    }
-                };
-                self.problems.add(command.span, problem);
-            }
+            StepKind::Shell(shell) => self.shell(shell),
             StepKind::NotBuilt(name) => {
                 let problem = format!("`{}` is not built yet", name.value);
                 self.problems.add(name.span, problem);
             }
+        }
+    }
+
+    fn shell(&mut self, shell: &Shell) {
+        let span = shell.command.span;
+        if self.clock == ClockKind::Virtual {
+            let problem = "a shell command takes real time, this run virtual time";
+            self.problems.add(span, problem);
+        }
+        let Some(devices) = &shell.devices else {
+            return;
+        };
+        self.problems.target(self.roster, devices);
+        let count = self
+            .roster
+            .choose(devices)
+            .map_or(0, |one| one.devices.len());
+        if count > PROCESSES_MAX {
+            let problem = format!("{count} processes at once, at most {PROCESSES_MAX} are started");
+            self.problems.add(span, problem);
         }
     }
 
@@ -437,12 +481,14 @@ pub(super) fn members(roster: &Roster) -> Membership {
 pub(super) const HOST: &str = "localhost";
 const DEVICES_MAX: usize = 100_000;
 const DEPTH_MAX: u32 = 8;
+/// Started by one `shell` step.
+const PROCESSES_MAX: usize = 64;
 const BEHAVIOUR_BYTES_MAX: u64 = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runner::test_scenario::{booted, cohort, invoke, scenario, spanned, step};
+    use crate::runner::test_scenario::{booted, cohort, invoke, scenario, shell, spanned, step};
 
     fn problems(scenario: Scenario) -> Vec<String> {
         let errors = Plan::new(scenario).unwrap_err().errors;
@@ -494,13 +540,11 @@ mod tests {
     fn what_needs_real_time_is_refused_in_virtual_time() {
         let mut wss = cohort("pumps", 1);
         wss.transport = ast::Transport::Wss;
-        let shell = StepKind::Shell {
-            command: spanned("true"),
-            expect_exit: 0,
-            at_most: Duration::from_secs(1),
-        };
-        let found = problems(scenario(vec![wss], vec![step(shell)], Vec::new()));
-        assert_eq!(found.len(), 2, "{found:?}");
+        let mut external = cohort("others", 1);
+        external.behaviour = spanned("external");
+        let shell = step(StepKind::Shell(shell("true")));
+        let found = problems(scenario(vec![wss, external], vec![shell], Vec::new()));
+        assert_eq!(found.len(), 3, "{found:?}");
         assert!(
             found.iter().all(|problem| problem.contains("real time")),
             "{found:?}"

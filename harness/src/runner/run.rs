@@ -11,12 +11,13 @@ use device_sim::fleet::Fleet;
 use device_sim::metrics::{Metrics, Phase, Summary};
 use tokio::sync::{mpsc, watch};
 
+use super::access::Environment;
 use super::course::{Course, Finished};
 use super::event::{Observer, RunEvent, Silent};
 use super::hub::EmbeddedHub;
 use super::plan::Plan;
 use super::service::Service;
-use super::steps::Stage;
+use super::steps::{Background, Stage};
 use super::words;
 use crate::judge::ReplayContext;
 use crate::judge::verdict::{CheckResult, FORMAT, Latency, Outcome, Verdict, whole_ms};
@@ -113,7 +114,13 @@ pub fn run_plan_blocking(plan: &Plan, options: RunOptions) -> Verdict {
 /// virtual time is to jump.
 pub async fn run(plan: &Plan, mut options: RunOptions) -> Verdict {
     let scenario = &plan.scenario;
-    let hub = EmbeddedHub::start(scenario.clock, &scenario.hub, options.ca_dir.take()).await;
+    let hub = EmbeddedHub::start(
+        scenario.clock,
+        &scenario.hub,
+        options.ca_dir.take(),
+        plan.has_outsiders(),
+    )
+    .await;
     let hub = match hub {
         Ok(hub) => hub,
         Err(error) => return could_not_run(scenario, format!("the hub did not start: {error}")),
@@ -130,6 +137,11 @@ pub async fn run(plan: &Plan, mut options: RunOptions) -> Verdict {
             return could_not_run(scenario, format!("{name} cannot be registered: {refused}"));
         }
     }
+    let environment = match environment(plan, &hub).await {
+        Ok(environment) => environment,
+        Err(problem) => return could_not_run(scenario, problem),
+    };
+    let background = Background::default();
     let clock = Clock::starting_at(hub.handle().now().wall);
     let fleet = Mutex::new(Fleet::new(plan.fleet.clone(), endpoints, clock));
     let observer = options.observer.as_mut();
@@ -138,7 +150,7 @@ pub async fn run(plan: &Plan, mut options: RunOptions) -> Verdict {
         devices: plan.roster.len(),
         checks: scenario.checks.len(),
     });
-    let finished = {
+    let mut finished = {
         let (tell, inbox) = mpsc::channel(INBOX_MESSAGES);
         let stage = Stage {
             plan,
@@ -146,11 +158,20 @@ pub async fn run(plan: &Plan, mut options: RunOptions) -> Verdict {
             service,
             fleet: &fleet,
             inbox: tell,
+            environment,
+            background: &background,
         };
         let steps = pin!(stage.run());
         let course = Course::new(plan, hub.handle(), observer);
         course.run(steps, inbox, options.interrupt.clone()).await
     };
+    for (step, problem) in background.end().await {
+        let result = &mut finished.steps[step];
+        if result.outcome == Outcome::Passed {
+            result.outcome = Outcome::Failed;
+            result.problem = Some(problem);
+        }
+    }
     // A fleet whose order panicked can still be measured and sent home.
     let fleet = fleet.into_inner().unwrap_or_else(PoisonError::into_inner);
     let verdict = conclude(plan, finished, &fleet.metrics(), options.replay.take());
@@ -159,6 +180,15 @@ pub async fn run(plan: &Plan, mut options: RunOptions) -> Verdict {
     hub.stop().await;
     observer_end(&mut options, &verdict);
     verdict
+}
+
+/// What commands of the scenario are started with, if there are any.
+async fn environment(plan: &Plan, hub: &EmbeddedHub) -> Result<Option<Environment>, String> {
+    let Some(access) = hub.access().filter(|_| plan.has_outsiders()) else {
+        return Ok(None);
+    };
+    let file = words::file(&plan.scenario).map(PathBuf::from);
+    access.environment(file.as_deref()).await.map(Some)
 }
 
 fn observer_end(options: &mut RunOptions, verdict: &Verdict) {

@@ -4,6 +4,7 @@
 mod devices;
 mod invoke;
 mod service;
+mod shell;
 mod wait;
 
 use std::pin::Pin;
@@ -13,6 +14,7 @@ use device_sim::fleet::Fleet;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
+use super::access::Environment;
 use super::hub::EmbeddedHub;
 use super::message::{Ending, Message};
 use super::plan::Plan;
@@ -30,7 +32,12 @@ pub(super) struct Stage<'a> {
     pub(super) service: Service,
     pub(super) fleet: &'a Mutex<Fleet>,
     pub(super) inbox: mpsc::Sender<Message>,
+    /// What commands are started with, where the hub can be reached by them.
+    pub(super) environment: Option<Environment>,
+    pub(super) background: &'a Background,
 }
+
+pub(super) use shell::Background;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
@@ -146,9 +153,8 @@ impl<'a> Stage<'a> {
                 of_parts(join_all(steps.iter().map(|step| self.step(step))).await)
             }
             StepKind::Repeat { times, steps } => of_parts([self.rounds(*times, steps).await]),
-            StepKind::Shell { .. } | StepKind::NotBuilt(_) => {
-                Ending::Error("this step is not built yet".to_owned())
-            }
+            StepKind::Shell(shell) => self.shell(place, shell).await,
+            StepKind::NotBuilt(_) => Ending::Error("this step is not built yet".to_owned()),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::scenario::ast::{
     Arrival, Check, ClockKind, Cohort, Condition, Document, HubSpec, Invoke, InvokeExpectation,
-    Network, Predicate, Rule, Scenario, Step, StepKind, Target, Transport,
+    Network, Predicate, Rule, Scenario, Shell, Step, StepKind, Target, Transport,
 };
 use crate::scenario::span::{Span, Spanned};
 
@@ -55,6 +55,18 @@ pub(super) fn invoke(on: Target, method: &str) -> Invoke {
         response_timeout: Duration::from_secs(30),
         connect_timeout: Duration::ZERO,
         expect: InvokeExpectation::Success,
+    }
+}
+
+pub(super) fn shell(command: &str) -> Shell {
+    Shell {
+        command: spanned(command),
+        devices: None,
+        env: Vec::new(),
+        background: false,
+        timeout: Duration::from_secs(10),
+        exit: 0,
+        stdout: Vec::new(),
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn step(step: &Step) -> String {
         StepKind::WaitUntil { on, .. } => format!("wait until {} …", target(on)),
         StepKind::Parallel(steps) => format!("{} steps at once", steps.len()),
         StepKind::Repeat { times, .. } => format!("repeat {times} times"),
-        StepKind::Shell { command, .. } => format!("shell {}", command.value),
+        StepKind::Shell(shell) => format!("shell {}", first_line(&shell.command.value)),
         StepKind::NotBuilt(name) => name.value.clone(),
     };
     named(step, words)
@@ -72,6 +72,17 @@ pub(super) fn file(scenario: &Scenario) -> Option<String> {
     Some(scenario.sources.first()?.path.to_string())
 }
 
+/// A command may be a script of many lines.
+fn first_line(text: &str) -> String {
+    let mut lines = text.trim().lines();
+    let first = lines.next().unwrap_or_default().to_owned();
+    if lines.next().is_some() {
+        first + " …"
+    } else {
+        first
+    }
+}
+
 fn named(step: &Step, words: String) -> String {
     match &step.name {
         Some(name) => format!("{}: {words}", name.value),
@@ -94,7 +105,7 @@ fn kind(kind: &StepKind) -> &'static str {
         StepKind::WaitUntil { .. } => "wait-until",
         StepKind::Parallel(_) => "parallel",
         StepKind::Repeat { .. } => "repeat",
-        StepKind::Shell { .. } => "shell",
+        StepKind::Shell(_) => "shell",
         StepKind::NotBuilt(_) => "not-built",
     }
 }

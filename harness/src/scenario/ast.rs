@@ -62,7 +62,8 @@ pub struct Cohort {
     pub count: u32,
     /// `id:` with `{n}` or `{n:4}` (zero-padded, from 1). Default: `<cohort>-{n}`.
     pub id: String,
-    /// `behaviour:` a built-in's name, or a file's path relative to the scenario.
+    /// `behaviour:` a built-in's name, or a file's path relative to the scenario; `external` for devices
+    /// that are registered and left to somebody else to run.
     pub behaviour: Spanned<String>,
     /// `with:` parameters of the behaviour.
     pub with: Vec<(String, Value)>,
@@ -226,16 +227,28 @@ pub enum StepKind {
         steps: Vec<Step>,
     },
     /// A command of the user's, with the hub's variables in its environment. Real time only.
-    Shell {
-        /// Run by `sh -c` (`cmd /C` on Windows).
-        command: Spanned<String>,
-        /// `expect-exit:`; default 0.
-        expect_exit: i32,
-        /// `at-most:`; default 60 s.
-        at_most: Duration,
-    },
+    Shell(Shell),
     /// `job:` and whatever else the plan refuses by name.
     NotBuilt(Spanned<String>),
+}
+
+/// `shell:`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shell {
+    /// Run by `sh -c` (`cmd /C` on Windows).
+    pub command: Spanned<String>,
+    /// `as:` once for each of these devices, with its connection string; default: once, with none.
+    pub devices: Option<Target>,
+    /// `env:` further variables.
+    pub env: Vec<(String, String)>,
+    /// `background: true`: the step does not wait for its end. Default false.
+    pub background: bool,
+    /// `timeout:` for its end, in the background for its `stdout`; default 60 s.
+    pub timeout: Duration,
+    /// `expect: {exit: …}`; default 0.
+    pub exit: i32,
+    /// `expect: {stdout: …}`; in the background the step waits for it. Default: anything.
+    pub stdout: Vec<Predicate>,
 }
 
 /// `invoke:`

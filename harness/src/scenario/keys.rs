@@ -59,7 +59,8 @@ forms! {
     FAULT = "fault", "`fault`": ["on", "kind", "delay", "for"];
     WAIT_UNTIL = "waitUntil", "`wait-until`": ["on", "at-most"];
     REPEAT = "repeat", "`repeat`": ["times", "steps"];
-    SHELL = "shell", "`shell`": ["command", "expect-exit", "at-most"];
+    SHELL = "shell", "`shell`": ["command", "as", "env", "background", "timeout", "expect"];
+    SHELL_EXPECT = "shellExpect", "`expect`": ["exit", "stdout"];
     CHECK = "check", "a check": [
         "name", "each", "on", "after", "at-least", "within", "for", "eventually", "never",
         "in-order", "stays", "times", "at-once",
@@ -75,6 +76,16 @@ forms! {
         "equals", "not", "exists", "at-least", "at-most", "contains", "matches",
     ];
 }
+
+/// Keys of [`COHORT`] that say how a virtual device does what it does.
+pub(super) const OF_VIRTUAL_DEVICES: &[&str] = &[
+    "with",
+    "arrive",
+    "network",
+    "transport",
+    "token-life",
+    "autostart",
+];
 
 /// `clock:`
 pub(super) const CLOCKS: &[Word<ClockKind>] =
@@ -226,6 +237,11 @@ mod tests {
     #[test]
     fn every_rule_is_a_key_of_a_check() {
         assert!(RULES.iter().all(|rule| CHECK.keys.contains(rule)));
+        assert!(
+            OF_VIRTUAL_DEVICES
+                .iter()
+                .all(|key| COHORT.keys.contains(key))
+        );
         assert!(INCLUDABLE.iter().all(|key| SCENARIO.keys.contains(key)));
     }
 }

@@ -21,7 +21,7 @@ impl StepKind {
             Self::WaitUntil { .. } => "wait-until",
             Self::Parallel(_) => "parallel",
             Self::Repeat { .. } => "repeat",
-            Self::Shell { .. } => "shell",
+            Self::Shell(_) => "shell",
             Self::NotBuilt(kind) => &kind.value,
         }
     }
@@ -46,6 +46,11 @@ impl Step {
 }
 
 impl Cohort {
+    /// Whether somebody else runs its devices; here they are only registered and judged.
+    pub fn is_external(&self) -> bool {
+        self.behaviour.value == EXTERNAL
+    }
+
     /// Whether `behaviour:` names a file, not one that is built in.
     pub fn behaviour_is_file(&self) -> bool {
         let name = &self.behaviour.value;
@@ -78,3 +83,6 @@ impl Scenario {
 pub(super) fn beside_file(path: &str, name: &str) -> PathBuf {
     Path::new(path).parent().unwrap_or(Path::new("")).join(name)
 }
+
+/// The `behaviour:` of devices that somebody else runs.
+const EXTERNAL: &str = "external";

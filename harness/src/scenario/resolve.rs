@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::ast::{Check, ClockKind, Cohort, Invoke, Scenario, Step, StepKind, Target, Transport};
+use super::ast::{
+    Check, ClockKind, Cohort, Invoke, Scenario, Shell, Step, StepKind, Target, Transport,
+};
 use super::fields::Mistakes;
 use super::ids::IdPattern;
 use super::load::LoadOptions;
@@ -87,6 +89,10 @@ fn fleet(scenario: &Scenario, options: LoadOptions<'_>, mistakes: &mut Mistakes)
         let name = &cohort.name;
         names.add(&name.value, name.span, "cohort", mistakes);
         behaviour(scenario, cohort, options, mistakes);
+        if cohort.is_external() && scenario.clock == ClockKind::Virtual {
+            let message = "devices of others keep real time, and the clock is virtual";
+            mistakes.add_with_help(cohort.behaviour.span, message, "say `clock: real`");
+        }
         let sockets = matches!(
             cohort.transport,
             Transport::Mqtt | Transport::Mqtts | Transport::Wss
@@ -120,6 +126,9 @@ fn behaviour(
     mistakes: &mut Mistakes,
 ) {
     let Spanned { value, span } = &cohort.behaviour;
+    if cohort.is_external() {
+        return;
+    }
     if let Some(file) = scenario.behaviour_file(cohort) {
         if !Path::new(&file).is_file() {
             let message = format!(
@@ -131,6 +140,7 @@ fn behaviour(
     } else if !options.behaviours.is_empty() && !options.behaviours.contains(&value.as_str()) {
         let message = format!("there is no behaviour {}", quote(value));
         let known = options.behaviours.iter().copied();
+        let known = known.chain(["external"]);
         mistakes.unknown(*span, message, value, known, "built in are");
     }
 }
@@ -225,20 +235,16 @@ struct Resolver<'a> {
 impl Resolver<'_> {
     fn step(&self, step: &Step, mistakes: &mut Mistakes) {
         match &step.kind {
-            StepKind::Connect(on)
-            | StepKind::Disconnect(on)
-            | StepKind::Invoke(Invoke { on, .. })
+            StepKind::Connect(on) | StepKind::Disconnect(on) | StepKind::Fault { on, .. } => {
+                self.target(on, mistakes);
+                self.ours(step, on, mistakes);
+            }
+            StepKind::Invoke(Invoke { on, .. })
             | StepKind::Patch { on, .. }
             | StepKind::Send { to: on, .. }
             | StepKind::Identity { on, .. }
-            | StepKind::Fault { on, .. }
             | StepKind::WaitUntil { on, .. } => self.target(on, mistakes),
-            StepKind::Shell { command, .. } => {
-                if self.scenario.clock == ClockKind::Virtual {
-                    let message = "a shell command needs real time, and the clock is virtual";
-                    mistakes.add_with_help(command.span, message, "say `clock: real`");
-                }
-            }
+            StepKind::Shell(shell) => self.shell(shell, mistakes),
             StepKind::NotBuilt(kind) => {
                 let message = format!("steps of the kind {} are not built yet", quote(&kind.value));
                 mistakes.add(kind.span, message);
@@ -252,6 +258,38 @@ impl Resolver<'_> {
         for inner in step.kind.inner() {
             self.step(inner, mistakes);
         }
+    }
+
+    fn shell(&self, shell: &Shell, mistakes: &mut Mistakes) {
+        let span = shell.command.span;
+        if self.scenario.clock == ClockKind::Virtual {
+            let message = "a shell command needs real time, and the clock is virtual";
+            mistakes.add_with_help(span, message, "say `clock: real`");
+        }
+        if let Some(devices) = &shell.devices {
+            self.target(devices, mistakes);
+        }
+    }
+
+    /// Only virtual devices can be told to come, to go or to have trouble.
+    fn ours(&self, step: &Step, on: &Target, mistakes: &mut Mistakes) {
+        let means = |cohort: &Cohort| match on {
+            Target::All => true,
+            Target::Cohort(name) | Target::Share { of: name, .. } => {
+                name.value == cohort.name.value
+            }
+            Target::Device(id) => IdPattern::parse(&cohort.id)
+                .is_ok_and(|pattern| pattern.number(&id.value).is_some()),
+        };
+        let externals = self.scenario.fleet.iter().filter(|one| one.is_external());
+        let Some(cohort) = externals.into_iter().find(|cohort| means(cohort)) else {
+            return;
+        };
+        let name = quote(&cohort.name.value);
+        let kind = step.kind.key();
+        let message = format!("`{kind}` cannot reach the devices of {name}, which are external");
+        let help = "name a virtual cohort; wait for others with `wait-until: {connected: true}`";
+        mistakes.add_with_help(step.span, message, help);
     }
 
     fn target(&self, target: &Target, mistakes: &mut Mistakes) {

@@ -214,7 +214,7 @@ fn message(node: &Node, mistakes: &mut Mistakes) -> Option<Condition> {
 }
 
 /// A plain value, or a mapping of comparisons, all of which must hold.
-fn predicates(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<Predicate>> {
+pub(super) fn predicates(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<Predicate>> {
     if node.is_null() {
         let help = "for a property that must not be there write `{exists: false}`";
         let message = "a property never has the value nothing";

@@ -54,7 +54,7 @@ pub(super) fn cohort(
         span: name.span,
     });
     check_ids(&id, count?, mistakes);
-    Some(Cohort {
+    let cohort = Cohort {
         name: name.clone(),
         count: count?,
         id: id.value,
@@ -65,6 +65,20 @@ pub(super) fn cohort(
         transport: transport?,
         token_life: token_life?,
         autostart: autostart?,
+    };
+    if !cohort.is_external() {
+        return Some(cohort);
+    }
+    for (key, _) in fields.entries(|key| keys::OF_VIRTUAL_DEVICES.contains(&key)) {
+        let message = format!(
+            "{} is for virtual devices; these are run by somebody else",
+            quote(&key.value)
+        );
+        mistakes.add(key.span, message);
+    }
+    Some(Cohort {
+        autostart: false,
+        ..cohort
     })
 }
 

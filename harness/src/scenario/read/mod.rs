@@ -4,6 +4,7 @@
 mod checks;
 mod condition;
 mod fleet;
+mod shell;
 mod steps;
 mod target;
 mod top;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::condition::{condition_beside, error_code, transposed};
+use super::shell::shell;
 use super::target::{required, target};
 use crate::scenario::ast::{FaultKind, Invoke, InvokeExpectation, Step, StepKind};
 use crate::scenario::fields::{Fields, Mistakes};
@@ -96,7 +97,7 @@ fn kind(key: &str, node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
         "wait-until" => wait_until(node, mistakes),
         "parallel" => steps(node, "`parallel`", mistakes).map(StepKind::Parallel),
         "repeat" => repeat(node, mistakes),
-        _ => shell(node, mistakes),
+        _ => shell(node, mistakes).map(StepKind::Shell),
     }
 }
 
@@ -246,9 +247,9 @@ fn send(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
     let body = fields
         .require("body", mistakes)
         .and_then(|node| body(node, mistakes));
-    let properties = fields
-        .get("properties")
-        .map_or(Some(Vec::new()), |node| properties(node, mistakes));
+    let properties = fields.get("properties").map_or(Some(Vec::new()), |node| {
+        texts(node, "`properties`", mistakes)
+    });
     let expires = fields
         .get("expires")
         .map(|node| mistakes.some_time(node, "`expires`"));
@@ -271,9 +272,14 @@ fn body(node: &Node, mistakes: &mut Mistakes) -> Option<String> {
     }
 }
 
-fn properties(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<(String, String)>> {
+/// Names with texts.
+pub(super) fn texts(
+    node: &Node,
+    what: &str,
+    mistakes: &mut Mistakes,
+) -> Option<Vec<(String, String)>> {
     let Content::Mapping(entries) = &node.content else {
-        let message = format!("`properties` is a mapping, but {} is given", node.found());
+        let message = format!("{what} is a mapping, but {} is given", node.found());
         mistakes.add(node.span, message);
         return None;
     };
@@ -282,7 +288,7 @@ fn properties(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<(String, Strin
         .map(|(key, node)| {
             let value = match &node.content {
                 Content::Scalar { text, quoted: true } => text.clone(),
-                _ => mistakes.text(node, "a property")?.value,
+                _ => mistakes.text(node, &format!("an entry of {what}"))?.value,
             };
             Some((key.value.clone(), value))
         })
@@ -385,24 +391,6 @@ fn repeat(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
     })
 }
 
-fn shell(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
-    let fields = Fields::of(node, &keys::SHELL, mistakes)?;
-    let command = fields
-        .require("command", mistakes)
-        .and_then(|node| mistakes.text(node, "`command`"));
-    let expect_exit = fields.get("expect-exit").map_or(Some(0), |node| {
-        mistakes.whole(node, "`expect-exit`", 0..=255)
-    });
-    let at_most = fields.get("at-most").map_or(Some(SHELL_AT_MOST), |node| {
-        mistakes.some_time(node, "`at-most`")
-    });
-    Some(StepKind::Shell {
-        command: command?,
-        expect_exit: expect_exit?,
-        at_most: at_most?,
-    })
-}
-
 /// Default and limit of `in-flight`.
 const IN_FLIGHT: u32 = 256;
 const IN_FLIGHT_MAX: u32 = 65_536;
@@ -412,5 +400,3 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const TIMEOUT_MAX_S: u64 = 300;
 /// Rounds.
 const REPEAT_MAX: u32 = 1_000_000;
-/// Default of `at-most` of a shell command.
-const SHELL_AT_MOST: Duration = Duration::from_mins(1);
