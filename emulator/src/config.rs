@@ -16,6 +16,9 @@ pub struct Config {
     /// The addresses every endpoint is bound on. Default: `127.0.0.1` and `::1` (the latter is left out
     /// with a warning where the machine has no IPv6).
     pub addresses: Vec<IpAddr>,
+    /// The addresses of the admin endpoint, which asks for no password. Default, empty: those of
+    /// `addresses` that are loopback, or else `127.0.0.1` and `::1`.
+    pub admin_addresses: Vec<IpAddr>,
     /// The ports.
     pub ports: Ports,
     /// Further host names the hub answers to, beside `localhost`, names under `.localhost` and
@@ -101,12 +104,29 @@ impl Config {
     pub fn new(ca_dir: impl Into<PathBuf>) -> Self {
         Self {
             addresses: vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            admin_addresses: Vec::new(),
             ports: Ports::default(),
             host_names: Vec::new(),
             ca_dir: ca_dir.into(),
             policies: Policies::well_known(),
             limits: Limits::default(),
             event_log: EventLogLimits::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Where the admin endpoint is bound.
+    pub(crate) fn admin_addresses(&self) -> Vec<IpAddr> {
+        if !self.admin_addresses.is_empty() {
+            return self.admin_addresses.clone();
+        }
+        let own = self.addresses.iter().copied();
+        let own: Vec<IpAddr> = own.filter(IpAddr::is_loopback).collect();
+        if own.is_empty() {
+            vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]
+        } else {
+            own
         }
     }
 }
@@ -263,6 +283,29 @@ mod tests {
             "aHVibmVyaXRlLWlvdGh1Ym93bmVyLXByaW1hcnktMDE="
         );
         assert!(policies.get("IotHubOwner").is_none());
+    }
+
+    #[test]
+    fn the_admin_endpoint_stays_on_loopback_unless_told_otherwise() {
+        // RUN-7
+        let cases: [(&[&str], &[&str], &[&str]); 5] = [
+            (&["127.0.0.1", "::1"], &[], &["127.0.0.1", "::1"]),
+            (&["127.0.0.7"], &[], &["127.0.0.7"]),
+            (&["0.0.0.0"], &[], &["127.0.0.1", "::1"]),
+            (&["10.1.2.3", "127.0.0.1"], &[], &["127.0.0.1"]),
+            (&["127.0.0.1"], &["0.0.0.0"], &["0.0.0.0"]),
+        ];
+        let parse = |texts: &[&str]| -> Vec<IpAddr> {
+            texts.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        for (addresses, admin, expected) in cases {
+            let config = Config {
+                addresses: parse(addresses),
+                admin_addresses: parse(admin),
+                ..Config::new("/ca")
+            };
+            assert_eq!(config.admin_addresses(), parse(expected), "{addresses:?}");
+        }
     }
 
     #[test]

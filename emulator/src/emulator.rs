@@ -35,6 +35,7 @@ pub struct RunningEmulator {
     hub: HubHandle,
     ports: Ports,
     addresses: Vec<IpAddr>,
+    admin_address: Option<SocketAddr>,
     authority: Arc<Authority>,
     /// There until the emulator is stopped.
     switch: Option<StopSwitch>,
@@ -88,8 +89,10 @@ impl BindProblem {
 impl Emulator {
     /// Binds every endpoint of `config` and serves it until the result is stopped or dropped.
     pub async fn start(config: Config) -> Result<RunningEmulator, StartError> {
+        let admin_addresses = config.admin_addresses();
         let Config {
             addresses,
+            admin_addresses: _,
             ports,
             host_names,
             ca_dir,
@@ -99,7 +102,7 @@ impl Emulator {
         } = config;
         let clock = Clock::start();
         // First of all: a port that is taken is the commonest failure, and leaves no trace.
-        let endpoints = Endpoints::bind(&addresses, ports)?;
+        let endpoints = Endpoints::bind(&addresses, &admin_addresses, ports)?;
         let names = HostNames::new(&host_names, &endpoints.addresses);
         let authority = open_authority(ca_dir, names.clone(), clock).await?;
         let event_log = EventLog::new(event_log);
@@ -119,6 +122,7 @@ impl Emulator {
             trust: export_trust(Arc::clone(&authority), clock),
         };
         let addresses = endpoints.addresses.clone();
+        let admin_address = endpoints.admin_address();
         let accept_loops = endpoints.serve(&authority, &admin, &hub, &switch);
         info!(?ports, ?addresses, "the endpoints are open");
         let switch = Some(switch);
@@ -126,6 +130,7 @@ impl Emulator {
             hub,
             ports,
             addresses,
+            admin_address,
             authority,
             switch,
             accept_loops,
@@ -145,21 +150,26 @@ struct Endpoints {
 }
 
 impl Endpoints {
-    fn bind(addresses: &[IpAddr], ports: Ports) -> Result<Self, StartError> {
+    fn bind(
+        addresses: &[IpAddr],
+        admin_addresses: &[IpAddr],
+        ports: Ports,
+    ) -> Result<Self, StartError> {
         if addresses.is_empty() {
             return Err(StartError::NoAddress);
         }
-        let bind = |what: &'static str, port: Option<u16>| {
+        let bind_on = |addresses: &[IpAddr], what: &'static str, port: Option<u16>| {
             let bound = port.map(|port| listener::bind(addresses, port)).transpose();
             bound.map_err(|BindError { addr, source }| StartError::Bind { what, addr, source })
         };
+        let bind = |what, port| bind_on(addresses, what, port);
         let mut endpoints = Self {
             addresses: Vec::new(),
             mqtts: bind("MQTT over TLS", ports.mqtts)?,
             amqps: bind("AMQP over TLS", ports.amqps)?,
             https: bind("HTTPS", ports.https)?,
             mqtt: bind("MQTT", ports.mqtt)?,
-            admin: bind("admin", ports.admin)?,
+            admin: bind_on(admin_addresses, "admin", ports.admin)?,
         };
         let bound = [
             &endpoints.mqtts,
@@ -180,6 +190,11 @@ impl Endpoints {
             .filter(|address| local.contains(address))
             .collect();
         Ok(endpoints)
+    }
+
+    /// Where the admin endpoint is, if there is one.
+    fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref()?.listeners.first()?.local_addr().ok()
     }
 
     fn ports(&self) -> Ports {
@@ -301,15 +316,13 @@ impl RunningEmulator {
     /// `http://{address}:{port}` of the admin endpoint, if there is one; by the loopback address
     /// where it is bound on every address.
     pub fn admin_url(&self) -> Option<String> {
-        let address = match *self.addresses.first()? {
+        let bound = self.admin_address?;
+        let address = match bound.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
             address => address,
         };
-        Some(format!(
-            "http://{}",
-            SocketAddr::new(address, self.ports.admin?)
-        ))
+        Some(format!("http://{}", SocketAddr::new(address, bound.port())))
     }
 
     /// Stops accepting, closes every connection, waits for them for a bounded time.

@@ -1,21 +1,183 @@
 //! The event log as a response body: pages on demand, so that a slow reader costs no memory.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use futures_util::stream::{self, Stream};
-use hyper::Uri;
+use http_body_util::{BodyExt, StreamBody};
+use hub_core::event::Event;
 use hyper::body::{Bytes, Frame};
+use hyper::header::{ACCEPT, HeaderMap};
+use hyper::{Method, StatusCode};
+use serde_json::{Value, json};
 
+use super::answer::{Answer, JSON, Problem, answer, whole};
+use super::call::Call;
 use super::event_json::{write_event, write_gap};
+use super::route::{Handler, Parameter, ParameterKind, ResponseBody, Route};
 use crate::event_log::EventLog;
-use crate::http::query_parameter;
 use crate::stop::StopToken;
+
+const NDJSON: &str = "application/x-ndjson";
+const SERVER_SENT: &str = "text/event-stream";
+
+pub(super) const ROUTES: &[Route] = &[
+    Route {
+        name: "events",
+        verb: Method::GET,
+        path: "/admin/events",
+        summary: "The event log, one JSON object a line, or server-sent events",
+        parameters: SELECTION,
+        request: None,
+        response: ResponseBody {
+            content_type: NDJSON,
+            schema: event_schema,
+        },
+        handler: Handler::Now(show),
+    },
+    Route {
+        name: "event",
+        verb: Method::GET,
+        path: "/admin/events/{seq}",
+        summary: "One event by its number",
+        parameters: &[],
+        request: None,
+        response: ResponseBody {
+            content_type: JSON,
+            schema: event_schema,
+        },
+        handler: Handler::Now(show_one),
+    },
+];
+
+const SELECTION: &[Parameter] = &[
+    Parameter {
+        name: "after",
+        summary: "events numbered above this",
+        kind: ParameterKind::Number,
+    },
+    Parameter {
+        name: "limit",
+        summary: "at most so many events",
+        kind: ParameterKind::Number,
+    },
+    Parameter {
+        name: "follow",
+        summary: "go on with what happens from now on",
+        kind: ParameterKind::Flag,
+    },
+    Parameter {
+        name: "device",
+        summary: "events of this device alone",
+        kind: ParameterKind::Text,
+    },
+];
+
+fn event_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["type"],
+        "properties": {
+            "seq": { "type": "integer" },
+            "at": { "type": "string", "format": "date-time" },
+            "device": { "type": "string" },
+            "type": { "type": "string" }
+        }
+    })
+}
+
+fn show(call: &Call) -> Result<Answer, Problem> {
+    let selection = Selection::of(call)?;
+    let content_type = selection.form.content_type();
+    let stop = call.context.connection.stop.clone();
+    let lines = lines(call.hub.event_log().clone(), stop, selection);
+    let body = StreamBody::new(lines).boxed_unsync();
+    Ok(answer(StatusCode::OK, content_type, body))
+}
+
+fn show_one(call: &Call) -> Result<Answer, Problem> {
+    let number: u64 = call.value(0).parse().map_err(|_| {
+        Problem::bad_request(format!("{:?} is not the number of an event", call.value(0)))
+    })?;
+    let page = call.hub.event_log().read(number.saturating_sub(1), 1);
+    match page.events.first() {
+        Some((found, event)) if *found == number => {
+            let mut line = Vec::new();
+            write_event(&mut line, number, event);
+            Ok(whole(StatusCode::OK, JSON, line))
+        }
+        Some((oldest, _)) => {
+            let detail = format!("event {number} is not in the log any more");
+            Err(Problem::new(StatusCode::NOT_FOUND, detail)
+                .with_remedy(format!("the oldest there is has the number {oldest}")))
+        }
+        None => Err(Problem::new(
+            StatusCode::NOT_FOUND,
+            format!("event {number} has not happened yet"),
+        )
+        .with_remedy("wait for it with /admin/events?follow=true")),
+    }
+}
 
 /// Events looked at for one chunk of the body.
 const PAGE_EVENTS: usize = 256;
 /// A chunk as long as this is sent before more events are printed: an event may carry 256 KiB, and a
 /// reader that does not read holds its chunk.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// After this long without an event, a comment shows that the stream is alive, as the specification
+/// of server-sent events advises. Patience with proxies is real time.
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
+const COMMENT: &[u8] = b":\n\n";
+
+/// How events go over the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Lines,
+    ServerSent,
+}
+
+impl Form {
+    /// As the client's `Accept` asks.
+    fn of(headers: &HeaderMap) -> Self {
+        let accepts = headers.get_all(ACCEPT).iter();
+        let mut accepts = accepts.filter_map(|accept| accept.to_str().ok());
+        if accepts.any(|accept| accept.contains(SERVER_SENT)) {
+            Self::ServerSent
+        } else {
+            Self::Lines
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Lines => NDJSON,
+            Self::ServerSent => SERVER_SENT,
+        }
+    }
+
+    fn write_event(self, out: &mut Vec<u8>, number: u64, event: &Event) {
+        match self {
+            Self::Lines => write_event(out, number, event),
+            Self::ServerSent => {
+                out.extend_from_slice(format!("id: {number}\ndata: ").as_bytes());
+                write_event(out, number, event);
+                out.push(b'\n');
+            }
+        }
+    }
+
+    fn write_gap(self, out: &mut Vec<u8>, missed: u64, next: u64) {
+        match self {
+            Self::Lines => write_gap(out, missed, next),
+            Self::ServerSent => {
+                // So that a client that comes back is not told of the gap again.
+                out.extend_from_slice(format!("id: {}\ndata: ", next - 1).as_bytes());
+                write_gap(out, missed, next);
+                out.push(b'\n');
+            }
+        }
+    }
+}
 
 /// What a reader asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,31 +190,35 @@ pub(super) struct Selection {
     follow: bool,
     /// Events of this device alone.
     device: Option<String>,
+    form: Form,
 }
 
 impl Selection {
-    /// Reads the query; the error is for the client.
-    pub(super) fn parse(uri: &Uri) -> Result<Self, String> {
+    fn of(call: &Call) -> Result<Self, Problem> {
+        let form = Form::of(&call.headers);
+        // A browser's `EventSource` that comes back goes on where it was.
+        let last_seen = call.headers.get("last-event-id");
+        let last_seen = last_seen.and_then(|seen| seen.to_str().ok()?.parse().ok());
         Ok(Self {
-            after: number(uri, "after")?.unwrap_or(0),
-            limit: number(uri, "limit")?.unwrap_or(u64::MAX),
-            follow: match query_parameter(uri, "follow").as_deref() {
-                None | Some("false") => false,
-                Some("true" | "") => true,
-                Some(other) => return Err(format!("follow must be true or false, not {other:?}")),
-            },
-            device: query_parameter(uri, "device"),
+            after: last_seen.or(call.number("after")?).unwrap_or(0),
+            limit: call.number("limit")?.unwrap_or(u64::MAX),
+            follow: form == Form::ServerSent || call.flag("follow")?,
+            device: call.text("device"),
+            form,
         })
     }
-}
 
-fn number(uri: &Uri, name: &str) -> Result<Option<u64>, String> {
-    let Some(text) = query_parameter(uri, name) else {
-        return Ok(None);
-    };
-    text.parse()
-        .map(Some)
-        .map_err(|_| format!("{name} must be a number, not {text:?}"))
+    /// Everything after an event that is there.
+    #[cfg(test)]
+    pub(super) fn after(after: u64) -> Self {
+        Self {
+            after,
+            limit: u64::MAX,
+            follow: false,
+            device: None,
+            form: Form::Lines,
+        }
+    }
 }
 
 struct Reader {
@@ -108,6 +274,9 @@ impl Reader {
             tokio::select! {
                 () = self.log.appended_after(self.selection.after) => {}
                 () = self.stop.stopped() => return None,
+                () = tokio::time::sleep(COMMENT_EVERY), if self.selection.form == Form::ServerSent => {
+                    return Some(COMMENT.to_vec());
+                }
             }
         }
     }
@@ -118,7 +287,9 @@ impl Reader {
         let page = self.log.read(selection.after, PAGE_EVENTS);
         if page.missed > 0 {
             selection.after = selection.after.saturating_add(page.missed);
-            write_gap(chunk, page.missed, selection.after.saturating_add(1));
+            selection
+                .form
+                .write_gap(chunk, page.missed, selection.after.saturating_add(1));
         }
         for (number, event) in &page.events {
             if *number > self.until || selection.limit == 0 || chunk.len() >= CHUNK_BYTES {
@@ -130,7 +301,7 @@ impl Reader {
                 .as_ref()
                 .is_none_or(|device| device == event.device.as_str())
             {
-                write_event(chunk, *number, event);
+                selection.form.write_event(chunk, *number, event);
                 selection.limit -= 1;
             }
         }
@@ -163,12 +334,11 @@ mod tests {
                 },
             });
         }
-        let uri = "/admin/events".parse().unwrap();
         let mut reader = Reader {
             until: log.newest(),
             log,
             stop: StopSwitch::new().token(),
-            selection: Selection::parse(&uri).unwrap(),
+            selection: Selection::after(0),
         };
         let mut lines = 0;
         while let Some(chunk) = reader.next_chunk().await {

@@ -4,11 +4,54 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use hub_proto::connection_string::{ConnectionString, Owner};
+use hyper::Method;
 use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::serve::AdminContext;
-use crate::config::Policy;
+use super::answer::{Answer, JSON, json_document};
+use super::call::Call;
+use super::route::{Handler, ResponseBody, Route};
+use crate::config::{Policies, Policy};
 use crate::tls::TrustFiles;
+
+pub(super) const ROUTES: &[Route] = &[Route {
+    name: "hub",
+    verb: Method::GET,
+    path: "/admin/hub",
+    summary: "How to reach the hub: names, ports, connection strings, files to trust",
+    parameters: &[],
+    request: None,
+    response: ResponseBody {
+        content_type: JSON,
+        schema,
+    },
+    handler: Handler::Always(show),
+}];
+
+fn schema() -> Value {
+    let port = json!({ "type": ["integer", "null"] });
+    let text = json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "required": ["hostName", "furtherHostNames", "ports", "connectionStrings", "caPath", "trust"],
+        "properties": {
+            "hostName": text,
+            "furtherHostNames": { "type": "array", "items": text },
+            "ports": {
+                "type": "object",
+                "properties": {
+                    "mqtts": port, "amqps": port, "https": port, "mqtt": port, "admin": port
+                }
+            },
+            "connectionStrings": { "type": "object", "additionalProperties": text },
+            "caPath": text,
+            "trust": {
+                "type": ["object", "null"],
+                "properties": { "ca": text, "bundle": text, "hashedDir": text, "pkcs12": text }
+            }
+        }
+    })
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -43,11 +86,11 @@ struct TrustBody {
     pkcs12: PathBuf,
 }
 
-/// The answer of `/admin/hub` to a client that came under the name `asked`: whatever leads to this
-/// endpoint leads to the hub.
-pub(super) fn print(context: &AdminContext, asked: &str, trust: Option<&TrustFiles>) -> String {
-    let ports = context.ports;
-    let host_name = host_name(asked);
+/// A client is told the name under which it came: whatever leads to this endpoint leads to the hub.
+fn show(call: &Call) -> Answer {
+    let context = &call.context;
+    let (ports, trust) = (context.ports, context.trust.borrow().clone());
+    let host_name = host_name(&call.host);
     let body = HubBody {
         host_name,
         further_host_names: &context.host_names,
@@ -58,19 +101,25 @@ pub(super) fn print(context: &AdminContext, asked: &str, trust: Option<&TrustFil
             mqtt: ports.mqtt,
             admin: ports.admin,
         },
-        connection_strings: connection_strings(context, host_name),
+        connection_strings: connection_strings(call.hub.policies(), host_name),
         ca_path: absolute(&context.ca_path),
-        trust: trust.map(|files| TrustBody {
+        trust: trust.as_deref().map(TrustBody::of),
+    };
+    json_document(&body)
+}
+
+impl TrustBody {
+    fn of(files: &TrustFiles) -> Self {
+        Self {
             ca: absolute(&files.ca),
             bundle: absolute(&files.bundle),
             hashed_dir: absolute(&files.hashed_dir),
             pkcs12: absolute(&files.pkcs12),
-        }),
-    };
-    serde_json::to_string_pretty(&body).expect("texts and numbers are always JSON")
+        }
+    }
 }
 
-fn connection_strings<'a>(context: &'a AdminContext, host: &str) -> BTreeMap<&'a str, String> {
+fn connection_strings<'a>(policies: &'a Policies, host: &str) -> BTreeMap<&'a str, String> {
     let print = |name: &String, policy: &Policy| {
         let string = ConnectionString {
             host_name: host.to_owned(),
@@ -80,7 +129,7 @@ fn connection_strings<'a>(context: &'a AdminContext, host: &str) -> BTreeMap<&'a
         };
         string.expose()
     };
-    let policies = context.connection.hub.policies().0.iter();
+    let policies = policies.0.iter();
     policies
         .map(|(name, policy)| (name.as_str(), print(name, policy)))
         .collect()

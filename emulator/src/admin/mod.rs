@@ -1,14 +1,31 @@
 //! The admin endpoint: plain HTTP for tests and tools.
 //!
-//! Health, the certificates to trust, what the hub is called and how to connect, and the event log
-//! as lines of JSON. Reads only; answers nobody who came under a foreign host name (DNS rebinding).
-//! Knows the hub as its log and its names; `docs/ADMIN.md` is what a user may rely on.
+//! Answers nobody who came under a foreign host name (DNS rebinding) or from a foreign page. Knows
+//! the hub by its handle and its log; `docs/ADMIN.md` is what a user may rely on.
+//!
+//! | Module | Responsible for |
+//! |---|---|
+//! | `serve` | one connection: who may ask, and for what |
+//! | `route` | the table of operations; finds the one that is asked for |
+//! | `call` | a request as its operation sees it |
+//! | `answer` | answers and problems |
+//! | `openapi` | the table as a document for programs |
+//! | `health`, `trust`, `hub_json` | that it lives, whom to trust, how to connect |
+//! | `events`, `event_json` | the event log |
+//! | `clock` | the hub's time |
 
+mod answer;
+mod call;
+mod clock;
 mod event_json;
 mod events;
+mod health;
 mod hub_json;
+mod openapi;
+mod route;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 pub(crate) use serve::{AdminContext, serve_connection};

@@ -1,23 +1,22 @@
-//! One connection of the admin endpoint, and its few paths.
+//! One connection of the admin endpoint: who may ask, and which operation is asked for.
 
-use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
-use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::body::{Body, Bytes};
+use hyper::header::{HeaderMap, ORIGIN};
+use hyper::{Request, StatusCode, Uri};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
-use super::events::{self, Selection};
-use super::hub_json;
+use super::answer::{Answer, Problem};
+use super::call::{Call, check_parameters, read_body};
+use super::route::{self, Found, Handler};
 use crate::config::Ports;
 use crate::http::{self, HeadBounds};
+use crate::hub::HubHandle;
 use crate::listener::ConnectionContext;
 use crate::tls::TrustFiles;
 
@@ -25,23 +24,6 @@ const HEAD_BOUNDS: HeadBounds = HeadBounds {
     within: Duration::from_secs(30),
     bytes: 16 * 1024,
 };
-/// How long a request for a trust file waits for the export at start-up.
-const EXPORT_PATIENCE: Duration = Duration::from_secs(10);
-
-const JSON: &str = "application/json; charset=utf-8";
-const TEXT: &str = "text/plain; charset=utf-8";
-const PEM: &str = "application/x-pem-file";
-
-const INDEX: &str = "\
-Hubnerite: an IoT Hub in one process. This is its admin endpoint.
-
-/health        200 when the hub serves
-/ca.pem        the CA certificate to trust
-/bundle.pem    the public roots and that certificate
-/trust.p12     both as a PKCS#12 trust store, password \"changeit\"
-/admin/hub     names, ports and connection strings
-/admin/events  the event log, one JSON object a line; ?after=N&limit=N&follow=true&device=ID
-";
 
 /// What the endpoint needs to serve a connection. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -58,9 +40,6 @@ pub(crate) struct AdminContext {
     pub(crate) trust: watch::Receiver<Option<Arc<TrustFiles>>>,
 }
 
-/// An answer; its body may be a stream.
-type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
-
 /// Serves HTTP/1.1 on `io` until the client goes or the emulator stops.
 pub(crate) async fn serve_connection<I>(io: I, context: AdminContext)
 where
@@ -69,7 +48,7 @@ where
     let (peer, stop) = (context.connection.peer, context.connection.stop.clone());
     let ended = http::serve(io, HEAD_BOUNDS, stop, |request| {
         let context = context.clone();
-        async move { handle(&context, &request).await }
+        async move { handle(&context, request).await }
     })
     .await;
     if let Err(error) = ended {
@@ -77,116 +56,98 @@ where
     }
 }
 
-/// Answers one request. Bodies of requests are not read.
-pub(super) async fn handle<B>(context: &AdminContext, request: &Request<B>) -> Answer {
-    let host = http::host(request).unwrap_or_default();
-    if !context.connection.hub.is_host(&host) {
-        // A page of the web can point its own name at 127.0.0.1; it shall not read keys here.
-        warn!(
-            host,
-            "an admin request under a foreign host name was refused"
-        );
-        let text = "this host name is not the hub's: use localhost, or start it with --host NAME";
-        return problem(StatusCode::FORBIDDEN, text);
-    }
-    if request.method() != Method::GET {
-        let mut answer = problem(StatusCode::METHOD_NOT_ALLOWED, "only GET is allowed");
-        answer
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET"));
-        return answer;
-    }
-    match request.uri().path() {
-        "/" => whole(StatusCode::OK, TEXT, INDEX),
-        "/health" => whole(StatusCode::OK, JSON, r#"{"status":"ok"}"#),
-        "/ca.pem" => file(&context.ca_path, PEM).await,
-        "/bundle.pem" => trust_file(context, PEM, |files| &files.bundle).await,
-        "/trust.p12" => trust_file(context, "application/x-pkcs12", |files| &files.pkcs12).await,
-        "/admin/hub" => {
-            let trust = context.trust.borrow().clone();
-            whole(
-                StatusCode::OK,
-                JSON,
-                hub_json::print(context, &host, trust.as_deref()),
-            )
-        }
-        "/admin/events" => event_lines(context, request),
-        _ => problem(
-            StatusCode::NOT_FOUND,
-            "no such path; see / for those there are",
-        ),
+/// Answers one request.
+pub(super) async fn handle<B>(context: &AdminContext, request: Request<B>) -> Answer
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match dispatch(context, request).await {
+        Ok(answer) => answer,
+        Err(problem) => problem.into_answer(),
     }
 }
 
-fn event_lines<B>(context: &AdminContext, request: &Request<B>) -> Answer {
-    let selection = match Selection::parse(request.uri()) {
-        Ok(selection) => selection,
-        Err(text) => return problem(StatusCode::BAD_REQUEST, &text),
+async fn dispatch<B>(context: &AdminContext, request: Request<B>) -> Result<Answer, Problem>
+where
+    B: Body,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let host = http::host(&request).unwrap_or_default();
+    let hub = context.connection.hub.clone();
+    check_host(&hub, &host)?;
+    check_origin(&hub, request.headers())?;
+    let (route, values) = match route::find(request.method(), request.uri().path()) {
+        Found::Route(route, values) => (route, values),
+        Found::OtherVerbs(verbs) => return Err(wrong_verb(&request, verbs)),
+        Found::Nothing => return Err(no_such_path(request.uri())),
     };
-    let stop = context.connection.stop.clone();
-    let lines = events::lines(context.connection.hub.event_log().clone(), stop, selection);
-    answer(
-        StatusCode::OK,
-        "application/x-ndjson",
-        StreamBody::new(lines).boxed_unsync(),
-    )
-}
-
-async fn trust_file(
-    context: &AdminContext,
-    content_type: &'static str,
-    which: impl Fn(&TrustFiles) -> &PathBuf,
-) -> Answer {
-    let mut trust = context.trust.clone();
-    let exported = trust.wait_for(Option::is_some);
-    // The guard of the watch must not live over the next await.
-    let files = match tokio::time::timeout(EXPORT_PATIENCE, exported).await {
-        Ok(Ok(files)) => Option::clone(&files),
-        Ok(Err(_)) | Err(_) => None,
+    check_parameters(request.uri(), route.parameters)?;
+    let (head, body) = request.into_parts();
+    let body = match &route.request {
+        Some(expected) => read_body(body, expected).await?,
+        None => Bytes::new(),
     };
-    match files {
-        Some(files) => file(which(&files), content_type).await,
-        None => problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the trust files are not exported",
-        ),
+    let call = Call {
+        context: context.clone(),
+        hub,
+        host,
+        uri: head.uri,
+        headers: head.headers,
+        values,
+        body,
+    };
+    match route.handler {
+        Handler::Always(handler) => Ok(handler(&call)),
+        Handler::Now(handler) => handler(&call),
+        Handler::Later(handler) => handler(call).await,
     }
 }
 
-async fn file(path: &Path, content_type: &'static str) -> Answer {
-    match tokio::fs::read(path).await {
-        Ok(bytes) => whole(StatusCode::OK, content_type, bytes),
-        Err(error) => {
-            warn!(path = %path.display(), %error, "a trust file cannot be read");
-            problem(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the file cannot be read; see the log",
-            )
-        }
+/// A page of the web can point its own name at 127.0.0.1; it shall not read keys here.
+fn check_host(hub: &HubHandle, host: &str) -> Result<(), Problem> {
+    if hub.is_host(host) {
+        return Ok(());
     }
+    warn!(
+        host,
+        "an admin request under a foreign host name was refused"
+    );
+    let detail = format!("{host:?} is not a name of this hub");
+    Err(Problem::new(StatusCode::FORBIDDEN, detail)
+        .with_remedy("use localhost, or start the hub with --host NAME"))
 }
 
-fn problem(status: StatusCode, text: &str) -> Answer {
-    whole(
-        status,
-        JSON,
-        serde_json::json!({ "error": text }).to_string(),
-    )
+/// A page of the web can also post to `localhost` itself, without reading the answer. Browsers then
+/// say where the page is from.
+fn check_origin(hub: &HubHandle, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(origin) = headers.get(ORIGIN) else {
+        return Ok(());
+    };
+    let page = origin.to_str().ok().and_then(|origin| origin.parse().ok());
+    let is_ours = page.is_some_and(|page: Uri| page.host().is_some_and(|host| hub.is_host(host)));
+    if is_ours {
+        return Ok(());
+    }
+    warn!(?origin, "an admin request of a foreign page was refused");
+    let detail = format!("pages of {origin:?} may not use this API");
+    Err(Problem::new(StatusCode::FORBIDDEN, detail)
+        .with_remedy("serve the page from localhost, or start the hub with --host NAME"))
 }
 
-fn whole(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    answer(status, content_type, Full::new(body.into()).boxed_unsync())
+fn wrong_verb<B>(request: &Request<B>, verbs: String) -> Problem {
+    let detail = format!(
+        "{} does not answer {}",
+        request.uri().path(),
+        request.method()
+    );
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+        .with_remedy(format!("it answers {verbs}"))
+        .allowing(verbs)
 }
 
-fn answer(
-    status: StatusCode,
-    content_type: &'static str,
-    body: UnsyncBoxBody<Bytes, Infallible>,
-) -> Answer {
-    let mut answer = Response::new(body);
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
+fn no_such_path(uri: &Uri) -> Problem {
+    let detail = format!("there is no {:?} here", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, detail)
+        .with_remedy("see / for what there is, /admin/openapi.json for programs")
 }

@@ -1,15 +1,18 @@
 //! The endpoint as its clients see it, without sockets.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
 use http_body_util::BodyExt;
+use http_body_util::Full;
 use hub_core::event::{Event, EventKind};
 use hub_proto::ids::DeviceId;
 use hub_proto::time::Timestamp;
 use hyper::Request;
-use hyper::header::HOST;
+use hyper::body::Bytes;
+use hyper::header::{ACCEPT, HOST, ORIGIN};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
@@ -52,13 +55,27 @@ async fn get(context: &AdminContext, uri: &str, host: &str) -> (u16, String) {
 }
 
 async fn ask(context: &AdminContext, verb: &str, uri: &str, host: &str) -> (u16, String) {
-    let request = Request::builder()
-        .method(verb)
-        .uri(uri)
-        .header(HOST, host)
-        .body(())
-        .unwrap();
-    let answer = handle(context, &request).await;
+    send(context, verb, uri, host, "").await
+}
+
+async fn send(
+    context: &AdminContext,
+    verb: &str,
+    uri: &str,
+    host: &str,
+    body: &str,
+) -> (u16, String) {
+    let request = Request::builder().method(verb).uri(uri).header(HOST, host);
+    answer_to(context, request, body).await
+}
+
+async fn answer_to(
+    context: &AdminContext,
+    request: hyper::http::request::Builder,
+    body: &str,
+) -> (u16, String) {
+    let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
+    let answer = handle(context, request.body(body).unwrap()).await;
     let status = answer.status().as_u16();
     let body = answer.into_body().collect().await.unwrap().to_bytes();
     (status, String::from_utf8(body.to_vec()).unwrap())
@@ -106,13 +123,58 @@ async fn foreign_host_names_and_other_verbs_are_refused() {
     for host in ["localhost", "127.0.0.1:8080", "[::1]:8080", "hub.example"] {
         assert_eq!(get(&context, "/admin/hub", host).await.0, 200, "{host}");
     }
-    for verb in ["POST", "PUT", "DELETE", "OPTIONS"] {
-        assert_eq!(
-            ask(&context, verb, "/admin/hub", "localhost").await.0,
-            405,
-            "{verb}"
-        );
+}
+
+#[tokio::test]
+async fn pages_of_other_places_are_refused_and_those_of_this_machine_are_not() {
+    // RUN-7
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let context = context(&hub, dir.path());
+    let cases = [
+        ("http://localhost:3000", 200),
+        ("http://127.0.0.1:8080", 200),
+        ("https://hub.example", 200),
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("", 403),
+    ];
+    for (origin, expected) in cases {
+        let request = Request::get("/health")
+            .header(HOST, "localhost")
+            .header(ORIGIN, origin);
+        let (status, _) = answer_to(&context, request, "").await;
+        assert_eq!(status, expected, "{origin}");
     }
+}
+
+#[tokio::test]
+async fn unknown_paths_verbs_and_parameters_are_problems_that_name_the_remedy() {
+    // ADM-1
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let context = context(&hub, dir.path());
+    let mut told = String::new();
+    for (verb, uri) in [
+        ("GET", "/admin/nothing"),
+        ("DELETE", "/admin/events"),
+        ("OPTIONS", "/admin/hub"),
+        ("GET", "/admin/events?devcie=a"),
+        ("GET", "/admin/hub?x"),
+        ("GET", "/admin/events?limit=x"),
+        ("GET", "/admin/events?follow=maybe"),
+    ] {
+        let (status, body) = ask(&context, verb, uri, "localhost").await;
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["status"], status);
+        let (detail, remedy) = (&body["detail"], &body["remedy"]);
+        writeln!(told, "{verb} {uri}: {status} {detail} {remedy}").unwrap();
+    }
+    insta::assert_snapshot!(told);
+    let request = Request::delete("/admin/events").header(HOST, "localhost");
+    let request = request.body(Full::<Bytes>::default()).unwrap();
+    let answer = handle(&context, request).await;
+    assert_eq!(answer.headers()["allow"], "GET");
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    assert_eq!(ask(&context, "HEAD", "/health", "localhost").await.0, 200);
 }
 
 #[tokio::test]
@@ -194,13 +256,45 @@ async fn events_are_selected_by_number_device_and_limit() {
 }
 
 #[tokio::test]
+async fn one_event_is_found_by_its_number() {
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let context = context(&hub, dir.path());
+    hub.create("a");
+    let (status, body) = get(&context, "/admin/events/1", "localhost").await;
+    assert_eq!(status, 200);
+    assert!(body.starts_with("{\"seq\":1,"), "{body}");
+    assert_eq!(get(&context, "/admin/events/2", "localhost").await.0, 404);
+    assert_eq!(get(&context, "/admin/events/x", "localhost").await.0, 400);
+}
+
+#[tokio::test]
+async fn a_browser_that_comes_back_goes_on_behind_the_event_it_saw_last() {
+    // ADM-2
+    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let context = context(&hub, dir.path());
+    for id in ["a", "b", "c"] {
+        hub.create(id);
+    }
+    let request = Request::get("/admin/events")
+        .header(HOST, "localhost")
+        .header(ACCEPT, "text/event-stream")
+        .header("Last-Event-ID", "2");
+    let request = request.body(Full::<Bytes>::default()).unwrap();
+    let answer = handle(&context, request).await;
+    assert_eq!(answer.headers()["content-type"], "text/event-stream");
+    let frame = answer.into_body().frame().await.unwrap().unwrap();
+    let text = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+    assert!(text.starts_with("id: 3\ndata: {\"seq\":3,"), "{text}");
+    assert!(text.ends_with("}\n\n"), "{text}");
+}
+
+#[tokio::test]
 async fn a_follower_gets_what_happens_later() {
     let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
     let context = context(&hub, dir.path());
     let request = Request::get("/admin/events?follow=true").header(HOST, "localhost");
-    let mut body = handle(&context, &request.body(()).unwrap())
-        .await
-        .into_body();
+    let request = request.body(Full::<Bytes>::default()).unwrap();
+    let mut body = handle(&context, request).await.into_body();
     let (frame, ()) = tokio::join!(body.frame(), async { hub.create("late") });
     let line = frame.unwrap().unwrap().into_data().unwrap();
     assert!(
@@ -242,7 +336,7 @@ async fn events_that_fell_out_of_the_log_are_told_as_a_gap() {
             kind: EventKind::DeviceCreated,
         });
     }
-    let selection = Selection::parse(&"/admin/events?after=1".parse().unwrap()).unwrap();
+    let selection = Selection::after(1);
     let switch = StopSwitch::new();
     let lines: Vec<_> = lines(log, switch.token(), selection).collect().await;
     let text: Vec<u8> = lines

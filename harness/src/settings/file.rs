@@ -21,6 +21,7 @@ pub struct SettingsFile {
     pub(super) amqps_port: Option<Port>,
     pub(super) mqtt_port: Option<Port>,
     pub(super) admin_port: Option<Port>,
+    pub(super) admin_address: Option<Vec<IpAddr>>,
     pub(super) plain_mqtt: Option<bool>,
     pub(super) host: Option<Vec<String>>,
     pub(super) ca: Option<PathBuf>,
@@ -39,6 +40,7 @@ pub(crate) const KEYS: &[&str] = &[
     "amqps-port",
     "mqtt-port",
     "admin-port",
+    "admin-address",
     "plain-mqtt",
     "host",
     "ca",
@@ -160,7 +162,7 @@ mod tests {
     fn every_key_is_read() {
         let file = parse(
             "address = ['127.0.0.5']\nmqtts-port = 0\nhttps-port = 'off'\namqps-port = 5672\nmqtt-port = 1884\n\
-             admin-port = 8081\nplain-mqtt = true\nhost = ['a.example']\nca = '/x'\n\
+             admin-port = 8081\nadmin-address = ['0.0.0.0']\nplain-mqtt = true\nhost = ['a.example']\nca = '/x'\n\
              random-keys = true\nsas-connect-grace = 1\nsas-live-grace = 2\nready-file = '/r'\n\
              log = 'debug'\n",
         )
@@ -172,6 +174,7 @@ mod tests {
             amqps_port: Some(Port::Number(5672)),
             mqtt_port: Some(Port::Number(1884)),
             admin_port: Some(Port::Number(8081)),
+            admin_address: Some(vec!["0.0.0.0".parse().unwrap()]),
             plain_mqtt: Some(true),
             host: Some(vec!["a.example".into()]),
             ca: Some("/x".into()),

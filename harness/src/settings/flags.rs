@@ -118,6 +118,16 @@ pub struct EndpointFlags {
         hide_env_values = true
     )]
     pub admin_port: Option<Port>,
+    /// Serve the admin API on address IP, where anybody who reaches it owns the hub; default:
+    /// loopback alone, whatever --address says (repeatable)
+    #[arg(
+        long,
+        value_name = "IP",
+        env = "HUBNERITE_ADMIN_ADDRESS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub admin_address: Vec<IpAddr>,
     /// Open MQTT without TLS on its usual port, 1883
     #[arg(
         long,

@@ -17,6 +17,8 @@ struct Shown {
     amqps_port: Port,
     mqtt_port: Port,
     admin_port: Port,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    admin_address: Vec<IpAddr>,
     host: Vec<String>,
     ca: String,
     random_keys: bool,
@@ -41,6 +43,7 @@ impl Settings {
             amqps_port: port(self.ports.amqps),
             mqtt_port: port(self.ports.mqtt),
             admin_port: port(self.ports.admin),
+            admin_address: config.admin_addresses,
             host: self.host_names.clone(),
             ca: path(&self.ca_dir),
             random_keys: self.random_keys,

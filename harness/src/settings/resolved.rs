@@ -18,6 +18,8 @@ use super::port::Port;
 pub struct Settings {
     /// Where to listen; empty: the emulator's default.
     pub addresses: Vec<IpAddr>,
+    /// Where to serve the admin API; empty: the emulator's default.
+    pub admin_addresses: Vec<IpAddr>,
     /// The ports.
     pub ports: Ports,
     /// Further host names, in lower case.
@@ -69,6 +71,7 @@ impl Settings {
         };
         Ok(Self {
             addresses: either(endpoints.address, file.address),
+            admin_addresses: either(endpoints.admin_address, file.admin_address),
             ports: Ports {
                 mqtts,
                 amqps: port(endpoints.amqps_port, file.amqps_port, amqps_default),
@@ -101,6 +104,7 @@ impl Settings {
         if !self.addresses.is_empty() {
             config.addresses.clone_from(&self.addresses);
         }
+        config.admin_addresses.clone_from(&self.admin_addresses);
         config.ports = self.ports;
         config.host_names.clone_from(&self.host_names);
         if self.random_keys {
