@@ -162,6 +162,7 @@ fn size_bytes(event: &Event) -> usize {
             heap(name.as_str().len() + COUNTS) + heap(payload.len())
         }
         EventKind::MethodAnswered { payload, .. } => heap(payload.capacity()),
+        EventKind::DeviceJobEnded(end) => heap(end.job.as_str().len() + COUNTS),
         EventKind::MethodAnswerIgnored { rid } => heap(rid.capacity()),
         EventKind::Telemetry {
             properties,

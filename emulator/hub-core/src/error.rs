@@ -7,6 +7,7 @@ use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::{DeviceId, IdError};
 use thiserror::Error;
 
+use crate::jobs::JobId;
 use crate::throttle::Refusal;
 
 /// Why the hub does not do what it was asked.
@@ -86,6 +87,18 @@ pub enum HubError {
     /// The hub's tier does not have it, or not so much of it.
     #[error(transparent)]
     NotAdmitted(#[from] Refusal),
+    /// There is a job of that name, or there was one not long ago.
+    #[error("A job with ID '{0}' already exists.")]
+    JobAlreadyExists(JobId),
+    /// No such job.
+    #[error("{0}")]
+    JobNotFound(Box<str>),
+    /// What is asked of a thing cannot be done in the state it is in; the text says which.
+    #[error("{0}")]
+    WrongState(String),
+    /// As many jobs wait or run as may.
+    #[error("{0} jobs are scheduled or running, the most that may be")]
+    TooManyActiveJobs(usize),
     /// Legal on the real hub, not built here yet; names the gap.
     #[error("Hubnerite does not implement {0} yet")]
     NotImplemented(String),
@@ -114,6 +127,10 @@ impl HubError {
             Self::QueueFull(_) => ErrorCode::DeviceMaximumQueueDepthExceeded,
             Self::MessageExpiry(_) => ErrorCode::InvalidMessageExpiryTime,
             Self::NotAdmitted(refusal) => refusal.code(),
+            Self::JobAlreadyExists(_) => ErrorCode::JobAlreadyExists,
+            Self::JobNotFound(_) => ErrorCode::JobNotFound,
+            Self::WrongState(_) => ErrorCode::OperationNotAllowedInCurrentState,
+            Self::TooManyActiveJobs(_) => ErrorCode::ThrottlingMaxActiveJobCountExceeded,
             Self::NotImplemented(_) => ErrorCode::NotImplemented,
         }
     }

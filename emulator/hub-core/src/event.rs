@@ -7,6 +7,7 @@ use hub_proto::ids::{DeviceId, MethodName};
 use hub_proto::property_bag::PropertyBag;
 use hub_proto::time::Timestamp;
 
+use crate::jobs::{JobId, JobType};
 use crate::link::LinkClose;
 use crate::method::CallId;
 
@@ -151,6 +152,19 @@ pub enum EventKind {
         /// How it ended.
         outcome: C2dOutcome,
     },
+    /// A device's part in a scheduled job ended.
+    DeviceJobEnded(DeviceJobEnd),
+}
+
+/// How a device's part in a scheduled job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceJobEnd {
+    /// Which job.
+    pub job: JobId,
+    /// Its kind.
+    pub job_type: JobType,
+    /// The hub's code, by name, if the part failed.
+    pub error: Option<&'static str>,
 }
 
 /// How a cloud-to-device message ended.

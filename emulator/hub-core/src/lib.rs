@@ -13,6 +13,7 @@
 pub mod c2d;
 pub mod error;
 pub mod event;
+pub mod jobs;
 mod json;
 pub mod limits;
 pub mod link;

@@ -45,6 +45,32 @@ pub struct Limits {
     pub sas_connect_grace: Duration,
     /// How long past its `se` a SAS token still holds an open connection.
     pub sas_live_grace: Duration,
+    /// Scheduled jobs.
+    pub jobs: JobLimits,
+}
+
+/// The bounds of scheduled jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobLimits {
+    /// Jobs that have not ended, those that wait for their start time included. Default 10, as on the
+    /// largest tier: test suites start jobs side by side. A hub of the smallest tier has 1.
+    pub active: usize,
+    /// How far ahead a job's start time may lie. Default 168 hours.
+    pub start_ahead: Duration,
+    /// How long a job may run whose service did not say. Default one hour, as SDKs that say so send.
+    pub max_execution: Duration,
+    /// How long a job that ended is remembered, and its name is taken. Default 30 days.
+    pub history: Duration,
+    /// Bytes of all jobs and rows, roughly, over which those that ended first are forgotten early, and
+    /// then answers of devices are kept without their payload. Default 256 MiB.
+    pub history_bytes: usize,
+    /// Devices that jobs work on at a time. Default 1,000.
+    pub operations_in_flight: usize,
+    /// Devices a second that jobs begin to work on; `None`, the default, is as fast as it goes. A hub
+    /// of the smallest tier has 10.
+    pub operations_per_second: Option<u32>,
+    /// Devices that one search for a job's devices asks for. Default 1,000.
+    pub targets_per_search: usize,
 }
 
 impl Default for Limits {
@@ -69,6 +95,22 @@ impl Default for Limits {
             query_page_bytes: 8 * 1024 * 1024,
             sas_connect_grace: Duration::from_mins(5),
             sas_live_grace: Duration::from_mins(10),
+            jobs: JobLimits::default(),
+        }
+    }
+}
+
+impl Default for JobLimits {
+    fn default() -> Self {
+        Self {
+            active: 10,
+            start_ahead: Duration::from_hours(168),
+            max_execution: Duration::from_hours(1),
+            history: Duration::from_hours(30 * 24),
+            history_bytes: 256 * 1024 * 1024,
+            operations_in_flight: 1000,
+            operations_per_second: None,
+            targets_per_search: 1000,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hub_core::event::{Event, EventKind};
+use hub_core::event::{DeviceJobEnd, Event, EventKind};
 use hub_proto::property_bag::PropertyBag;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -78,6 +78,7 @@ fn type_name(kind: &EventKind) -> &'static str {
         EventKind::C2dEnqueued { .. } => "c2dEnqueued",
         EventKind::C2dDelivered { .. } => "c2dDelivered",
         EventKind::C2dSettled { .. } => "c2dSettled",
+        EventKind::DeviceJobEnded { .. } => "deviceJobEnded",
     }
 }
 
@@ -150,7 +151,16 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
             map.serialize_entry("sequence", sequence)?;
             map.serialize_entry("outcome", outcome.name())
         }
+        EventKind::DeviceJobEnded(end) => write_device_job(map, end),
     }
+}
+
+fn write_device_job<M: SerializeMap>(map: &mut M, end: &DeviceJobEnd) -> Result<(), M::Error> {
+    map.serialize_entry("job", end.job.as_str())?;
+    map.serialize_entry("jobType", end.job_type.name())?;
+    let status = end.error.map_or("completed", |_| "failed");
+    map.serialize_entry("status", status)?;
+    map.serialize_entry("code", &end.error)
 }
 
 fn write_why<M: SerializeMap>(map: &mut M, reason: &str, message: &str) -> Result<(), M::Error> {
@@ -192,6 +202,7 @@ impl<V: Serialize> Serialize for Pairs<'_, V> {
 
 #[cfg(test)]
 mod tests {
+    use hub_core::jobs::{JobId, JobType};
     use hub_core::method::CallId;
     use hub_proto::ids::{DeviceId, MethodName};
     use hub_proto::time::Timestamp;
@@ -299,6 +310,11 @@ mod tests {
                 sequence,
                 outcome: C2dOutcome::Completed,
             },
+            EventKind::DeviceJobEnded(DeviceJobEnd {
+                job: JobId::parse("reboot-all").unwrap(),
+                job_type: JobType::ScheduleDeviceMethod,
+                error: Some("DeviceNotOnline"),
+            }),
         ]
     }
 

@@ -94,6 +94,7 @@ impl Activity {
             | What::C2dEnqueued { .. }
             | What::C2dDelivered { .. }
             | What::C2dSettled { .. }
+            | What::DeviceJobEnded { .. }
             | What::Other => {}
         }
         None

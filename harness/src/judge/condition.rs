@@ -48,6 +48,7 @@ impl Kinds {
             | What::MethodAnswerIgnored
             | What::C2dEnqueued { .. }
             | What::C2dDelivered { .. }
+            | What::DeviceJobEnded { .. }
             | What::Other => Self::NONE,
         }
     }

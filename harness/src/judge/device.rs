@@ -83,6 +83,7 @@ impl Device {
             | What::C2dEnqueued { .. }
             | What::C2dDelivered { .. }
             | What::C2dSettled { .. }
+            | What::DeviceJobEnded { .. }
             | What::Other => {}
         }
     }

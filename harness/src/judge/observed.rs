@@ -112,6 +112,13 @@ pub enum What {
         /// `completed`, `expired` or `purged`.
         outcome: String,
     },
+    /// Its part in a scheduled job ended.
+    DeviceJobEnded {
+        /// The job.
+        job: String,
+        /// The hub's code by name, if the part failed.
+        error: Option<String>,
+    },
     /// Something else that no check speaks of.
     Other,
 }

@@ -174,6 +174,11 @@ pub(super) fn fact_in_words(what: &What, call: Option<Call<'_>>) -> Option<Strin
             deliveries,
         } => format!("message {sequence} handed over, {deliveries} times by now"),
         What::C2dSettled { sequence, outcome } => format!("message {sequence} {outcome}"),
+        What::DeviceJobEnded { job, error: None } => format!("its part of job {job} done"),
+        What::DeviceJobEnded {
+            job,
+            error: Some(code),
+        } => format!("its part of job {job} failed with {code}"),
         What::Other => return None,
     })
 }

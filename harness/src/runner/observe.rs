@@ -159,6 +159,10 @@ fn what(kind: &EventKind) -> What {
             sequence: *sequence,
             outcome: outcome.name().to_owned(),
         },
+        EventKind::DeviceJobEnded(end) => What::DeviceJobEnded {
+            job: end.job.as_str().to_owned(),
+            error: end.error.map(str::to_owned),
+        },
         EventKind::ConnectRefused { .. }
         | EventKind::Subscribed { .. }
         | EventKind::Unsubscribed { .. }
