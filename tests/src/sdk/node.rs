@@ -50,6 +50,11 @@ impl Node {
         })
     }
 
+    /// A program that has the SDKs, as words of a shell.
+    pub fn command(&self) -> String {
+        format!("env NODE_PATH='{}' node", self.modules.display())
+    }
+
     /// Starts a program of `tests/sdk/node` against a hub.
     pub fn start(&self, hub: &TestHub, script: &str, arguments: &[&str]) -> Program {
         self.start_with(hub, script, arguments, &[])

@@ -49,6 +49,11 @@ impl Python {
         Ok(Self { interpreter })
     }
 
+    /// The interpreter that has the SDKs, as a word of a shell.
+    pub fn command(&self) -> String {
+        format!("'{}' -B", self.interpreter.display())
+    }
+
     /// Starts a program of `tests/sdk/python` against a hub.
     pub fn start(&self, hub: &TestHub, script: &str, arguments: &[&str]) -> Program {
         self.start_with(hub, script, arguments, &[])
