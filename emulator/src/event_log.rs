@@ -161,6 +161,8 @@ fn size_bytes(event: &Event) -> usize {
         EventKind::MethodInvoked { name, payload, .. } => {
             heap(name.as_str().len() + COUNTS) + heap(payload.len())
         }
+        // The id is shared with the configuration.
+        EventKind::ConfigurationRefused { message, .. } => heap(message.capacity()),
         EventKind::MethodAnswered { payload, .. } => heap(payload.capacity()),
         EventKind::DeviceJobEnded(end) => heap(end.job.as_str().len() + COUNTS),
         EventKind::MethodAnswerIgnored { rid } => heap(rid.capacity()),
@@ -172,6 +174,7 @@ fn size_bytes(event: &Event) -> usize {
         | EventKind::DeviceUpdated { .. }
         | EventKind::DeviceDeleted
         | EventKind::MethodDelivered { .. }
+        | EventKind::ConfigurationChanged { .. }
         | EventKind::MethodFailed { .. }
         | EventKind::C2dEnqueued { .. }
         | EventKind::C2dDelivered { .. }

@@ -7,6 +7,7 @@ use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::{DeviceId, IdError};
 use thiserror::Error;
 
+use crate::configuration::ConfigurationId;
 use crate::jobs::JobId;
 use crate::throttle::Refusal;
 
@@ -99,6 +100,24 @@ pub enum HubError {
     /// As many jobs wait or run as may.
     #[error("{0} jobs are scheduled or running, the most that may be")]
     TooManyActiveJobs(usize),
+    /// No such configuration.
+    #[error("The configuration '{0}' was not found.")]
+    ConfigurationNotFound(ConfigurationId),
+    /// The configuration exists already.
+    #[error("A configuration with ID '{0}' already exists.")]
+    ConfigurationAlreadyExists(ConfigurationId),
+    /// The target condition of a configuration cannot be used; the text says why.
+    #[error("{0}")]
+    ConfigurationCondition(String),
+    /// The content of a configuration breaks a rule; the text says which and how.
+    #[error("{0}")]
+    ConfigurationContent(String),
+    /// A metric query of a configuration cannot be used; the text says which and why.
+    #[error("{0}")]
+    ConfigurationMetric(String),
+    /// The hub holds as many configurations as it may.
+    #[error("the hub holds {0} configurations, the most it may hold")]
+    TooManyConfigurations(usize),
     /// Legal on the real hub, not built here yet; names the gap.
     #[error("Hubnerite does not implement {0} yet")]
     NotImplemented(String),
@@ -131,6 +150,12 @@ impl HubError {
             Self::JobNotFound(_) => ErrorCode::JobNotFound,
             Self::WrongState(_) => ErrorCode::OperationNotAllowedInCurrentState,
             Self::TooManyActiveJobs(_) => ErrorCode::ThrottlingMaxActiveJobCountExceeded,
+            Self::ConfigurationNotFound(_) => ErrorCode::ConfigurationNotFound,
+            Self::ConfigurationAlreadyExists(_) => ErrorCode::ConfigurationAlreadyExists,
+            Self::ConfigurationCondition(_) => ErrorCode::InvalidConfigurationTargetCondition,
+            Self::ConfigurationContent(_) => ErrorCode::InvalidConfigurationContent,
+            Self::ConfigurationMetric(_) => ErrorCode::InvalidConfigurationCustomMetricsQuery,
+            Self::TooManyConfigurations(_) => ErrorCode::ConfigurationCountLimitExceeded,
             Self::NotImplemented(_) => ErrorCode::NotImplemented,
         }
     }

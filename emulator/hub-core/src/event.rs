@@ -7,6 +7,7 @@ use hub_proto::ids::{DeviceId, MethodName};
 use hub_proto::property_bag::PropertyBag;
 use hub_proto::time::Timestamp;
 
+use crate::configuration::{ConfigurationId, ConfigurationStatus};
 use crate::jobs::{JobId, JobType};
 use crate::link::LinkClose;
 use crate::method::CallId;
@@ -126,6 +127,20 @@ pub enum EventKind {
         /// The request id as the device sent it.
         rid: String,
     },
+    /// A configuration is something else to the twin than before.
+    ConfigurationChanged {
+        /// Which.
+        configuration: ConfigurationId,
+        /// What it is now; `None` if it targets the twin no more.
+        status: Option<ConfigurationStatus>,
+    },
+    /// A configuration targets the twin and could not be written.
+    ConfigurationRefused {
+        /// Which.
+        configuration: ConfigurationId,
+        /// Why.
+        message: String,
+    },
     /// A device sent a message.
     Telemetry {
         /// Its properties.
@@ -165,6 +180,38 @@ pub struct DeviceJobEnd {
     pub job_type: JobType,
     /// The hub's code, by name, if the part failed.
     pub error: Option<&'static str>,
+}
+
+impl EventKind {
+    /// Whether a configuration may think otherwise of the twin after this.
+    pub fn concerns_configurations(&self) -> bool {
+        match self {
+            Self::DeviceCreated
+            | Self::DeviceUpdated { .. }
+            | Self::Reported { .. }
+            | Self::Tags { .. } => true,
+            Self::DeviceDeleted
+            | Self::Connected { .. }
+            | Self::ConnectRefused { .. }
+            | Self::Disconnected { .. }
+            | Self::Subscribed { .. }
+            | Self::Unsubscribed { .. }
+            | Self::ReportedRefused { .. }
+            | Self::Desired { .. }
+            | Self::MethodInvoked { .. }
+            | Self::MethodDelivered { .. }
+            | Self::MethodAnswered { .. }
+            | Self::MethodFailed { .. }
+            | Self::MethodAnswerIgnored { .. }
+            | Self::ConfigurationChanged { .. }
+            | Self::ConfigurationRefused { .. }
+            | Self::Telemetry { .. }
+            | Self::C2dEnqueued { .. }
+            | Self::C2dDelivered { .. }
+            | Self::C2dSettled { .. }
+            | Self::DeviceJobEnded(_) => false,
+        }
+    }
 }
 
 /// How a cloud-to-device message ended.

@@ -11,6 +11,7 @@
 //! out as [`Output`]s, in order.
 
 pub mod c2d;
+pub mod configuration;
 pub mod error;
 pub mod event;
 pub mod jobs;
@@ -29,4 +30,4 @@ pub use error::HubError;
 pub use event::{Event, EventKind};
 pub use limits::Limits;
 pub use output::Output;
-pub use shard::{MethodResponse, ReportedPatch, Shard, Telemetry};
+pub use shard::{ConfigurationCounts, MethodResponse, ReportedPatch, Shard, Telemetry};

@@ -39,6 +39,12 @@ pub struct Limits {
     pub c2d_time_to_live: Duration,
     /// How far ahead a sender may put a message's expiry time.
     pub c2d_time_to_live_max: Duration,
+    /// Configurations a hub may hold.
+    pub configurations: usize,
+    /// Metric queries of one configuration.
+    pub configuration_metrics: usize,
+    /// Modules that one deployment may name.
+    pub deployment_modules: usize,
     /// Bytes of documents after which a page of a query ends, if another document would go past it.
     pub query_page_bytes: usize,
     /// How long past its `se` a SAS token still opens a connection or a request.
@@ -92,6 +98,9 @@ impl Default for Limits {
             c2d_lock: Duration::from_mins(1),
             c2d_time_to_live: Duration::from_hours(1),
             c2d_time_to_live_max: Duration::from_hours(48),
+            configurations: 100,
+            configuration_metrics: 5,
+            deployment_modules: 50,
             query_page_bytes: 8 * 1024 * 1024,
             sas_connect_grace: Duration::from_mins(5),
             sas_live_grace: Duration::from_mins(10),

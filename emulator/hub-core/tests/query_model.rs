@@ -221,6 +221,7 @@ proptest! {
             connected: false,
             last_activity: Timestamp::NEVER,
             c2d_messages: 0,
+            configurations: None,
         };
         let row: Value = serde_json::from_str(&twin.document(&identity).json).unwrap();
         let text = format!("SELECT * FROM devices WHERE {}", condition.print());

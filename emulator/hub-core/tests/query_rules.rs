@@ -42,6 +42,7 @@ fn with_row(see: impl FnOnce(Row<'_>) -> bool) -> bool {
         connected: true,
         last_activity: Timestamp::from_unix_seconds(1_795_341_600),
         c2d_messages: 2,
+        configurations: None,
     };
     see(Row::twin(&twin(), &identity))
 }

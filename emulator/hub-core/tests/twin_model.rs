@@ -167,6 +167,7 @@ fn check(twin: &Twin, model: &Model) {
         connected: false,
         last_activity: Timestamp::NEVER,
         c2d_messages: 0,
+        configurations: None,
     };
     let text = twin.document(&identity).json;
     assert!(!text.contains('\n'));

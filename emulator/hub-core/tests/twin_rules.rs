@@ -53,6 +53,7 @@ fn document(twin: &Twin) -> String {
         connected: false,
         last_activity: Timestamp::NEVER,
         c2d_messages: 0,
+        configurations: None,
     };
     twin.document(&identity).json
 }

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use hub_core::configuration::{ConfigurationId, ConfigurationStatus};
 use hub_core::event::{DeviceJobEnd, Event, EventKind};
 use hub_proto::property_bag::PropertyBag;
 use serde::ser::SerializeMap;
@@ -74,6 +75,8 @@ fn type_name(kind: &EventKind) -> &'static str {
         EventKind::MethodAnswered { .. } => "methodAnswered",
         EventKind::MethodFailed { .. } => "methodFailed",
         EventKind::MethodAnswerIgnored { .. } => "methodAnswerIgnored",
+        EventKind::ConfigurationChanged { .. } => "configurationChanged",
+        EventKind::ConfigurationRefused { .. } => "configurationRefused",
         EventKind::Telemetry { .. } => "telemetry",
         EventKind::C2dEnqueued { .. } => "c2dEnqueued",
         EventKind::C2dDelivered { .. } => "c2dDelivered",
@@ -82,6 +85,10 @@ fn type_name(kind: &EventKind) -> &'static str {
     }
 }
 
+#[expect(
+    clippy::too_many_lines,
+    reason = "one arm for each kind of event, each a line or two"
+)]
 fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M::Error> {
     match kind {
         EventKind::DeviceCreated | EventKind::DeviceDeleted => Ok(()),
@@ -132,6 +139,17 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
             map.serialize_entry("code", code)
         }
         EventKind::MethodAnswerIgnored { rid } => map.serialize_entry("rid", rid),
+        EventKind::ConfigurationChanged {
+            configuration,
+            status,
+        } => {
+            let status = status.map(ConfigurationStatus::name);
+            write_of_configuration(map, configuration, "status", &status)
+        }
+        EventKind::ConfigurationRefused {
+            configuration,
+            message,
+        } => write_of_configuration(map, configuration, "message", message),
         EventKind::Telemetry {
             properties,
             payload,
@@ -161,6 +179,16 @@ fn write_device_job<M: SerializeMap>(map: &mut M, end: &DeviceJobEnd) -> Result<
     let status = end.error.map_or("completed", |_| "failed");
     map.serialize_entry("status", status)?;
     map.serialize_entry("code", &end.error)
+}
+
+fn write_of_configuration<M: SerializeMap>(
+    map: &mut M,
+    configuration: &ConfigurationId,
+    name: &'static str,
+    value: &impl Serialize,
+) -> Result<(), M::Error> {
+    map.serialize_entry("configuration", configuration.as_str())?;
+    map.serialize_entry(name, value)
 }
 
 fn write_why<M: SerializeMap>(map: &mut M, reason: &str, message: &str) -> Result<(), M::Error> {
@@ -296,6 +324,14 @@ mod tests {
             },
             EventKind::MethodAnswerIgnored {
                 rid: "1f".to_owned(),
+            },
+            EventKind::ConfigurationChanged {
+                configuration: ConfigurationId::parse("chiller").unwrap(),
+                status: Some(ConfigurationStatus::Applied),
+            },
+            EventKind::ConfigurationRefused {
+                configuration: ConfigurationId::parse("chiller").unwrap(),
+                message: "too large".to_owned(),
             },
             EventKind::Telemetry {
                 properties,

@@ -164,6 +164,8 @@ fn what(kind: &EventKind) -> What {
             error: end.error.map(str::to_owned),
         },
         EventKind::ConnectRefused { .. }
+        | EventKind::ConfigurationChanged { .. }
+        | EventKind::ConfigurationRefused { .. }
         | EventKind::Subscribed { .. }
         | EventKind::Unsubscribed { .. }
         | EventKind::ReportedRefused { .. } => What::Other,

@@ -9,11 +9,13 @@
 //! | `methods` | direct methods: park, deliver, answer, give up |
 //! | `messages` | cloud-to-device messages |
 //! | `telemetry` | device-to-cloud messages |
+//! | `configurations` | what automatic configurations write, and how many twins they target |
 //! | `time` | deadlines |
 //!
 //! Whoever reads here will find one order everywhere: a fact is an event before its effect is an
 //! output, so that whoever sees the effect finds the fact in the log.
 
+mod configurations;
 mod links;
 mod messages;
 mod methods;
@@ -23,6 +25,7 @@ mod telemetry;
 mod time;
 mod twins;
 
+pub use configurations::ConfigurationCounts;
 pub use methods::MethodResponse;
 pub use state::Shard;
 pub use telemetry::Telemetry;

@@ -76,6 +76,7 @@ impl Shard {
         device.close_link(now, common, LinkClose::Deleted);
         device.end_all_calls(now, common);
         device.forget_messages(common);
+        common.configuration_counts.forget(device.configurations.as_deref());
         // The last fact about a device is that it is gone.
         common.event(now, id, EventKind::DeviceDeleted);
         self.devices.remove(id);

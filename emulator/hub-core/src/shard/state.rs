@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use hub_proto::ids::DeviceId;
 use hub_proto::time::{Instant, Now, Timestamp};
 
+use super::configurations::CountsById;
 use super::time::{Timer, Timers};
 use crate::c2d::C2dQueue;
+use crate::configuration::Record;
 use crate::error::HubError;
 use crate::event::{Event, EventKind};
 use crate::limits::Limits;
@@ -38,6 +40,8 @@ pub(super) struct Device {
     /// Calls without an answer, oldest first; [`Limits::method_calls_open`] at most.
     pub(super) calls: Vec<OpenCall>,
     pub(super) messages: C2dQueue,
+    /// The configurations that target the twin, if any did.
+    pub(super) configurations: Option<Box<Record>>,
     /// When [`Timer::Messages`] of this device is set, if it is.
     pub(super) messages_timer: Option<Instant>,
 }
@@ -48,6 +52,7 @@ pub(super) struct Common {
     pub(super) limits: Limits,
     pub(super) timers: Timers,
     pub(super) stamps: Stamps,
+    pub(super) configuration_counts: CountsById,
     outputs: VecDeque<Output>,
     calls: CallNumbers,
     refusals: u64,
@@ -60,6 +65,7 @@ impl Shard {
             limits,
             timers: Timers::default(),
             stamps: Stamps::new(),
+            configuration_counts: CountsById::default(),
             outputs: VecDeque::new(),
             calls: CallNumbers::default(),
             refusals: 0,
@@ -105,6 +111,7 @@ impl Device {
             last_activity: Timestamp::NEVER,
             calls: Vec::new(),
             messages: C2dQueue::default(),
+            configurations: None,
             messages_timer: None,
         }
     }
@@ -147,6 +154,7 @@ impl Device {
             connected: self.link.online().is_some(),
             last_activity: self.last_activity,
             c2d_messages: self.messages.len(),
+            configurations: self.configurations.as_deref(),
         }
     }
 

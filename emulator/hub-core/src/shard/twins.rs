@@ -152,7 +152,7 @@ impl Shard {
 impl Device {
     /// Tells the device, if it is there and listens. Nothing is kept for a device that does not: it
     /// reads the twin when it is back.
-    fn notify_desired(&mut self, now: Now, common: &mut Common, change: DesiredChange) {
+    pub(super) fn notify_desired(&mut self, now: Now, common: &mut Common, change: DesiredChange) {
         let DesiredChange {
             version,
             notification,

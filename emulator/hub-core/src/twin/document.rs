@@ -8,6 +8,7 @@ use hub_proto::time::Timestamp;
 use super::section::{Section, print_key};
 use super::state::Twin;
 use super::tree::{Entry, Stamp, Value};
+use crate::configuration::Record;
 use crate::json::push_string;
 use crate::registry::Status;
 
@@ -39,6 +40,8 @@ pub struct DocumentIdentity<'a> {
     pub last_activity: Timestamp,
     /// Messages waiting for the device.
     pub c2d_messages: usize,
+    /// The configurations that target the twin, if any did.
+    pub configurations: Option<&'a Record>,
 }
 
 impl DocumentIdentity<'_> {
@@ -68,9 +71,9 @@ impl Twin {
     pub fn device_view(&self) -> Vec<u8> {
         let mut out = String::new();
         out.push_str("{\"desired\":");
-        push_section(&mut out, &self.desired, MetadataForm::None);
+        push_section(&mut out, &self.desired, MetadataForm::None, None);
         out.push_str(",\"reported\":");
-        push_section(&mut out, &self.reported, MetadataForm::None);
+        push_section(&mut out, &self.reported, MetadataForm::None, None);
         out.push('}');
         out.into_bytes()
     }
@@ -92,10 +95,13 @@ impl Twin {
             out.push('}');
         }
         out.push_str(",\"properties\":{\"desired\":");
-        push_section(&mut out, &self.desired, MetadataForm::TimesAndVersions);
+        let (form, writers) = (MetadataForm::TimesAndVersions, identity.configurations);
+        push_section(&mut out, &self.desired, form, writers);
         out.push_str(",\"reported\":");
-        push_section(&mut out, &self.reported, MetadataForm::Times);
-        out.push_str("},\"capabilities\":{\"iotEdge\":false}}");
+        push_section(&mut out, &self.reported, MetadataForm::Times, None);
+        out.push_str("},\"capabilities\":{\"iotEdge\":false}");
+        push_configurations(&mut out, identity.configurations);
+        out.push('}');
         TwinDocument { etag, json: out }
     }
 }
@@ -138,14 +144,34 @@ fn push_identity(out: &mut String, identity: &DocumentIdentity<'_>, etag: &str) 
     );
 }
 
+/// Which configurations target the twin; nothing if none does.
+fn push_configurations(out: &mut String, record: Option<&Record>) {
+    let statuses = record.into_iter().flat_map(Record::statuses);
+    let mut before = ",\"configurations\":{";
+    for (id, status) in statuses {
+        out.push_str(before);
+        push_string(out, id.as_str());
+        push(out, format_args!(":{{\"status\":\"{}\"}}", status.name()));
+        before = ",";
+    }
+    if before == "," {
+        out.push('}');
+    }
+}
+
 /// Values first, in the order they came, then `$metadata`, then `$version`.
-fn push_section(out: &mut String, section: &Section, form: MetadataForm) {
+fn push_section(
+    out: &mut String,
+    section: &Section,
+    form: MetadataForm,
+    writers: Option<&Record>,
+) {
     out.push('{');
     let start = out.len();
     push_members(out, &section.children);
     if form != MetadataForm::None {
         print_key("$metadata", start, out);
-        push_metadata(out, section.stamp, &section.children, form);
+        push_metadata(out, section.stamp, &section.children, form, writers);
     }
     print_key("$version", start, out);
     push(out, format_args!("{}}}", section.version));
@@ -168,7 +194,13 @@ fn push_members(out: &mut String, children: &[Entry]) {
 }
 
 /// Appends the metadata of a node, which mirrors the node.
-fn push_metadata(out: &mut String, stamp: Stamp, children: &[Entry], form: MetadataForm) {
+fn push_metadata(
+    out: &mut String,
+    stamp: Stamp,
+    children: &[Entry],
+    form: MetadataForm,
+    writers: Option<&Record>,
+) {
     push(
         out,
         format_args!("{{\"$lastUpdated\":\"{}\"", stamp.updated),
@@ -179,13 +211,18 @@ fn push_metadata(out: &mut String, stamp: Stamp, children: &[Entry], form: Metad
             format_args!(",\"$lastUpdatedVersion\":{}", stamp.version),
         );
     }
+    if let Some((by, digest)) = writers.and_then(|record| record.writer(stamp.version)) {
+        out.push_str(",\"$lastUpdatedBy\":");
+        push_string(out, by.as_str());
+        push(out, format_args!(",\"$lastUpdatedByDigest\":\"{digest}\""));
+    }
     for entry in children {
         out.push(',');
         push_string(out, &entry.key);
         out.push(':');
         match &entry.node.value {
-            Value::Leaf(_) => push_metadata(out, entry.node.stamp, &[], form),
-            Value::Object(below) => push_metadata(out, entry.node.stamp, below, form),
+            Value::Leaf(_) => push_metadata(out, entry.node.stamp, &[], form, writers),
+            Value::Object(below) => push_metadata(out, entry.node.stamp, below, form, writers),
         }
     }
     out.push('}');

@@ -8,10 +8,10 @@
 //! its size among it; then it is applied, which cannot fail.
 
 mod document;
-mod patch;
+pub(crate) mod patch;
 mod rules;
 pub(crate) mod section;
-mod size;
+pub(crate) mod size;
 mod state;
 pub(crate) mod tree;
 mod update;

@@ -64,6 +64,11 @@ impl Patch {
         }
     }
 
+    /// A patch of these members, whose keys are unique.
+    pub(crate) fn of(entries: Vec<(SmolStr, PatchNode)>) -> Self {
+        Self { entries }
+    }
+
     /// The members, in the order they came.
     pub(crate) fn entries(&self) -> &[(SmolStr, PatchNode)] {
         &self.entries
@@ -72,6 +77,16 @@ impl Patch {
     /// The members, given away.
     pub(crate) fn into_entries(self) -> Vec<(SmolStr, PatchNode)> {
         self.entries
+    }
+
+    /// The value of `key`, to be set; a member that deletes it if there was none.
+    pub(crate) fn member_mut(&mut self, key: &SmolStr) -> &mut PatchNode {
+        let place = self.entries.iter().position(|(other, _)| other == key);
+        let place = place.unwrap_or_else(|| {
+            self.entries.push((key.clone(), PatchNode::Null));
+            self.entries.len() - 1
+        });
+        &mut self.entries[place].1
     }
 
     /// Appends the patch as JSON text, nulls kept.

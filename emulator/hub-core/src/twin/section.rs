@@ -190,7 +190,7 @@ fn value_of(node: PatchNode, stamp: Stamp) -> Option<Value> {
 }
 
 /// Where each member of `patch` is among `children`. Two large objects meet over an index.
-fn places(children: &[Entry], patch: &Patch) -> Vec<Option<usize>> {
+pub(crate) fn places(children: &[Entry], patch: &Patch) -> Vec<Option<usize>> {
     let keys = patch.entries().iter().map(|(key, _)| key);
     if children.len() <= INDEX_ABOVE || patch.entries().len() <= 2 {
         return keys

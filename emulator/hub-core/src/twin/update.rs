@@ -61,6 +61,14 @@ impl TwinUpdate {
         Ok(update)
     }
 
+    /// An update of desired properties alone, already checked.
+    pub(crate) fn of_desired(patch: Patch) -> Self {
+        Self {
+            tags: SectionUpdate::Absent,
+            desired: SectionUpdate::Patch(patch),
+        }
+    }
+
     /// Reads `properties`; null says nothing.
     fn read_properties(
         &mut self,

@@ -1,0 +1,271 @@
+//! Writing what the matching configurations say into one twin.
+//!
+//! Each configuration's share is one write of the desired properties: a version, a notification. The
+//! section of each path becomes exactly the content's, so what the content lacks goes; everything
+//! else stays. What a configuration wrote stays when it lets go: a live hub keeps it after a delete,
+//! and a record of what was there before does not exist.
+
+use std::collections::BTreeSet;
+
+use hub_proto::time::Timestamp;
+use smol_str::SmolStr;
+
+use super::content::Assignment;
+use super::fold::{Share, fold};
+use super::id::ConfigurationId;
+use super::record::{ConfigurationStatus, Entry, Record, Writer};
+use super::targets::Target;
+use crate::error::HubError;
+use crate::limits::Limits;
+use crate::twin::patch::{Patch, PatchNode};
+use crate::twin::section::{Section, places};
+use crate::twin::tree::{self, Value, find};
+use crate::twin::{DesiredChange, Twin, TwinUpdate, UpdateMode};
+
+/// One thing that an evaluation did.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Fact {
+    /// Desired properties were written.
+    Written(DesiredChange),
+    /// A configuration could not be written, for the reason given.
+    Refused(ConfigurationId, String),
+    /// A configuration is something else to the twin than before; `None`: nothing any more.
+    Status(ConfigurationId, Option<ConfigurationStatus>),
+}
+
+/// Makes the twin what `matching` (lowest rank first) want it to be; says what was done, in order.
+pub(crate) fn apply(
+    at: Timestamp,
+    matching: &[&Target],
+    twin: &mut Twin,
+    record: &mut Option<Box<Record>>,
+    limits: &Limits,
+) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    let old = record.take().map(|record| *record).unwrap_or_default();
+    let contents: Vec<&[Assignment]> = matching.iter().map(|target| target.assignments()).collect();
+    let shares = fold(&contents);
+    let mut new = Record {
+        entries: Vec::with_capacity(matching.len()),
+        writers: old.writers.clone(),
+    };
+    for (target, share) in matching.iter().zip(shares) {
+        let before = old.entry(target.id().as_str());
+        let mut entry = entry_of(target, &share);
+        if is_due(before, &entry, &share, &twin.desired) {
+            match write(at, share.sections, twin, limits) {
+                Ok(None) => {}
+                Ok(Some(change)) => {
+                    new.writers.push(writer_of(&entry, &change));
+                    facts.push(Fact::Written(change));
+                }
+                Err(error) => {
+                    entry.status = ConfigurationStatus::Targeted;
+                    entry.is_refused = true;
+                    // Tried again at each evaluation; told once.
+                    if before.is_none_or(|before| !before.is_refused) {
+                        facts.push(Fact::Refused(entry.id.clone(), error.to_string()));
+                    }
+                }
+            }
+        }
+        new.entries.push(entry);
+    }
+    new.entries
+        .sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    tell_changes(&old, &new, &mut facts);
+    if new.writers.len() > old.writers.len() {
+        forget_overwritten(&mut new.writers, &twin.desired);
+    }
+    if !new.is_empty() {
+        *record = Some(Box::new(new));
+    }
+    facts
+}
+
+/// Makes each section exactly what it is to be: whole or, on an error, not at all. `None` if nothing
+/// was to be done.
+pub(crate) fn write(
+    at: Timestamp,
+    sections: Vec<Assignment>,
+    twin: &mut Twin,
+    limits: &Limits,
+) -> Result<Option<DesiredChange>, HubError> {
+    let update = TwinUpdate::of_desired(patch_of(&twin.desired, sections));
+    let change = twin.update(at, update, UpdateMode::Merge, limits)?;
+    Ok(change.desired)
+}
+
+/// What the record will say if the share is written, or was.
+fn entry_of(target: &Target, share: &Share) -> Entry {
+    let status = if share.is_overridden {
+        ConfigurationStatus::Targeted
+    } else {
+        ConfigurationStatus::Applied
+    };
+    Entry {
+        id: target.id().clone(),
+        status,
+        fingerprint: fingerprint(&share.sections),
+        write: target.write(),
+        is_refused: false,
+    }
+}
+
+/// Whether a share must be written: it is new, or it is another than before, or its configuration was
+/// written anew, and the twin does not hold it.
+fn is_due(before: Option<&Entry>, entry: &Entry, share: &Share, desired: &Section) -> bool {
+    let Some(before) = before.filter(|before| !before.is_refused) else {
+        return true;
+    };
+    let is_other = before.fingerprint != entry.fingerprint || before.write != entry.write;
+    is_other && !share.sections.iter().all(|section| holds(desired, section))
+}
+
+fn writer_of(entry: &Entry, change: &DesiredChange) -> Writer {
+    Writer {
+        version: u32::try_from(change.version).unwrap_or(u32::MAX),
+        by: entry.id.clone(),
+        fingerprint: entry.fingerprint,
+    }
+}
+
+/// What is new in `new`.
+fn tell_changes(old: &Record, new: &Record, facts: &mut Vec<Fact>) {
+    for entry in &old.entries {
+        if new.entry(entry.id.as_str()).is_none() {
+            facts.push(Fact::Status(entry.id.clone(), None));
+        }
+    }
+    for entry in &new.entries {
+        let before = old.entry(entry.id.as_str()).map(|entry| entry.status);
+        if before != Some(entry.status) {
+            facts.push(Fact::Status(entry.id.clone(), Some(entry.status)));
+        }
+    }
+}
+
+/// Drops the writers of versions that no value carries any more.
+fn forget_overwritten(writers: &mut Vec<Writer>, desired: &Section) {
+    let mut versions = BTreeSet::from([desired.stamp.version]);
+    collect_versions(&desired.children, &mut versions);
+    writers.retain(|writer| versions.contains(&writer.version));
+}
+
+fn collect_versions(children: &[tree::Entry], versions: &mut BTreeSet<u32>) {
+    for entry in children {
+        versions.insert(entry.node.stamp.version);
+        if let Value::Object(below) = &entry.node.value {
+            collect_versions(below, versions);
+        }
+    }
+}
+
+/// The merge patch that makes each section exactly what it is to be.
+fn patch_of(desired: &Section, sections: Vec<Assignment>) -> Patch {
+    let mut whole = PatchNode::Object(Patch::default());
+    for Assignment { path, node } in sections {
+        let mut children = Some(&*desired.children);
+        let mut place = &mut whole;
+        for (depth, name) in path.iter().enumerate() {
+            if !matches!(place, PatchNode::Object(_)) {
+                *place = PatchNode::Object(Patch::default());
+            }
+            let PatchNode::Object(patch) = place else {
+                unreachable!("made an object above");
+            };
+            place = patch.member_mut(name);
+            let old = children.and_then(|children| find(children, name));
+            let is_last = depth + 1 == path.len();
+            children = match old.map(|node| &node.value) {
+                Some(Value::Object(below)) => Some(below),
+                Some(Value::Leaf(_)) | None => None,
+            };
+            if is_last {
+                break;
+            }
+        }
+        *place = match (children, node) {
+            (Some(old), PatchNode::Object(new)) => PatchNode::Object(replacement(old, new)),
+            (_, node) => node,
+        };
+    }
+    match whole {
+        PatchNode::Object(patch) => patch,
+        PatchNode::Null | PatchNode::Leaf(_) => unreachable!("the whole is always an object"),
+    }
+}
+
+/// What must be merged into `old` so that it becomes `new`: null for what goes, then all of the new.
+fn replacement(old: &[tree::Entry], new: Patch) -> Patch {
+    let places = places(old, &new);
+    let mut stays = vec![false; old.len()];
+    for place in places.iter().flatten() {
+        stays[*place] = true;
+    }
+    let gone = old.iter().zip(stays).filter(|(_, stays)| !stays);
+    let gone = gone.map(|(entry, _)| (entry.key.clone(), PatchNode::Null));
+    let mut entries: Vec<(SmolStr, PatchNode)> = gone.collect();
+    for ((key, node), place) in new.into_entries().into_iter().zip(places) {
+        let node = match (place.map(|place| &old[place].node.value), node) {
+            (Some(Value::Object(old)), PatchNode::Object(new)) => {
+                PatchNode::Object(replacement(old, new))
+            }
+            (_, node) => node,
+        };
+        entries.push((key, node));
+    }
+    Patch::of(entries)
+}
+
+/// Whether a section is what it is to be.
+fn holds(desired: &Section, section: &Assignment) -> bool {
+    let [ancestors @ .., last] = &*section.path else {
+        return match &section.node {
+            PatchNode::Object(patch) => is_equal(&desired.children, patch),
+            PatchNode::Null | PatchNode::Leaf(_) => false,
+        };
+    };
+    let mut children = &*desired.children;
+    for name in ancestors {
+        match find(children, name).map(|node| &node.value) {
+            Some(Value::Object(below)) => children = below,
+            Some(Value::Leaf(_)) | None => return section.node == PatchNode::Null,
+        }
+    }
+    is_value(find(children, last).map(|node| &node.value), &section.node)
+}
+
+fn is_value(value: Option<&Value>, node: &PatchNode) -> bool {
+    match (value, node) {
+        (None, PatchNode::Null) => true,
+        (Some(Value::Leaf(old)), PatchNode::Leaf(new)) => old == new,
+        (Some(Value::Object(old)), PatchNode::Object(new)) => is_equal(old, new),
+        _ => false,
+    }
+}
+
+fn is_equal(old: &[tree::Entry], new: &Patch) -> bool {
+    let mut count = 0;
+    for ((_, node), place) in new.entries().iter().zip(places(old, new)) {
+        count += usize::from(*node != PatchNode::Null);
+        if !is_value(place.map(|place| &old[place].node.value), node) {
+            return false;
+        }
+    }
+    count == old.len()
+}
+
+/// FNV-1a (64 bit) over the paths and values, spelled out because twins outlive a process.
+fn fingerprint(sections: &[Assignment]) -> u64 {
+    let mut text = String::new();
+    for section in sections {
+        text.push_str(&section.path.join("."));
+        text.push('=');
+        section.node.print(&mut text);
+        text.push('\n');
+    }
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
