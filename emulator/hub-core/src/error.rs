@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use hub_proto::error_code::ErrorCode;
-use hub_proto::ids::{DeviceId, IdError};
+use hub_proto::ids::{ClientIdentity, DeviceId, IdError, ModuleId};
 use thiserror::Error;
 
 use crate::configuration::ConfigurationId;
@@ -29,6 +29,15 @@ pub enum HubError {
     /// No such device.
     #[error("{0}")]
     DeviceNotFound(DeviceId),
+    /// No such module, or no such device.
+    #[error("{0}/{1}")]
+    ModuleNotFound(DeviceId, ModuleId),
+    /// The module exists already.
+    #[error("Device {0} already contains Module {1}.")]
+    ModuleAlreadyExists(DeviceId, ModuleId),
+    /// The device has as many modules as it may.
+    #[error("device {0} has {1} modules, the most it may have")]
+    TooManyModules(DeviceId, usize),
     /// The device exists already.
     #[error("A device with ID '{0}' is already registered.")]
     DeviceAlreadyExists(DeviceId),
@@ -77,7 +86,7 @@ pub enum HubError {
         max: usize,
     },
     /// The hub holds as many identities as it may.
-    #[error("the hub holds {0} device identities, the most it may hold")]
+    #[error("the hub holds {0} identities, the most it may hold")]
     TooManyDevices(usize),
     /// The cloud-to-device queue of the device is full.
     #[error("the device's cloud-to-device queue holds {0} messages, the most it may hold")]
@@ -124,6 +133,16 @@ pub enum HubError {
 }
 
 impl HubError {
+    /// There is no such client.
+    pub fn not_found(client: &ClientIdentity) -> Self {
+        match client {
+            ClientIdentity::Device(device) => Self::DeviceNotFound(device.clone()),
+            ClientIdentity::Module(device, module) => {
+                Self::ModuleNotFound(device.clone(), module.clone())
+            }
+        }
+    }
+
     /// The hub's code for the refusal.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -131,6 +150,9 @@ impl HubError {
             Self::Missing(_) => ErrorCode::ArgumentNull,
             Self::Format(_) => ErrorCode::IotHubFormatError,
             Self::DeviceNotFound(_) => ErrorCode::DeviceNotFound,
+            Self::ModuleNotFound(..) => ErrorCode::ModuleNotFound,
+            Self::ModuleAlreadyExists(..) => ErrorCode::ModuleAlreadyExistsOnDevice,
+            Self::TooManyModules(..) => ErrorCode::TooManyModulesOnDevice,
             Self::DeviceAlreadyExists(_) => ErrorCode::DeviceAlreadyExists,
             Self::EtagMismatch | Self::EtagMissing | Self::VersionMismatch { .. } => {
                 ErrorCode::PreconditionFailed

@@ -1,9 +1,9 @@
 //! Facts for the event log: everything that a judge or a person may want to know afterwards.
 //!
-//! Events of one device are in the order they happened. How they are numbered, kept and printed is
+//! Events of one client are in the order they happened. How they are numbered, kept and printed is
 //! the log's affair.
 
-use hub_proto::ids::{DeviceId, MethodName};
+use hub_proto::ids::{ClientIdentity, MethodName};
 use hub_proto::property_bag::PropertyBag;
 use hub_proto::time::Timestamp;
 
@@ -12,18 +12,18 @@ use crate::jobs::{JobId, JobType};
 use crate::link::LinkClose;
 use crate::method::CallId;
 
-/// One fact about one device.
+/// One fact about one client: a device, or a module of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// When it happened.
     pub at: Timestamp,
     /// To whom.
-    pub device: DeviceId,
+    pub client: ClientIdentity,
     /// What.
     pub kind: EventKind,
 }
 
-/// What happened.
+/// What happened. Where it says "device", a module of one may stand as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
     /// An identity was registered.
@@ -35,6 +35,12 @@ pub enum EventKind {
     },
     /// An identity was removed, with its twin and queue.
     DeviceDeleted,
+    /// A module identity was registered.
+    ModuleCreated,
+    /// A module identity was changed.
+    ModuleUpdated,
+    /// A module identity was removed, with its twin.
+    ModuleDeleted,
     /// A device connected.
     Connected {
         /// Whether a stored session was resumed.
@@ -188,9 +194,12 @@ impl EventKind {
         match self {
             Self::DeviceCreated
             | Self::DeviceUpdated { .. }
+            | Self::ModuleCreated
+            | Self::ModuleUpdated
             | Self::Reported { .. }
             | Self::Tags { .. } => true,
             Self::DeviceDeleted
+            | Self::ModuleDeleted
             | Self::Connected { .. }
             | Self::ConnectRefused { .. }
             | Self::Disconnected { .. }

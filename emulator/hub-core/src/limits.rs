@@ -7,8 +7,11 @@ use std::time::Duration;
 /// The bounds of a hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Device identities a hub may hold, over all shards. Each shard enforces its share.
-    pub devices: usize,
+    /// Identities of devices and modules a hub may hold, over all shards. Each shard enforces its
+    /// share.
+    pub identities: usize,
+    /// Modules of one device.
+    pub modules_per_device: usize,
     /// Bytes of `tags`, by the hub's way of counting.
     pub tags_bytes: usize,
     /// Bytes of `properties.desired`, likewise.
@@ -82,7 +85,8 @@ pub struct JobLimits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            devices: 1_000_000,
+            identities: 1_000_000,
+            modules_per_device: 50,
             tags_bytes: 8 * 1024,
             desired_bytes: 32 * 1024,
             reported_bytes: 32 * 1024,

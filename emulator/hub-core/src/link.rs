@@ -4,7 +4,7 @@
 
 use std::mem;
 
-use hub_proto::ids::{DeviceId, MethodName};
+use hub_proto::ids::{ClientIdentity, MethodName};
 use hub_proto::mqtt::packet::QoS;
 use hub_proto::sas::SasToken;
 use hub_proto::topic::Subscription;
@@ -20,7 +20,7 @@ pub struct LinkUp<'a> {
     /// The connection's id, fresh.
     pub link: LinkId,
     /// Who it says it is.
-    pub device: DeviceId,
+    pub client: ClientIdentity,
     /// How it shows that.
     pub credential: Credential<'a>,
     /// Whether stored subscriptions are dropped, and not kept afterwards.
@@ -63,14 +63,24 @@ pub struct LinkAccepted {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LinkRefusal {
     /// No such device; CONNACK 5.
-    #[error("device {0} is not registered")]
-    UnknownDevice(DeviceId),
-    /// The identity is disabled; CONNACK 3.
-    #[error("device {0} is disabled")]
-    Disabled(DeviceId),
+    #[error("{noun} {0} is not registered", noun = noun(.0))]
+    UnknownDevice(ClientIdentity),
+    /// The device identity is disabled; CONNACK 3.
+    #[error("device {device} is disabled", device = .0.device_id())]
+    Disabled(ClientIdentity),
     /// Neither key made the signature; CONNACK 5.
-    #[error("the token is not signed with a key of device {0}")]
-    BadSignature(DeviceId),
+    #[error("the token is not signed with a key of {noun} {0}", noun = noun(.0))]
+    BadSignature(ClientIdentity),
+    /// The identity has no keys that could sign a token; CONNACK 5.
+    #[error("{noun} {0} is registered with authentication {1:?}, not with keys", noun = noun(.0))]
+    NoKeys(ClientIdentity, &'static str),
+}
+
+fn noun(client: &ClientIdentity) -> &'static str {
+    match client {
+        ClientIdentity::Device(_) => "device",
+        ClientIdentity::Module(..) => "module",
+    }
 }
 
 impl LinkRefusal {
@@ -80,6 +90,7 @@ impl LinkRefusal {
             Self::UnknownDevice(_) => "unknownDevice",
             Self::Disabled(_) => "disabled",
             Self::BadSignature(_) => "badSignature",
+            Self::NoKeys(..) => "noKeys",
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use hub_proto::ids::{DeviceId, MethodName};
+use hub_proto::ids::{ClientIdentity, MethodName};
 use hub_proto::time::Instant;
 
 use crate::error::HubError;
@@ -38,7 +38,7 @@ impl Rid {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InvokeMethod {
     /// On whom.
-    pub device: DeviceId,
+    pub client: ClientIdentity,
     /// What.
     pub name: MethodName,
     /// JSON text, byte for byte; the four bytes `null` when the service gave none.

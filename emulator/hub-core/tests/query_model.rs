@@ -2,9 +2,10 @@
 
 use hub_core::Limits;
 use hub_core::query::{Query, Row};
-use hub_core::registry::Status;
+use hub_core::registry::{Authentication, SymmetricKeys};
 use hub_core::twin::{DocumentIdentity, Twin, TwinUpdate, UpdateMode};
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::sas::SasKey;
 use hub_proto::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -211,18 +212,9 @@ proptest! {
         let update = TwinUpdate::parse(body.as_bytes(), &limits).unwrap();
         twin.update(at, update, UpdateMode::Merge, &limits).unwrap();
         twin.patch_reported(at, reported.to_string().as_bytes(), None, &limits).unwrap();
-        let device_id = DeviceId::parse("dev1").unwrap();
-        let identity = DocumentIdentity {
-            device_id: &device_id,
-            device_etag: "NzQ=",
-            status: Status::Enabled,
-            status_reason: None,
-            status_updated: Timestamp::NEVER,
-            connected: false,
-            last_activity: Timestamp::NEVER,
-            c2d_messages: 0,
-            configurations: None,
-        };
+        let client = ClientIdentity::Device(DeviceId::parse("dev1").unwrap());
+let authentication = keys();
+        let identity = DocumentIdentity::new(&client, "NzQ=", &authentication);
         let row: Value = serde_json::from_str(&twin.document(&identity).json).unwrap();
         let text = format!("SELECT * FROM devices WHERE {}", condition.print());
         let query = Query::parse(&text).unwrap();
@@ -249,4 +241,11 @@ proptest! {
         let _ = Query::parse(&text);
         let _ = Query::parse(&format!("SELECT * FROM devices WHERE {text}"));
     }
+}
+
+fn keys() -> Authentication {
+    Authentication::Sas(SymmetricKeys {
+        primary: SasKey::from_bytes(&[1; 32]),
+        secondary: SasKey::from_bytes(&[2; 32]),
+    })
 }

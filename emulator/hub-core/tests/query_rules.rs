@@ -3,10 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
 use hub_core::query::{Collection, Condition, ConditionKind, Query, Row};
-use hub_core::registry::Status;
+use hub_core::registry::{Authentication, SymmetricKeys};
 use hub_core::twin::{DocumentIdentity, Twin, TwinUpdate, UpdateMode};
 use hub_core::{HubError, Limits};
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::sas::SasKey;
 use hub_proto::time::Timestamp;
 
 /// A connected device `dev1`; 2026-11-22T10:00:00Z.
@@ -32,17 +33,13 @@ fn matches(condition: &str) -> bool {
 }
 
 fn with_row(see: impl FnOnce(Row<'_>) -> bool) -> bool {
-    let device_id = DeviceId::parse("dev1").unwrap();
+    let client = ClientIdentity::Device(DeviceId::parse("dev1").unwrap());
+    let authentication = keys();
     let identity = DocumentIdentity {
-        device_id: &device_id,
-        device_etag: "NzQ=",
-        status: Status::Enabled,
-        status_reason: None,
-        status_updated: Timestamp::NEVER,
         connected: true,
         last_activity: Timestamp::from_unix_seconds(1_795_341_600),
         c2d_messages: 2,
-        configurations: None,
+        ..DocumentIdentity::new(&client, "NzQ=", &authentication)
     };
     see(Row::twin(&twin(), &identity))
 }
@@ -353,4 +350,11 @@ fn a_refused_condition_says_what_and_where() {
             parts[0]
         );
     }
+}
+
+fn keys() -> Authentication {
+    Authentication::Sas(SymmetricKeys {
+        primary: SasKey::from_bytes(&[1; 32]),
+        secondary: SasKey::from_bytes(&[2; 32]),
+    })
 }

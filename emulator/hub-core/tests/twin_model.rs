@@ -5,9 +5,10 @@
 use std::fmt::Write as _;
 
 use hub_core::Limits;
-use hub_core::registry::Status;
+use hub_core::registry::{Authentication, Status, SymmetricKeys};
 use hub_core::twin::{DocumentIdentity, Twin, TwinUpdate, UpdateMode};
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::sas::SasKey;
 use hub_proto::time::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -157,17 +158,12 @@ fn values_of(section: &Value) -> Value {
 }
 
 fn check(twin: &Twin, model: &Model) {
-    let device_id = DeviceId::parse("dev1").unwrap();
+    let client = ClientIdentity::Device(DeviceId::parse("dev1").unwrap());
+    let authentication = keys();
     let identity = DocumentIdentity {
-        device_id: &device_id,
-        device_etag: "NzQ=",
         status: Status::Disabled,
         status_reason: Some("because \"so\"\n"),
-        status_updated: Timestamp::NEVER,
-        connected: false,
-        last_activity: Timestamp::NEVER,
-        c2d_messages: 0,
-        configurations: None,
+        ..DocumentIdentity::new(&client, "NzQ=", &authentication)
     };
     let text = twin.document(&identity).json;
     assert!(!text.contains('\n'));
@@ -372,4 +368,11 @@ fn a_large_object_is_merged_in_linear_time() {
         let change = twin.patch_reported(Timestamp::NEVER, body.as_bytes(), None, &limits);
         assert_eq!(change.unwrap().version, version);
     }
+}
+
+fn keys() -> Authentication {
+    Authentication::Sas(SymmetricKeys {
+        primary: SasKey::from_bytes(&[1; 32]),
+        secondary: SasKey::from_bytes(&[2; 32]),
+    })
 }

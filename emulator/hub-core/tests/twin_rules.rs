@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
-use hub_core::registry::Status;
+use hub_core::registry::{Authentication, SymmetricKeys};
 use hub_core::twin::{DocumentIdentity, Twin, TwinUpdate, UpdateMode};
 use hub_core::{HubError, Limits};
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::sas::SasKey;
 use hub_proto::time::Timestamp;
 
 use UpdateMode::{Merge, Replace};
@@ -43,18 +44,9 @@ fn report(twin: &mut Twin, body: &str) -> Result<hub_core::twin::ReportedChange,
 }
 
 fn document(twin: &Twin) -> String {
-    let device_id = DeviceId::parse("dev1").unwrap();
-    let identity = DocumentIdentity {
-        device_id: &device_id,
-        device_etag: "NzQxMTYyNTA3",
-        status: Status::Enabled,
-        status_reason: None,
-        status_updated: Timestamp::NEVER,
-        connected: false,
-        last_activity: Timestamp::NEVER,
-        c2d_messages: 0,
-        configurations: None,
-    };
+    let client = ClientIdentity::Device(DeviceId::parse("dev1").unwrap());
+    let authentication = keys();
+    let identity = DocumentIdentity::new(&client, "NzQxMTYyNTA3", &authentication);
     twin.document(&identity).json
 }
 
@@ -487,4 +479,11 @@ fn a_reported_patch_may_name_the_version_it_is_based_on() {
     );
     assert_eq!(patch(Some(1)).unwrap().version, 2);
     assert_eq!(patch(Some(2)).unwrap().version, 3);
+}
+
+fn keys() -> Authentication {
+    Authentication::Sas(SymmetricKeys {
+        primary: SasKey::from_bytes(&[1; 32]),
+        secondary: SasKey::from_bytes(&[2; 32]),
+    })
 }

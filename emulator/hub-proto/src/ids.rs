@@ -102,8 +102,11 @@ impl MethodName {
     }
 }
 
-/// Who is at the other end of a device connection.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// Who is at the other end of a device connection: a device, or a module of one.
+///
+/// Each is a client of its own, with a twin, a link, methods and keys. In order, all devices come
+/// before all modules, and the modules of one device stand together.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClientIdentity {
     /// A device.
     Device(DeviceId),
@@ -117,6 +120,36 @@ impl ClientIdentity {
         match self {
             Self::Device(device) | Self::Module(device, _) => device,
         }
+    }
+
+    /// The module, if it is one.
+    pub fn module_id(&self) -> Option<&ModuleId> {
+        match self {
+            Self::Device(_) => None,
+            Self::Module(_, module) => Some(module),
+        }
+    }
+}
+
+impl From<DeviceId> for ClientIdentity {
+    fn from(device: DeviceId) -> Self {
+        Self::Device(device)
+    }
+}
+
+impl fmt::Display for ClientIdentity {
+    /// As in an MQTT client id: `{deviceId}` or `{deviceId}/{moduleId}`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Device(device) => device.fmt(f),
+            Self::Module(device, module) => write!(f, "{device}/{module}"),
+        }
+    }
+}
+
+impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
     }
 }
 

@@ -386,7 +386,7 @@ impl Jobs {
         job.end_row(row, now.wall, end);
         let event = Event {
             at: now.wall,
-            device: job.rows[row].device.clone(),
+            client: job.rows[row].device.clone().into(),
             kind: EventKind::DeviceJobEnded(DeviceJobEnd {
                 job: job.spec.id.clone(),
                 job_type: job.spec.work.job_type(),

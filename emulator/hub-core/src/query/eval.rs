@@ -7,7 +7,7 @@ use super::ast::{Collection, Constant, Expression, Operator, Query};
 use super::path::{Found, Path, Root, Step, find_in_twin};
 use super::row::{Row, Source};
 use crate::json::{Reader, Token, unquote};
-use crate::twin::{AUTHENTICATION_TYPE, DocumentIdentity, Twin};
+use crate::twin::{DocumentIdentity, Twin};
 
 impl Query {
     /// What it looks through.
@@ -113,8 +113,8 @@ impl<'a> TwinRow<'a> {
                 let found = find_in_twin(self.twin, path.root, &path.steps);
                 return found.map_or(Value::Undefined, value_found);
             }
-            Root::X509Thumbprint => return thumbprint(&path.steps),
-            Root::Capabilities => return capability(&path.steps),
+            Root::X509Thumbprint => return self.thumbprint(&path.steps),
+            Root::Capabilities => return self.capability(&path.steps),
             _ => {}
         }
         // The rest are scalars, `properties` apart, whose own members are resolved already.
@@ -125,13 +125,38 @@ impl<'a> TwinRow<'a> {
         }
     }
 
+    fn thumbprint(&self, steps: &[Step]) -> Value<'a> {
+        let both = self.identity.authentication.thumbprints();
+        let value = |thumbprint: Option<&'a str>| thumbprint.map_or(Value::Null, text);
+        match steps {
+            [] => Value::Compound,
+            [Step::Key(key)] if key.eq_ignore_ascii_case("primaryThumbprint") => {
+                value(both.and_then(|both| both.primary.as_deref()))
+            }
+            [Step::Key(key)] if key.eq_ignore_ascii_case("secondaryThumbprint") => {
+                value(both.and_then(|both| both.secondary.as_deref()))
+            }
+            _ => Value::Undefined,
+        }
+    }
+
+    fn capability(&self, steps: &[Step]) -> Value<'a> {
+        match steps {
+            [] => Value::Compound,
+            [Step::Key(key)] if key.eq_ignore_ascii_case("iotEdge") => {
+                Value::Bool(self.identity.edge)
+            }
+            _ => Value::Undefined,
+        }
+    }
+
     fn attribute(&self, root: Root) -> Value<'a> {
         let identity = self.identity;
         match root {
-            Root::DeviceId => text(identity.device_id.as_str()),
+            Root::DeviceId => text(identity.client.device_id().as_str()),
             Root::Etag => Value::Text(Cow::Owned(self.twin.etag())),
-            Root::DeviceEtag => text(identity.device_etag),
-            Root::Status => text(identity.status_name()),
+            Root::DeviceEtag => text(identity.etag),
+            Root::Status => text(identity.status.name()),
             Root::StatusReason => identity.status_reason.map_or(Value::Undefined, text),
             Root::StatusUpdateTime => Value::Text(identity.status_updated.to_string().into()),
             Root::ConnectionState => text(identity.connection_state_name()),
@@ -141,7 +166,7 @@ impl<'a> TwinRow<'a> {
                     .unwrap_or(u32::MAX)
                     .into(),
             ),
-            Root::AuthenticationType => text(AUTHENTICATION_TYPE),
+            Root::AuthenticationType => text(identity.authentication.kind()),
             Root::ModelId => text(self.twin.model_id()),
             Root::Version => Value::Number(as_number(self.twin.version())),
             Root::Properties => Value::Compound,
@@ -167,26 +192,6 @@ fn as_number(count: u64) -> f64 {
 
 fn text(text: &str) -> Value<'_> {
     Value::Text(Cow::Borrowed(text))
-}
-
-fn thumbprint(steps: &[Step]) -> Value<'static> {
-    let is_member = |key: &str| {
-        key.eq_ignore_ascii_case("primaryThumbprint")
-            || key.eq_ignore_ascii_case("secondaryThumbprint")
-    };
-    match steps {
-        [] => Value::Compound,
-        [Step::Key(key)] if is_member(key) => Value::Null,
-        _ => Value::Undefined,
-    }
-}
-
-fn capability(steps: &[Step]) -> Value<'static> {
-    match steps {
-        [] => Value::Compound,
-        [Step::Key(key)] if key.eq_ignore_ascii_case("iotEdge") => Value::Bool(false),
-        _ => Value::Undefined,
-    }
 }
 
 fn value_in(constant: &Constant) -> Value<'_> {

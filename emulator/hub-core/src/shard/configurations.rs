@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::Now;
 
-use super::state::{Common, Device, Shard};
+use super::state::{Client, Common, Shard};
 use crate::configuration::apply::{self, Fact};
 use crate::configuration::{
     ConfigurationId, ConfigurationStatus, Content, ContentKind, Metric, Record, Targets,
@@ -30,7 +30,7 @@ pub struct ConfigurationCounts {
 impl Shard {
     /// Makes one twin what the configurations that match it want it to be. A twin that is not there
     /// any more is passed over.
-    pub fn configure(&mut self, now: Now, id: &DeviceId, targets: &Targets) {
+    pub fn configure(&mut self, now: Now, id: &ClientIdentity, targets: &Targets) {
         if let Ok((device, common)) = self.reach(id) {
             device.configure(now, common, targets);
         }
@@ -46,7 +46,7 @@ impl Shard {
         targets: &Targets,
         written: &BTreeSet<ConfigurationId>,
     ) -> Option<DeviceId> {
-        let ids: Vec<DeviceId> = self
+        let ids: Vec<ClientIdentity> = self
             .devices_after(after)
             .take(limit)
             .map(|device| device.id.clone())
@@ -57,7 +57,8 @@ impl Shard {
                 device.configure(now, common, targets);
             }
         }
-        ids.into_iter().nth(limit.checked_sub(1)?)
+        let last = ids.into_iter().nth(limit.checked_sub(1)?)?;
+        Some(last.device_id().clone())
     }
 
     /// Writes a content into one twin, once; no configuration remembers it.
@@ -67,7 +68,7 @@ impl Shard {
         id: &DeviceId,
         content: &Content,
     ) -> Result<(), HubError> {
-        let (device, common) = self.reach(id)?;
+        let (device, common) = self.reach(&ClientIdentity::Device(id.clone()))?;
         match content.kind() {
             ContentKind::Device => {}
             ContentKind::Module => {
@@ -109,7 +110,7 @@ impl Shard {
         let mut last = None;
         let mut seen = 0;
         for device in self.devices_after(after).take(limit) {
-            let identity = device.document_identity();
+            let identity = self.document_identity(device);
             let row = Row::twin(&device.twin, &identity);
             for (metric, count) in metrics.iter().zip(&mut *counts) {
                 let query = &metric.query;
@@ -117,15 +118,18 @@ impl Shard {
                 *count += u64::from(matches);
             }
             seen += 1;
-            last = Some(&device.id);
+            last = Some(device.id.device_id());
         }
         (seen, last.filter(|_| seen == limit).cloned())
     }
 }
 
-impl Device {
+impl Client {
     fn configure(&mut self, now: Now, common: &mut Common, targets: &Targets) {
-        let identity = self.document_identity();
+        let Some(part) = self.own_part() else {
+            return;
+        };
+        let identity = self.document_identity(part);
         let row = Row::twin(&self.twin, &identity);
         let matching = targets.matching(ContentKind::Device, row);
         if matching.is_empty() && self.configurations.is_none() {
@@ -164,7 +168,10 @@ impl Device {
         if known.any(|(id, _)| written.contains(id)) {
             return true;
         }
-        let identity = self.document_identity();
+        let Some(part) = self.own_part() else {
+            return false;
+        };
+        let identity = self.document_identity(part);
         let row = Row::twin(&self.twin, &identity);
         targets.any_matches(ContentKind::Device, row, |id| written.contains(id))
     }

@@ -1,11 +1,11 @@
 //! Connections of devices: who gets in, what is remembered, what the end of one sets off.
 
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::mqtt::packet::QoS;
 use hub_proto::time::Now;
 use hub_proto::topic::Subscription;
 
-use super::state::{Common, Device, Shard};
+use super::state::{Client, Common, Shard};
 use crate::error::HubError;
 use crate::event::EventKind;
 use crate::link::{
@@ -21,29 +21,32 @@ impl Shard {
     pub fn link_up(&mut self, now: Now, link_up: LinkUp<'_>) -> Result<LinkAccepted, LinkRefusal> {
         let LinkUp {
             link,
-            device: id,
+            client: id,
             credential,
             clean_session,
             will,
             model_id,
             client_type,
         } = link_up;
-        let Ok((device, common)) = self.reach(&id) else {
+        let is_enabled = self.is_enabled(&id);
+        let Ok((client, common)) = self.reach(&id) else {
             return Err(LinkRefusal::UnknownDevice(id));
         };
-        let is_believed = match credential {
-            Credential::DeviceToken(token) => device.registered.keys.signed(token),
-            Credential::Policy => true,
-        };
-        if !is_believed {
-            return Err(LinkRefusal::BadSignature(id));
+        if let Credential::DeviceToken(token) = credential {
+            let authentication = &client.registered.authentication;
+            let Some(keys) = authentication.keys() else {
+                return Err(LinkRefusal::NoKeys(id, authentication.kind()));
+            };
+            if !keys.signed(token) {
+                return Err(LinkRefusal::BadSignature(id));
+            }
         }
-        if !device.is_enabled() {
+        if !is_enabled {
             return Err(LinkRefusal::Disabled(id));
         }
         // One connection per identity; the newer one wins. [MQTT-3.1.4-2]
-        device.close_link(now, common, LinkClose::TakenOver);
-        let stored = match &mut device.link {
+        client.close_link(now, common, LinkClose::TakenOver);
+        let stored = match &mut client.link {
             Link::Offline { session } if !clean_session => session.take(),
             Link::Offline { .. } => None,
             Link::Online(_) => unreachable!("the older link was closed just now"),
@@ -51,16 +54,16 @@ impl Shard {
         // Session present only if there was one to resume. [MQTT-3.2.2-2] [MQTT-3.2.2-3]
         let session_present = stored.is_some();
         let subscriptions = stored.unwrap_or_default();
-        device.link = Link::Online(Box::new(OnlineLink {
+        client.link = Link::Online(Box::new(OnlineLink {
             id: link,
             clean_session,
             will,
             subscriptions,
         }));
-        device.connection_state_updated = now.wall;
-        device.last_activity = now.wall;
+        client.connection_state_updated = now.wall;
+        client.last_activity = now.wall;
         if let Some(model_id) = model_id {
-            device.twin.set_model_id(&model_id);
+            client.twin.set_model_id(&model_id);
         }
         common.event(
             now,
@@ -70,22 +73,28 @@ impl Shard {
                 client_type,
             },
         );
-        device.serve_subscriptions(now, common);
+        client.serve_subscriptions(now, common);
         Ok(LinkAccepted { session_present })
     }
 
     /// Somebody was not let in as a device, here or before; `reason` is a name, `message` the words.
     /// A fact for the log if there is such a device: of others there could be any number.
-    pub fn link_refused(&mut self, now: Now, id: &DeviceId, reason: &'static str, message: String) {
+    pub fn link_refused(
+        &mut self,
+        now: Now,
+        id: &ClientIdentity,
+        reason: &'static str,
+        message: String,
+    ) {
         if let Ok((_, common)) = self.reach(id) {
             common.event(now, id, EventKind::ConnectRefused { reason, message });
         }
     }
 
     /// A link ended. Not due for a link that the shard itself closed.
-    pub fn link_down(&mut self, now: Now, id: &DeviceId, link: LinkId, reason: LinkClose) {
-        if let Some((device, common)) = self.reach_linked(id, link) {
-            device.end_link(now, common, reason);
+    pub fn link_down(&mut self, now: Now, id: &ClientIdentity, link: LinkId, reason: LinkClose) {
+        if let Some((client, common)) = self.reach_linked(id, link) {
+            client.end_link(now, common, reason);
         }
     }
 
@@ -93,14 +102,14 @@ impl Shard {
     pub fn subscribe(
         &mut self,
         now: Now,
-        id: &DeviceId,
+        id: &ClientIdentity,
         link: LinkId,
         granted: &[(Subscription, QoS)],
     ) {
-        let Some((device, common)) = self.reach_linked(id, link) else {
+        let Some((client, common)) = self.reach_linked(id, link) else {
             return;
         };
-        let Some(online) = device.online_mut() else {
+        let Some(online) = client.online_mut() else {
             return;
         };
         let filters_max = common.limits.method_filters;
@@ -114,9 +123,9 @@ impl Shard {
         common.event(now, id, EventKind::Subscribed { filters });
         if noted == Err(TooManyFilters) {
             let reason = format!("more than {filters_max} subscriptions to single methods");
-            device.close_link(now, common, LinkClose::Violation(reason));
+            client.close_link(now, common, LinkClose::Violation(reason));
         } else {
-            device.serve_subscriptions(now, common);
+            client.serve_subscriptions(now, common);
         }
     }
 
@@ -124,12 +133,12 @@ impl Shard {
     pub fn unsubscribe(
         &mut self,
         now: Now,
-        id: &DeviceId,
+        id: &ClientIdentity,
         link: LinkId,
         subscription: &Subscription,
     ) {
-        if let Some((device, common)) = self.reach_linked(id, link)
-            && let Some(online) = device.online_mut()
+        if let Some((client, common)) = self.reach_linked(id, link)
+            && let Some(online) = client.online_mut()
             && online.subscriptions.remove(subscription)
         {
             let filters = vec![filter_text(subscription, id)];
@@ -138,11 +147,17 @@ impl Shard {
     }
 }
 
-impl Device {
+impl Client {
     /// Hands over what waited for the device to listen.
     fn serve_subscriptions(&mut self, now: Now, common: &mut Common) {
         self.deliver_parked_calls(now, common);
         self.deliver_messages(now, common);
+    }
+
+    /// Whoever it is has to go, and cannot come back: what waits for it fails.
+    pub(super) fn shut_out(&mut self, now: Now, common: &mut Common, reason: &LinkClose) {
+        self.close_link(now, common, reason.clone());
+        self.end_all_calls(now, common);
     }
 
     /// Has the connection closed, if there is one.
@@ -197,14 +212,18 @@ impl Device {
     }
 }
 
-fn filter_text(subscription: &Subscription, id: &DeviceId) -> String {
+fn filter_text(subscription: &Subscription, id: &ClientIdentity) -> String {
+    let id = match id {
+        ClientIdentity::Device(device) => device.to_string(),
+        ClientIdentity::Module(device, module) => format!("{device}/modules/{module}"),
+    };
     match subscription {
         Subscription::CloudToDevice => format!("devices/{id}/messages/devicebound/#"),
         Subscription::TwinResponses => "$iothub/twin/res/#".to_owned(),
         Subscription::DesiredChanges => "$iothub/twin/PATCH/properties/desired/#".to_owned(),
         Subscription::Methods => "$iothub/methods/POST/#".to_owned(),
         Subscription::Method(name) => format!("$iothub/methods/POST/{name}/#"),
-        // Modules are not served; the filter stands for both forms that their clients use.
+        // Stands for both forms that the clients of modules use.
         Subscription::ModuleInputs => format!("devices/{id}/inputs/#"),
     }
 }

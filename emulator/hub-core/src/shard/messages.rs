@@ -1,11 +1,11 @@
 //! Cloud-to-device messages: queue, delivery, acknowledgement, expiry.
 
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::mqtt::packet::{PacketId, QoS};
 use hub_proto::property_bag::PropertyBag;
 use hub_proto::time::{Instant, Now, Timestamp};
 
-use super::state::{Common, Device, Shard};
+use super::state::{Client, Common, Shard};
 use super::time::Timer;
 use crate::c2d::C2dMessage;
 use crate::error::HubError;
@@ -19,10 +19,11 @@ impl Shard {
     pub fn send_to_device(
         &mut self,
         now: Now,
-        id: &DeviceId,
+        device: &DeviceId,
         message: C2dMessage,
     ) -> Result<(), HubError> {
-        let (device, common) = self.reach(id)?;
+        let id = &ClientIdentity::Device(device.clone());
+        let (client, common) = self.reach(id)?;
         let limits = &common.limits;
         let (bytes, max) = (
             message
@@ -39,10 +40,10 @@ impl Shard {
             });
         }
         let expires = expiry(now, message.expires, limits)?;
-        if device.messages.len() >= limits.c2d_queue_messages {
+        if client.messages.len() >= limits.c2d_queue_messages {
             return Err(HubError::QueueFull(limits.c2d_queue_messages));
         }
-        let bag = device_bound(id, message.properties, message.expires);
+        let bag = device_bound(device, message.properties, message.expires);
         // Percent-encoding can triple the properties, and a topic has a bound of its own.
         let topic_bytes = bag.len() + DEVICE_BOUND_PREFIX_BYTES_MAX;
         if topic_bytes > TOPIC_BYTES_MAX {
@@ -52,38 +53,39 @@ impl Shard {
                 max: TOPIC_BYTES_MAX,
             });
         }
-        let sequence = device.messages.push(bag, message.payload, expires);
+        let sequence = client.messages.push(bag, message.payload, expires);
         common.event(now, id, EventKind::C2dEnqueued { sequence });
-        device.deliver_messages(now, common);
+        client.deliver_messages(now, common);
         Ok(())
     }
 
     /// Empties a device's queue; says how many messages went. One that is in flight is the device's
     /// to settle, and stays.
-    pub fn purge_messages(&mut self, now: Now, id: &DeviceId) -> Result<usize, HubError> {
-        let (device, common) = self.reach(id)?;
-        let purged = device.messages.purge();
+    pub fn purge_messages(&mut self, now: Now, device: &DeviceId) -> Result<usize, HubError> {
+        let id = &ClientIdentity::Device(device.clone());
+        let (client, common) = self.reach(id)?;
+        let purged = client.messages.purge();
         for sequence in &purged {
             common.settled(now, id, *sequence, C2dOutcome::Purged);
         }
-        device.set_messages_timer(common);
+        client.set_messages_timer(common);
         Ok(purged.len())
     }
 
     /// A device acknowledged the delivery of a cloud-to-device message.
-    pub fn acknowledge(&mut self, now: Now, id: &DeviceId, link: LinkId, delivery: PacketId) {
-        let Some((device, common)) = self.reach_linked(id, link) else {
+    pub fn acknowledge(&mut self, now: Now, id: &ClientIdentity, link: LinkId, delivery: PacketId) {
+        let Some((client, common)) = self.reach_linked(id, link) else {
             return;
         };
-        device.last_activity = now.wall;
-        if let Some(message) = device.messages.complete(delivery) {
+        client.last_activity = now.wall;
+        if let Some(message) = client.messages.complete(delivery) {
             common.settled(now, id, message.sequence, C2dOutcome::Completed);
-            device.deliver_messages(now, common);
+            client.deliver_messages(now, common);
         }
     }
 }
 
-impl Device {
+impl Client {
     /// Sends what may be sent now.
     pub(super) fn deliver_messages(&mut self, now: Now, common: &mut Common) {
         // Expiry is looked at before sending, however late the deadline is handled.
@@ -195,7 +197,7 @@ impl Device {
 }
 
 impl Common {
-    fn settled(&mut self, now: Now, id: &DeviceId, sequence: u64, outcome: C2dOutcome) {
+    fn settled(&mut self, now: Now, id: &ClientIdentity, sequence: u64, outcome: C2dOutcome) {
         self.event(now, id, EventKind::C2dSettled { sequence, outcome });
     }
 }

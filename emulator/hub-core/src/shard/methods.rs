@@ -3,10 +3,10 @@
 //! A call lives in its device, so that an answer needs one map access, and in the timers, which it
 //! never leaves without: every way out of [`Device::calls`] ends in [`Common::end_call`].
 
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::time::Now;
 
-use super::state::{Common, Device, Shard};
+use super::state::{Client, Common, Shard};
 use super::time::Timer;
 use crate::error::HubError;
 use crate::event::EventKind;
@@ -30,12 +30,14 @@ impl Shard {
     /// the call is refused here.
     pub fn invoke_method(&mut self, now: Now, invoke: InvokeMethod) -> Result<CallId, HubError> {
         let InvokeMethod {
-            device: id,
+            client: id,
             name,
             payload,
             timeouts,
         } = invoke;
-        let (device, common) = self.reach(&id)?;
+        // Asked only where it matters: the answer costs a look-up.
+        let may_come = !timeouts.connect.is_zero() && self.is_enabled(&id);
+        let (client, common) = self.reach(&id)?;
         let payload_max = common.limits.method_payload_bytes;
         if payload.len() > payload_max {
             let (what, bytes) = ("the method's payload", payload.len());
@@ -56,16 +58,16 @@ impl Shard {
         };
         common.event(now, &id, kind);
 
-        let listener = device
+        let listener = client
             .link
             .online()
             .filter(|online| online.subscriptions.hears(&name));
-        let refusal = if device.calls.len() >= common.limits.method_calls_open {
+        let refusal = if client.calls.len() >= common.limits.method_calls_open {
             Some(HubError::TooManyMethodCalls(
                 common.limits.method_calls_open,
             ))
         // A disabled device cannot come while the call waits.
-        } else if listener.is_none() && (timeouts.connect.is_zero() || !device.is_enabled()) {
+        } else if listener.is_none() && !may_come {
             Some(HubError::DeviceNotOnline)
         } else {
             None
@@ -86,12 +88,12 @@ impl Shard {
         };
         match listener.map(|online| online.id) {
             Some(link) => {
-                device.last_activity = now.wall;
+                client.last_activity = now.wall;
                 common.deliver_call(now, &id, link, &mut open);
             }
             None => common.set_timer(until, Timer::Call(call, id)),
         }
-        device.calls.push(open);
+        client.calls.push(open);
         Ok(call)
     }
 
@@ -99,22 +101,22 @@ impl Shard {
     pub fn method_response(
         &mut self,
         now: Now,
-        id: &DeviceId,
+        id: &ClientIdentity,
         link: LinkId,
         response: MethodResponse<'_>,
     ) {
-        let Some((device, common)) = self.reach_linked(id, link) else {
+        let Some((client, common)) = self.reach_linked(id, link) else {
             return;
         };
-        device.last_activity = now.wall;
+        client.last_activity = now.wall;
         let call = Rid::parse(response.rid).and_then(|rid| common.call_of(rid));
         // What is delivered is delivered on this link: the end of a link ends its calls.
-        let position = device
+        let position = client
             .calls
             .iter()
             .position(|open| Some(open.id) == call && open.is_delivered());
         if let Some(position) = position {
-            let open = device.calls.remove(position);
+            let open = client.calls.remove(position);
             let result = read_answer(response, common.limits.method_payload_bytes);
             common.end_call(now, id, &open, result);
         } else {
@@ -125,7 +127,7 @@ impl Shard {
     }
 }
 
-impl Device {
+impl Client {
     /// Hands over the parked calls that the device now listens to, oldest first.
     pub(super) fn deliver_parked_calls(&mut self, now: Now, common: &mut Common) {
         let Some(online) = self.link.online() else {
@@ -168,7 +170,7 @@ impl Device {
 }
 
 impl Common {
-    fn deliver_call(&mut self, now: Now, id: &DeviceId, link: LinkId, open: &mut OpenCall) {
+    fn deliver_call(&mut self, now: Now, id: &ClientIdentity, link: LinkId, open: &mut OpenCall) {
         let stage = std::mem::replace(&mut open.stage, Stage::Delivered);
         let Stage::Parked(payload) = stage else {
             unreachable!("a call is delivered once");
@@ -185,7 +187,7 @@ impl Common {
     fn end_call(
         &mut self,
         now: Now,
-        id: &DeviceId,
+        id: &ClientIdentity,
         open: &OpenCall,
         result: Result<MethodResult, HubError>,
     ) {

@@ -1,9 +1,9 @@
-//! A slice of the devices, and all that is known of them.
+//! A slice of the devices with their modules, and all that is known of them.
 //!
 //! | Module | Knows |
 //! |---|---|
 //! | `state` | what a shard holds, and how it is reached |
-//! | `service` | the registry: create, replace, delete, list |
+//! | `devices`, `modules` | the registry: create, replace, delete, list |
 //! | `twins` | twins, from the service's side and the device's |
 //! | `links` | connections, sessions, subscriptions |
 //! | `methods` | direct methods: park, deliver, answer, give up |
@@ -16,10 +16,11 @@
 //! output, so that whoever sees the effect finds the fact in the log.
 
 mod configurations;
+mod devices;
 mod links;
 mod messages;
 mod methods;
-mod service;
+mod modules;
 mod state;
 mod telemetry;
 mod time;

@@ -1,8 +1,9 @@
 //! What a shard holds, and how it is reached: one map access for each call from outside.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::{Instant, Now, Timestamp};
 
 use super::configurations::CountsById;
@@ -15,23 +16,27 @@ use crate::limits::Limits;
 use crate::link::{Link, LinkId, OnlineLink};
 use crate::method::{CallId, OpenCall, Rid};
 use crate::output::{Output, ToDevice};
-use crate::registry::{DeviceIdentity, Registered, Stamps, Status};
+use crate::registry::{DevicePart, Kind, Registered, Stamps, Status};
 use crate::twin::{DocumentIdentity, Twin, TwinDocument};
 
 /// The state machine. See the crate's documentation for the law of its use.
 #[derive(Debug)]
 pub struct Shard {
-    /// A tree, because listings and queries go in the order of ids and start anywhere. Its nodes hold
-    /// ids and pointers only, so a look-up among the 62,500 devices that a sixteenth of a full hub has
-    /// touches four or five small nodes; a hash map would need the order kept beside it.
-    pub(super) devices: BTreeMap<DeviceId, Box<Device>>,
+    /// A tree, because listings and queries go in the order of ids and start anywhere. First all
+    /// devices, then all modules, those of one device together. Its nodes hold ids and pointers only,
+    /// so a look-up among the 62,500 devices that a sixteenth of a full hub has touches four or five
+    /// small nodes; a hash map would need the order kept beside it.
+    pub(super) clients: BTreeMap<ClientIdentity, Box<Client>>,
+    /// How many of them are devices.
+    pub(super) device_count: usize,
     pub(super) common: Common,
 }
 
-/// Everything known of one device.
+/// Everything known of one client: a device, or a module of one. A module is never without its device
+/// in the same shard.
 #[derive(Debug)]
-pub(super) struct Device {
-    pub(super) id: DeviceId,
+pub(super) struct Client {
+    pub(super) id: ClientIdentity,
     pub(super) registered: Registered,
     pub(super) twin: Twin,
     pub(super) link: Link,
@@ -42,11 +47,11 @@ pub(super) struct Device {
     pub(super) messages: C2dQueue,
     /// The configurations that target the twin, if any did.
     pub(super) configurations: Option<Box<Record>>,
-    /// When [`Timer::Messages`] of this device is set, if it is.
+    /// When [`Timer::Messages`] of this client is set, if it is.
     pub(super) messages_timer: Option<Instant>,
 }
 
-/// What the devices of a shard share.
+/// What the clients of a shard share.
 #[derive(Debug)]
 pub(super) struct Common {
     pub(super) limits: Limits,
@@ -59,7 +64,7 @@ pub(super) struct Common {
 }
 
 impl Shard {
-    /// An empty shard. `limits.devices` is this shard's share.
+    /// An empty shard. `limits.identities` is this shard's share.
     pub fn new(limits: Limits) -> Self {
         let common = Common {
             limits,
@@ -71,7 +76,8 @@ impl Shard {
             refusals: 0,
         };
         Self {
-            devices: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            device_count: 0,
             common,
         }
     }
@@ -81,27 +87,84 @@ impl Shard {
         self.common.outputs.pop_front()
     }
 
-    pub(super) fn reach(&mut self, id: &DeviceId) -> Result<(&mut Device, &mut Common), HubError> {
-        match self.devices.get_mut(id) {
-            Some(device) => Ok((device, &mut self.common)),
-            None => Err(HubError::DeviceNotFound(id.clone())),
+    pub(super) fn reach(
+        &mut self,
+        id: &ClientIdentity,
+    ) -> Result<(&mut Client, &mut Common), HubError> {
+        match self.clients.get_mut(id) {
+            Some(client) => Ok((client, &mut self.common)),
+            None => Err(HubError::not_found(id)),
         }
     }
 
-    /// The device, if `link` is its link now.
+    /// The client, if `link` is its link now.
     pub(super) fn reach_linked(
         &mut self,
-        id: &DeviceId,
+        id: &ClientIdentity,
         link: LinkId,
-    ) -> Option<(&mut Device, &mut Common)> {
-        let device = self.devices.get_mut(id)?;
-        let is_current = device.link.online().is_some_and(|online| online.id == link);
-        is_current.then_some((&mut **device, &mut self.common))
+    ) -> Option<(&mut Client, &mut Common)> {
+        let client = self.clients.get_mut(id)?;
+        let is_current = client.link.online().is_some_and(|online| online.id == link);
+        is_current.then_some((&mut **client, &mut self.common))
+    }
+
+    pub(super) fn look_up(&self, id: &ClientIdentity) -> Result<&Client, HubError> {
+        self.clients
+            .get(id)
+            .map(|client| &**client)
+            .ok_or_else(|| HubError::not_found(id))
+    }
+
+    /// Devices in the order of their ids.
+    pub(super) fn devices_after(&self, after: Option<&DeviceId>) -> impl Iterator<Item = &Client> {
+        let start = after.map(|id| ClientIdentity::Device(id.clone()));
+        self.clients_after(start)
+            .take_while(|client| client.is_device())
+    }
+
+    /// Clients after `start`: devices, then modules.
+    pub(super) fn clients_after(
+        &self,
+        start: Option<ClientIdentity>,
+    ) -> impl Iterator<Item = &Client> {
+        let start = start.map_or(Bound::Unbounded, Bound::Excluded);
+        self.clients
+            .range((start, Bound::Unbounded))
+            .map(|(_, client)| &**client)
+    }
+
+    /// Whether the device of a client may connect. A module obeys its device.
+    pub(super) fn is_enabled(&self, id: &ClientIdentity) -> bool {
+        self.device_part(id)
+            .is_some_and(|part| part.status == Status::Enabled)
+    }
+
+    /// What the registry holds of a client's device alone.
+    fn device_part(&self, id: &ClientIdentity) -> Option<&DevicePart> {
+        let device = match id {
+            ClientIdentity::Device(_) => self.clients.get(id)?,
+            ClientIdentity::Module(device, _) => {
+                self.clients.get(&ClientIdentity::Device(device.clone()))?
+            }
+        };
+        device.own_part()
+    }
+
+    /// The identity as twin documents and queries show it.
+    pub(super) fn document_identity<'a>(&'a self, client: &'a Client) -> DocumentIdentity<'a> {
+        let Some(part) = client.own_part().or_else(|| self.device_part(&client.id)) else {
+            unreachable!("a module goes with its device");
+        };
+        client.document_identity(part)
+    }
+
+    pub(super) fn document(&self, client: &Client) -> TwinDocument {
+        client.twin.document(&self.document_identity(client))
     }
 }
 
-impl Device {
-    pub(super) fn new(id: DeviceId, registered: Registered, at: Timestamp) -> Self {
+impl Client {
+    pub(super) fn new(id: ClientIdentity, registered: Registered, at: Timestamp) -> Self {
         Self {
             id,
             registered,
@@ -116,41 +179,26 @@ impl Device {
         }
     }
 
-    pub(super) fn is_enabled(&self) -> bool {
-        self.registered.status == Status::Enabled
-    }
-
-    pub(super) fn online_mut(&mut self) -> Option<&mut OnlineLink> {
-        match &mut self.link {
-            Link::Online(online) => Some(online),
-            Link::Offline { .. } => None,
+    /// What the registry holds of the client if it is a device itself.
+    pub(super) fn own_part(&self) -> Option<&DevicePart> {
+        match &self.registered.kind {
+            Kind::Device(part) => Some(part),
+            Kind::Module { .. } => None,
         }
     }
 
-    pub(super) fn identity(&self) -> DeviceIdentity {
-        DeviceIdentity {
-            id: self.id.clone(),
-            generation_id: self.registered.generation.generation_id(),
-            etag: self.registered.etag.to_string(),
-            connected: self.link.online().is_some(),
-            status: self.registered.status,
-            status_reason: self.registered.status_reason.as_deref().map(str::to_owned),
-            connection_state_updated: self.connection_state_updated,
-            status_updated: self.registered.status_updated,
-            last_activity: self.last_activity,
-            c2d_messages: self.messages.len(),
-            keys: self.registered.keys.clone(),
-        }
-    }
-
-    /// The identity as twin documents and queries show it.
-    pub(super) fn document_identity(&self) -> DocumentIdentity<'_> {
+    /// The identity as twin documents and queries show it; `part` is of the client's device.
+    pub(super) fn document_identity<'a>(&'a self, part: &'a DevicePart) -> DocumentIdentity<'a> {
         DocumentIdentity {
-            device_id: &self.id,
-            device_etag: &self.registered.etag,
-            status: self.registered.status,
-            status_reason: self.registered.status_reason.as_deref(),
-            status_updated: self.registered.status_updated,
+            client: &self.id,
+            etag: &self.registered.etag,
+            authentication: &self.registered.authentication,
+            status: part.status,
+            status_reason: part.status_reason.as_deref(),
+            status_updated: part.status_updated,
+            edge: part.edge,
+            device_scope: part.scopes.device.as_deref(),
+            parent_scopes: &part.scopes.parents,
             connected: self.link.online().is_some(),
             last_activity: self.last_activity,
             c2d_messages: self.messages.len(),
@@ -158,8 +206,15 @@ impl Device {
         }
     }
 
-    pub(super) fn document(&self) -> TwinDocument {
-        self.twin.document(&self.document_identity())
+    pub(super) fn is_device(&self) -> bool {
+        matches!(self.id, ClientIdentity::Device(_))
+    }
+
+    pub(super) fn online_mut(&mut self) -> Option<&mut OnlineLink> {
+        match &mut self.link {
+            Link::Online(online) => Some(online),
+            Link::Offline { .. } => None,
+        }
     }
 }
 
@@ -172,10 +227,10 @@ impl Common {
         self.output(Output::ToLink { link, message });
     }
 
-    pub(super) fn event(&mut self, now: Now, device: &DeviceId, kind: EventKind) {
+    pub(super) fn event(&mut self, now: Now, client: &ClientIdentity, kind: EventKind) {
         self.output(Output::Event(Event {
             at: now.wall,
-            device: device.clone(),
+            client: client.clone(),
             kind,
         }));
     }

@@ -1,10 +1,10 @@
 //! Device-to-cloud messages: measured, read, and handed to the event log.
 
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::property_bag::PropertyBag;
 use hub_proto::time::Now;
 
-use super::state::{Common, Device, Shard};
+use super::state::{Client, Common, Shard};
 use crate::error::HubError;
 use crate::event::EventKind;
 use crate::link::{LinkId, Will};
@@ -28,14 +28,14 @@ impl Shard {
     pub fn telemetry(
         &mut self,
         now: Now,
-        id: &DeviceId,
+        id: &ClientIdentity,
         link: LinkId,
         message: Telemetry<'_>,
     ) -> Result<(), HubError> {
-        let Some((device, common)) = self.reach_linked(id, link) else {
+        let Some((client, common)) = self.reach_linked(id, link) else {
             return Ok(());
         };
-        device.last_activity = now.wall;
+        client.last_activity = now.wall;
         let mut properties = PropertyBag::parse(message.bag);
         let bytes = message
             .payload
@@ -66,7 +66,7 @@ impl Shard {
     }
 }
 
-impl Device {
+impl Client {
     /// The last message of a device that went without a goodbye. It came within a CONNECT, which
     /// bounds it far below the size of a message.
     pub(super) fn publish_will(&self, now: Now, common: &mut Common, will: Will) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::time::{Instant, Now};
 
 use super::state::Shard;
@@ -12,9 +12,9 @@ use crate::method::CallId;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
     /// The present stage of a call is given up.
-    Call(CallId, DeviceId),
+    Call(CallId, ClientIdentity),
     /// A message of the device expires, or the lock of the one in flight ends.
-    Messages(DeviceId),
+    Messages(ClientIdentity),
 }
 
 /// The timers that are set. Each belongs to an open call or to a queue that is not empty, and goes
@@ -55,12 +55,12 @@ impl Shard {
             let id = match &timer {
                 Timer::Call(_, id) | Timer::Messages(id) => id,
             };
-            let Ok((device, common)) = self.reach(id) else {
-                unreachable!("the timers of a device go with it");
+            let Ok((client, common)) = self.reach(id) else {
+                unreachable!("the timers of a client go with it");
             };
             match timer {
-                Timer::Call(call, _) => device.give_up_call(now, common, call),
-                Timer::Messages(_) => device.messages_due(now, common),
+                Timer::Call(call, _) => client.give_up_call(now, common, call),
+                Timer::Messages(_) => client.messages_due(now, common),
             }
         }
     }

@@ -2,10 +2,10 @@
 //!
 //! What a twin is, and what a write does to it, is [`crate::twin`]'s to know.
 
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::{Now, Timestamp};
 
-use super::state::{Common, Device, Shard};
+use super::state::{Client, Common, Shard};
 use crate::error::HubError;
 use crate::event::EventKind;
 use crate::link::LinkId;
@@ -28,65 +28,63 @@ pub struct ReportedPatch<'a> {
 /// The service's side.
 impl Shard {
     /// A twin.
-    pub fn twin(&self, id: &DeviceId) -> Result<TwinDocument, HubError> {
-        self.look_up(id).map(Device::document)
+    pub fn twin(&self, id: &ClientIdentity) -> Result<TwinDocument, HubError> {
+        self.look_up(id).map(|client| self.document(client))
     }
 
     /// Changes tags and desired properties; notifies the device if it listens.
     pub fn update_twin(
         &mut self,
         now: Now,
-        id: &DeviceId,
+        id: &ClientIdentity,
         update: TwinUpdate,
         mode: UpdateMode,
         if_match: &IfMatch,
     ) -> Result<TwinDocument, HubError> {
-        let (device, common) = self.reach(id)?;
-        if_match.check(&device.twin.etag())?;
-        let change = device.twin.update(now.wall, update, mode, &common.limits)?;
+        let (client, common) = self.reach(id)?;
+        if_match.check(&client.twin.etag())?;
+        let change = client.twin.update(now.wall, update, mode, &common.limits)?;
         if let Some(TagsChange { version, patch }) = change.tags {
             common.event(now, id, EventKind::Tags { version, patch });
         }
         if let Some(change) = change.desired {
-            device.notify_desired(now, common, change);
+            client.notify_desired(now, common, change);
         }
-        Ok(device.document())
+        self.twin(id)
     }
 
     /// Up to `limit` devices whose twins match, in the order of their ids, after `after`. Nothing is
     /// printed yet: of what many shards find, one page shows a part.
     pub fn select(&self, query: &Query, after: Option<&DeviceId>, limit: usize) -> Vec<DeviceId> {
         self.devices_after(after)
-            .filter(|device| device.is_selected_by(query))
+            .filter(|device| self.is_selected(device, query))
             .take(limit)
-            .map(|device| device.id.clone())
+            .map(|device| device.id.device_id().clone())
             .collect()
     }
 
     /// A twin that was selected, as JSON, if it is there and still matches.
     pub fn selected(&self, query: &Query, id: &DeviceId) -> Option<String> {
-        let device = self.look_up(id).ok()?;
-        let document = || device.document().json;
-        device.is_selected_by(query).then(document)
+        let device = self.look_up(&ClientIdentity::Device(id.clone())).ok()?;
+        let document = || self.document(device).json;
+        self.is_selected(device, query).then(document)
     }
-}
 
-impl Device {
-    fn is_selected_by(&self, query: &Query) -> bool {
-        query.matches(Row::twin(&self.twin, &self.document_identity()))
+    fn is_selected(&self, client: &Client, query: &Query) -> bool {
+        query.matches(Row::twin(&client.twin, &self.document_identity(client)))
     }
 }
 
 /// The device's side.
 impl Shard {
     /// A device reads its twin.
-    pub fn twin_get(&mut self, now: Now, id: &DeviceId, link: LinkId, rid: &str) {
-        let Some((device, common)) = self.reach_linked(id, link) else {
+    pub fn twin_get(&mut self, now: Now, id: &ClientIdentity, link: LinkId, rid: &str) {
+        let Some((client, common)) = self.reach_linked(id, link) else {
             return;
         };
-        device.last_activity = now.wall;
-        if device.hears_twin_responses() {
-            let (rid, body) = (rid.into(), device.twin.device_view());
+        client.last_activity = now.wall;
+        if client.hears_twin_responses() {
+            let (rid, body) = (rid.into(), client.twin.device_view());
             common.send(
                 link,
                 ToDevice::TwinResponse {
@@ -103,16 +101,16 @@ impl Shard {
     pub fn patch_reported(
         &mut self,
         now: Now,
-        id: &DeviceId,
+        id: &ClientIdentity,
         link: LinkId,
         patch: ReportedPatch<'_>,
     ) {
-        let Some((device, common)) = self.reach_linked(id, link) else {
+        let Some((client, common)) = self.reach_linked(id, link) else {
             return;
         };
-        device.last_activity = now.wall;
+        client.last_activity = now.wall;
         let patched =
-            device
+            client
                 .twin
                 .patch_reported(now.wall, patch.body, patch.if_version, &common.limits);
         let (status, version, body) = match patched {
@@ -133,7 +131,7 @@ impl Shard {
             }
         };
         if let Some(rid) = patch.rid
-            && device.hears_twin_responses()
+            && client.hears_twin_responses()
         {
             let rid = rid.into();
             common.send(
@@ -149,7 +147,7 @@ impl Shard {
     }
 }
 
-impl Device {
+impl Client {
     /// Tells the device, if it is there and listens. Nothing is kept for a device that does not: it
     /// reads the twin when it is back.
     pub(super) fn notify_desired(&mut self, now: Now, common: &mut Common, change: DesiredChange) {

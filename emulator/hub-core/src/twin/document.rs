@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::time::Timestamp;
 
 use super::section::{Section, print_key};
@@ -10,7 +10,7 @@ use super::state::Twin;
 use super::tree::{Entry, Stamp, Value};
 use crate::configuration::Record;
 use crate::json::push_string;
-use crate::registry::Status;
+use crate::registry::{Authentication, Status};
 
 /// A twin as the service sees it: the whole document as JSON text, and its etag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,35 +21,59 @@ pub struct TwinDocument {
     pub json: String,
 }
 
-/// What a twin's document shows of the device's identity.
+/// What a twin's document shows of the identity. A module's shows its device's status.
 #[derive(Clone, Copy, Debug)]
 pub struct DocumentIdentity<'a> {
     /// Who.
-    pub device_id: &'a DeviceId,
+    pub client: &'a ClientIdentity,
     /// The identity's etag, without quotes.
-    pub device_etag: &'a str,
-    /// Whether it may connect.
+    pub etag: &'a str,
+    /// How the client shows who it is.
+    pub authentication: &'a Authentication,
+    /// Whether the device may connect.
     pub status: Status,
     /// Why, if the service said.
     pub status_reason: Option<&'a str>,
     /// When the status last changed; [`Timestamp::NEVER`] if it never did.
     pub status_updated: Timestamp,
+    /// Whether the device is an Edge device.
+    pub edge: bool,
+    /// The device's own scope if it is an Edge device, else its parent's; see
+    /// [`crate::registry::EdgeScopes`].
+    pub device_scope: Option<&'a str>,
+    /// The scopes of its parents.
+    pub parent_scopes: &'a [Box<str>],
     /// Whether a link is up.
     pub connected: bool,
-    /// When the device last connected, sent or received.
+    /// When the client last connected, sent or received.
     pub last_activity: Timestamp,
-    /// Messages waiting for the device.
+    /// Messages waiting for the client.
     pub c2d_messages: usize,
     /// The configurations that target the twin, if any did.
     pub configurations: Option<&'a Record>,
 }
 
-impl DocumentIdentity<'_> {
-    /// The status as documents name it.
-    pub(crate) fn status_name(&self) -> &'static str {
-        match self.status {
-            Status::Enabled => "enabled",
-            Status::Disabled => "disabled",
+impl<'a> DocumentIdentity<'a> {
+    /// The identity of an enabled client that nobody has seen yet.
+    pub fn new(
+        client: &'a ClientIdentity,
+        etag: &'a str,
+        authentication: &'a Authentication,
+    ) -> Self {
+        Self {
+            client,
+            etag,
+            authentication,
+            status: Status::Enabled,
+            status_reason: None,
+            status_updated: Timestamp::NEVER,
+            edge: false,
+            device_scope: None,
+            parent_scopes: &[],
+            connected: false,
+            last_activity: Timestamp::NEVER,
+            c2d_messages: 0,
+            configurations: None,
         }
     }
 
@@ -62,9 +86,6 @@ impl DocumentIdentity<'_> {
         }
     }
 }
-
-/// X.509 is not built, so every device is one with symmetric keys.
-pub(crate) const AUTHENTICATION_TYPE: &str = "sas";
 
 impl Twin {
     /// The body of a device's GET: `{"desired":{…,"$version":n},"reported":{…,"$version":n}}`.
@@ -80,8 +101,7 @@ impl Twin {
 
     /// The document that the service reads, and a query returns.
     ///
-    /// The order of the members is the service's. `x509Thumbprint` has capitals as live twins have;
-    /// its members are null, which every SDK reads alike in either spelling.
+    /// The order of the members is the service's. `x509Thumbprint` has capitals as live twins have.
     pub fn document(&self, identity: &DocumentIdentity<'_>) -> TwinDocument {
         let etag = self.etag();
         let mut out = String::new();
@@ -99,7 +119,8 @@ impl Twin {
         push_section(&mut out, &self.desired, form, writers);
         out.push_str(",\"reported\":");
         push_section(&mut out, &self.reported, MetadataForm::Times, None);
-        out.push_str("},\"capabilities\":{\"iotEdge\":false}");
+        out.push('}');
+        push_edge(&mut out, identity);
         push_configurations(&mut out, identity.configurations);
         out.push('}');
         TwinDocument { etag, json: out }
@@ -119,12 +140,16 @@ enum MetadataForm {
 
 fn push_identity(out: &mut String, identity: &DocumentIdentity<'_>, etag: &str) {
     out.push_str("{\"deviceId\":");
-    push_string(out, identity.device_id.as_str());
+    push_string(out, identity.client.device_id().as_str());
+    if let Some(module) = identity.client.module_id() {
+        out.push_str(",\"moduleId\":");
+        push_string(out, module.as_str());
+    }
     push(out, format_args!(",\"etag\":\"{etag}\",\"deviceEtag\":"));
-    push_string(out, identity.device_etag);
+    push_string(out, identity.etag);
     push(
         out,
-        format_args!(",\"status\":\"{}\"", identity.status_name()),
+        format_args!(",\"status\":\"{}\"", identity.status.name()),
     );
     if let Some(reason) = identity.status_reason {
         out.push_str(",\"statusReason\":");
@@ -134,14 +159,53 @@ fn push_identity(out: &mut String, identity: &DocumentIdentity<'_>, etag: &str) 
         out,
         format_args!(
             ",\"statusUpdateTime\":\"{}\",\"connectionState\":\"{}\",\"lastActivityTime\":\"{}\",\
-             \"cloudToDeviceMessageCount\":{},\"authenticationType\":\"{AUTHENTICATION_TYPE}\",\
-             \"x509Thumbprint\":{{\"PrimaryThumbprint\":null,\"SecondaryThumbprint\":null}}",
+             \"cloudToDeviceMessageCount\":{},\"authenticationType\":\"{}\"",
             identity.status_updated,
             identity.connection_state_name(),
             identity.last_activity,
             identity.c2d_messages,
+            identity.authentication.kind(),
         ),
     );
+    let thumbprints = identity.authentication.thumbprints();
+    out.push_str(",\"x509Thumbprint\":{\"PrimaryThumbprint\":");
+    push_or_null(out, thumbprints.and_then(|both| both.primary.as_deref()));
+    out.push_str(",\"SecondaryThumbprint\":");
+    push_or_null(out, thumbprints.and_then(|both| both.secondary.as_deref()));
+    out.push('}');
+}
+
+/// A module has no capabilities, and no place of its own among Edge devices.
+fn push_edge(out: &mut String, identity: &DocumentIdentity<'_>) {
+    if identity.client.module_id().is_some() {
+        return;
+    }
+    let edge = identity.edge;
+    push(
+        out,
+        format_args!(",\"capabilities\":{{\"iotEdge\":{edge}}}"),
+    );
+    if let Some(scope) = identity.device_scope {
+        out.push_str(",\"deviceScope\":");
+        push_string(out, scope);
+    }
+    if !identity.parent_scopes.is_empty() {
+        out.push_str(",\"parentScopes\":[");
+        for (place, scope) in identity.parent_scopes.iter().enumerate() {
+            if place > 0 {
+                out.push(',');
+            }
+            push_string(out, scope);
+        }
+        out.push(']');
+    }
+}
+
+fn push_or_null(out: &mut String, text: Option<&str>) {
+    match text {
+        Some(text) => push_string(out, text),
+        None => out.push_str("null"),
+    }
 }
 
 /// Which configurations target the twin; nothing if none does.
@@ -160,12 +224,7 @@ fn push_configurations(out: &mut String, record: Option<&Record>) {
 }
 
 /// Values first, in the order they came, then `$metadata`, then `$version`.
-fn push_section(
-    out: &mut String,
-    section: &Section,
-    form: MetadataForm,
-    writers: Option<&Record>,
-) {
+fn push_section(out: &mut String, section: &Section, form: MetadataForm, writers: Option<&Record>) {
     out.push('{');
     let start = out.len();
     push_members(out, &section.children);

@@ -16,7 +16,6 @@ mod state;
 pub(crate) mod tree;
 mod update;
 
-pub(crate) use document::AUTHENTICATION_TYPE;
 pub use document::{DocumentIdentity, TwinDocument};
 pub use state::{DesiredChange, ReportedChange, TagsChange, Twin, TwinChange};
 pub use update::{TwinUpdate, UpdateMode};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hub_core::configuration::{
     ConfigurationId, ConfigurationSpec, ConfigurationState, Configurations, Content, Work,
 };
-use hub_core::registry::{DeviceSpec, IfMatch, Status, SymmetricKeys};
+use hub_core::registry::{Authentication, DeviceSpec, IfMatch, SymmetricKeys};
 use hub_core::twin::{TwinUpdate, UpdateMode};
 use hub_core::{ConfigurationCounts, EventKind, HubError, Limits, Output, Shard};
 use hub_proto::ids::DeviceId;
@@ -78,15 +78,13 @@ impl Hub {
 
     pub(crate) fn create(&mut self, device: &str) {
         let key = SasKey::from_bytes(&[1; 32]);
-        let spec = DeviceSpec {
-            id: id(device),
-            keys: SymmetricKeys {
+        let spec = DeviceSpec::enabled(
+            id(device),
+            Authentication::Sas(SymmetricKeys {
                 primary: key.clone(),
                 secondary: key,
-            },
-            status: Status::Enabled,
-            status_reason: None,
-        };
+            }),
+        );
         self.shard.create_device(self.now(), spec).unwrap();
         self.drain();
     }
@@ -103,7 +101,7 @@ impl Hub {
         let update = TwinUpdate::parse(body.as_bytes(), &Limits::default()).unwrap();
         let (now, merge) = (self.now(), UpdateMode::Merge);
         self.shard
-            .update_twin(now, &id(device), update, merge, &IfMatch::Absent)
+            .update_twin(now, &id(device).into(), update, merge, &IfMatch::Absent)
             .unwrap();
         self.drain();
     }
@@ -155,7 +153,7 @@ impl Hub {
     fn evaluate(&mut self, written: &BTreeSet<ConfigurationId>) {
         let (now, targets) = (self.now(), self.configurations.targets());
         for device in std::mem::take(&mut self.changed) {
-            self.shard.configure(now, &device, &targets);
+            self.shard.configure(now, &device.into(), &targets);
             self.drain();
         }
         let mut after = None;
@@ -178,14 +176,14 @@ impl Hub {
                 continue;
             };
             if event.kind.concerns_configurations() {
-                self.changed.insert(event.device);
+                self.changed.insert(event.client.device_id().clone());
             }
             self.events.push(event.kind);
         }
     }
 
     pub(crate) fn twin(&self, device: &str) -> Value {
-        let document = self.shard.twin(&id(device)).unwrap();
+        let document = self.shard.twin(&id(device).into()).unwrap();
         serde_json::from_str(&document.json).unwrap()
     }
 

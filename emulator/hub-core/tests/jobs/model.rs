@@ -240,7 +240,9 @@ impl Pair {
                         panic!("jobs tell of device jobs alone");
                     };
                     let known = self.known.get_mut(end.job.as_str()).unwrap();
-                    let before = known.logged.insert(event.device, end.error);
+                    let before = known
+                        .logged
+                        .insert(event.client.device_id().clone(), end.error);
                     assert_eq!(before, None, "one outcome for each device");
                 }
             }

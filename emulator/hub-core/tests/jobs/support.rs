@@ -127,7 +127,7 @@ impl World {
                     };
                     let error = end.error.map(|code| format!("!{code}"));
                     self.ended
-                        .push(format!("{}{}", event.device, error.unwrap_or_default()));
+                        .push(format!("{}{}", event.client, error.unwrap_or_default()));
                 }
             }
         }

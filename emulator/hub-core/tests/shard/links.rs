@@ -23,7 +23,7 @@ fn either_key_opens_the_device_and_no_other_key_does() {
     let cases = [
         (1, Ok(NEW)),
         (2, Ok(NEW)),
-        (3, Err(LinkRefusal::BadSignature(id("d1")))),
+        (3, Err(LinkRefusal::BadSignature(client("d1")))),
     ];
     for (byte, expected) in cases {
         let mut hub = hub();
@@ -44,16 +44,19 @@ fn unknown_and_disabled_devices_stay_out() {
     // CON-2
     let mut hub = hub();
     let unknown = LinkUp {
-        device: id("d2"),
+        client: client("d2"),
         ..link_up(LINK)
     };
     assert_eq!(
         hub.shard.link_up(T0, unknown),
-        Err(LinkRefusal::UnknownDevice(id("d2")))
+        Err(LinkRefusal::UnknownDevice(client("d2")))
     );
     hub.update(T0, disabled("d1"));
     hub.drain();
-    assert_eq!(hub.connect(T0, LINK), Err(LinkRefusal::Disabled(id("d1"))));
+    assert_eq!(
+        hub.connect(T0, LINK),
+        Err(LinkRefusal::Disabled(client("d1")))
+    );
     assert_eq!(hub.drain(), []);
 }
 
@@ -70,7 +73,7 @@ fn a_bad_token_is_not_told_that_the_device_is_disabled() {
     };
     assert_eq!(
         hub.shard.link_up(T0, link_up),
-        Err(LinkRefusal::BadSignature(id("d1")))
+        Err(LinkRefusal::BadSignature(client("d1")))
     );
 }
 
@@ -85,7 +88,8 @@ fn the_registry_shows_the_connection_at_once() {
         (device.connection_state_updated, device.last_activity),
         (at(5).wall, at(5).wall)
     );
-    hub.shard.link_down(at(8), &id("d1"), LINK, LinkClose::Lost);
+    hub.shard
+        .link_down(at(8), &client("d1"), LINK, LinkClose::Lost);
     let device = hub.device();
     assert!(!device.connected);
     assert_eq!(
@@ -114,7 +118,7 @@ fn the_event_log_sees_a_connection_come_and_go() {
     ];
     hub.subscribe(T0, LINK, &all);
     hub.shard
-        .link_down(T0, &id("d1"), LINK, LinkClose::KeepAlive);
+        .link_down(T0, &client("d1"), LINK, LinkClose::KeepAlive);
     let filters = [
         "devices/d1/messages/devicebound/#",
         "$iothub/twin/res/#",
@@ -163,7 +167,7 @@ fn a_session_is_present_if_the_last_connection_left_one() {
                 );
                 if !takeover {
                     hub.shard
-                        .link_down(T0, &id("d1"), LinkId(n), LinkClose::Goodbye);
+                        .link_down(T0, &client("d1"), LinkId(n), LinkClose::Goodbye);
                 }
             }
         }
@@ -175,8 +179,9 @@ fn a_resumed_session_remembers_what_was_subscribed_and_not_what_was_given_up() {
     // CON-6
     let mut hub = hub_listening(&[Subscription::Methods, Subscription::CloudToDevice]);
     hub.shard
-        .unsubscribe(T0, &id("d1"), LINK, &Subscription::CloudToDevice);
-    hub.shard.link_down(T0, &id("d1"), LINK, LinkClose::Lost);
+        .unsubscribe(T0, &client("d1"), LINK, &Subscription::CloudToDevice);
+    hub.shard
+        .link_down(T0, &client("d1"), LINK, LinkClose::Lost);
     hub.invoke(T0, 10).unwrap();
     hub.send(T0, "m").unwrap();
     hub.drain();
@@ -195,7 +200,8 @@ fn a_clean_session_forgets_its_subscriptions_before_and_after() {
     assert_eq!(hub.shard.link_up(T0, clean), Ok(NEW));
     assert_eq!(hub.invoke(T0, 0), Err(HubError::DeviceNotOnline));
     hub.subscribe(T0, SECOND, &[Subscription::Methods]);
-    hub.shard.link_down(T0, &id("d1"), SECOND, LinkClose::Lost);
+    hub.shard
+        .link_down(T0, &client("d1"), SECOND, LinkClose::Lost);
     assert_eq!(hub.connect(T0, LinkId(3)), Ok(NEW));
     assert_eq!(hub.invoke(T0, 0), Err(HubError::DeviceNotOnline));
 }
@@ -228,9 +234,10 @@ fn a_newer_connection_wins_and_the_older_one_is_closed() {
     assert!(hub.device().connected);
     // What the older link still does is ignored.
     hub.answer(at(2), LINK, &rid, "200", b"");
-    hub.shard.link_down(at(2), &id("d1"), LINK, LinkClose::Lost);
+    hub.shard
+        .link_down(at(2), &client("d1"), LINK, LinkClose::Lost);
     hub.subscribe(at(2), LINK, &[Subscription::TwinResponses]);
-    hub.shard.twin_get(at(2), &id("d1"), LINK, "1");
+    hub.shard.twin_get(at(2), &client("d1"), LINK, "1");
     assert_eq!(hub.drain(), []);
     assert!(hub.device().connected);
 }
@@ -247,7 +254,7 @@ fn a_will_is_published_unless_the_device_said_goodbye() {
     ];
     for (reason, is_published) in cases {
         let mut hub = hub_with_will();
-        hub.shard.link_down(T0, &id("d1"), LINK, reason.clone());
+        hub.shard.link_down(T0, &client("d1"), LINK, reason.clone());
         assert_eq!(
             hub.facts().contains(&will_fact()),
             is_published,
@@ -257,7 +264,8 @@ fn a_will_is_published_unless_the_device_said_goodbye() {
     let mut hub = hub_with_will();
     hub.connect(at(1), SECOND).unwrap();
     assert!(hub.facts().contains(&will_fact()), "taken over");
-    hub.shard.link_down(T0, &id("d1"), SECOND, LinkClose::Lost);
+    hub.shard
+        .link_down(T0, &client("d1"), SECOND, LinkClose::Lost);
     assert!(
         !hub.facts().contains(&will_fact()),
         "a will is its connection's"
@@ -293,7 +301,7 @@ fn a_device_names_its_model_when_it_connects() {
             },
         )
         .unwrap();
-    let document = hub.shard.twin(&id("d1")).unwrap().json;
+    let document = hub.shard.twin(&client("d1")).unwrap().json;
     assert!(
         document.contains(r#""modelId":"dtmi:example:Pump;1""#),
         "{document}"
@@ -339,7 +347,7 @@ fn will_fact() -> EventKind {
 fn event(kind: EventKind) -> Output {
     Output::Event(hub_core::Event {
         at: at(1).wall,
-        device: id("d1"),
+        client: client("d1"),
         kind,
     })
 }
@@ -371,7 +379,8 @@ fn giving_up_a_subscription_is_a_fact_if_it_was_held() {
         };
         let filters = filters.clone();
         let mut unsubscribe = || {
-            hub.shard.unsubscribe(T0, &id("d1"), LINK, &subscription);
+            hub.shard
+                .unsubscribe(T0, &client("d1"), LINK, &subscription);
             hub.facts()
         };
         assert_eq!(unsubscribe(), [EventKind::Unsubscribed { filters }]);
@@ -386,7 +395,8 @@ fn a_refused_connection_is_a_fact_about_a_device_that_there_is() {
     hub.facts();
     for name in ["d1", "nobody"] {
         let message = "the token ran out".to_owned();
-        hub.shard.link_refused(T0, &id(name), "expired", message);
+        hub.shard
+            .link_refused(T0, &client(name), "expired", message);
     }
     let message = "the token ran out".to_owned();
     let reason = "expired";

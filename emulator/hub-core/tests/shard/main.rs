@@ -9,6 +9,7 @@ mod messages;
 mod methods;
 #[cfg(test)]
 mod model;
+mod modules;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]

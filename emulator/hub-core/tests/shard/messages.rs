@@ -75,7 +75,8 @@ fn what_was_in_flight_comes_again_on_the_next_connection_at_once() {
     let mut hub = hub_listening(&[Subscription::CloudToDevice]);
     hub.send(T0, "a").unwrap();
     hub.drain();
-    hub.shard.link_down(at(1), &id("d1"), LINK, LinkClose::Lost);
+    hub.shard
+        .link_down(at(1), &client("d1"), LINK, LinkClose::Lost);
     hub.connect(at(2), SECOND).unwrap();
     assert_eq!(hub.effects(), [c2d(SECOND, 2, true, "a")]);
     acknowledge(&mut hub, 2);
@@ -85,7 +86,7 @@ fn what_was_in_flight_comes_again_on_the_next_connection_at_once() {
         "the older link cannot settle it"
     );
     hub.shard
-        .acknowledge(at(2), &id("d1"), SECOND, packet_id(2));
+        .acknowledge(at(2), &client("d1"), SECOND, packet_id(2));
     assert_eq!(hub.device().c2d_messages, 0);
 }
 
@@ -144,7 +145,7 @@ fn at_qos_0_a_message_is_complete_when_it_is_sent() {
     let mut hub = hub_listening(&[]);
     hub.shard.subscribe(
         T0,
-        &id("d1"),
+        &client("d1"),
         LINK,
         &[(Subscription::CloudToDevice, QoS::AtMostOnce)],
     );
@@ -173,7 +174,7 @@ fn a_message_delivered_before_is_not_sent_at_qos_0() {
     hub.send(T0, "b").unwrap();
     hub.shard.subscribe(
         T0,
-        &id("d1"),
+        &client("d1"),
         LINK,
         &[(Subscription::CloudToDevice, QoS::AtMostOnce)],
     );
@@ -356,13 +357,14 @@ fn messages_outlive_a_clean_session_and_a_disabled_device() {
         ..link_up(LINK)
     };
     hub.shard.link_up(T0, clean).unwrap();
-    hub.shard.link_down(T0, &id("d1"), LINK, LinkClose::Goodbye);
+    hub.shard
+        .link_down(T0, &client("d1"), LINK, LinkClose::Goodbye);
     assert_eq!(hub.device().c2d_messages, 1);
 }
 
 fn acknowledge(hub: &mut Hub, delivery: u16) {
     hub.shard
-        .acknowledge(T0, &id("d1"), LINK, packet_id(delivery));
+        .acknowledge(T0, &client("d1"), LINK, packet_id(delivery));
 }
 
 fn packet_id(delivery: u16) -> PacketId {
@@ -376,7 +378,7 @@ fn settled(now: hub_proto::time::Now, sequence: u64, outcome: C2dOutcome) -> Out
 fn event(now: hub_proto::time::Now, kind: EventKind) -> Output {
     Output::Event(hub_core::Event {
         at: now.wall,
-        device: id("d1"),
+        client: client("d1"),
         kind,
     })
 }

@@ -75,12 +75,12 @@ fn a_device_that_does_not_listen_is_not_online() {
     assert_eq!(hub.invoke(T0, 0), not_online, "names are case-sensitive");
     hub.subscribe(T0, LINK, &[Subscription::Methods]);
     hub.shard
-        .unsubscribe(T0, &id("d1"), LINK, &Subscription::Methods);
+        .unsubscribe(T0, &client("d1"), LINK, &Subscription::Methods);
     assert_eq!(hub.invoke(T0, 0), not_online, "unsubscribed");
     assert_eq!(hub.effects(), []);
     assert_eq!(hub.shard.poll_deadline(), None);
     let unknown = InvokeMethod {
-        device: id("d2"),
+        client: client("d2"),
         ..invoke("reboot", 0)
     };
     assert_eq!(
@@ -121,7 +121,8 @@ fn a_parked_call_is_delivered_when_the_device_subscribes() {
 fn parked_calls_are_delivered_in_order_right_after_a_session_is_resumed() {
     // DM-3, CON-6
     let mut hub = hub_listening(&[Subscription::Methods]);
-    hub.shard.link_down(T0, &id("d1"), LINK, LinkClose::Lost);
+    hub.shard
+        .link_down(T0, &client("d1"), LINK, LinkClose::Lost);
     hub.invoke(T0, 30).unwrap();
     hub.invoke(T0, 20).unwrap();
     hub.drain();
@@ -150,7 +151,8 @@ fn a_parked_call_outlives_a_connection_that_never_listened() {
     let mut hub = hub();
     hub.invoke(T0, 10).unwrap();
     hub.connect(at(1), LINK).unwrap();
-    hub.shard.link_down(at(2), &id("d1"), LINK, LinkClose::Lost);
+    hub.shard
+        .link_down(at(2), &client("d1"), LINK, LinkClose::Lost);
     assert_eq!(hub.effects(), []);
     hub.connect(at(3), SECOND).unwrap();
     hub.subscribe(at(4), SECOND, &[Subscription::Methods]);
@@ -323,7 +325,8 @@ fn a_device_that_drops_fails_its_delivered_calls_at_once() {
     hub.invoke(T0, 0).unwrap();
     hub.shard.invoke_method(T0, invoke("other", 10)).unwrap();
     hub.drain();
-    hub.shard.link_down(at(1), &id("d1"), LINK, LinkClose::Lost);
+    hub.shard
+        .link_down(at(1), &client("d1"), LINK, LinkClose::Lost);
     assert_eq!(
         hub.effects(),
         [answered(1, Err(HubError::DeviceUnavailable))]

@@ -144,7 +144,7 @@ impl Pair {
                 self.links += 1;
                 let link = LinkId(self.links);
                 let up = LinkUp {
-                    device: id(name),
+                    client: client(name),
                     clean_session: clean,
                     ..link_up(link)
                 };
@@ -154,7 +154,7 @@ impl Pair {
             Op::Invoke { name, connect_s } => {
                 let asked = invoke("reboot", connect_s.into());
                 let asked = InvokeMethod {
-                    device: id(name),
+                    client: client(name),
                     ..asked
                 };
                 let result = self.shard.invoke_method(now, asked);
@@ -226,7 +226,7 @@ impl Pair {
     /// An event of a link. If the link is not the device's, the reference must not even hear of it.
     fn device_event(&mut self, op: &Op, name: Name, sender: Sender) {
         let now = at(self.reference.now);
-        let device_id = id(name);
+        let client_id = client(name);
         let (shard, reference) = (&mut self.shard, &mut self.reference);
         let current = reference.devices.get(name).and_then(|device| device.link);
         let link = match sender {
@@ -236,20 +236,20 @@ impl Pair {
         let is_heard = current == Some(link);
         match *op {
             Op::Disconnect(..) => {
-                shard.link_down(now, &device_id, link, LinkClose::Lost);
+                shard.link_down(now, &client_id, link, LinkClose::Lost);
                 is_heard.then(|| reference.end_link(name, &HubError::DeviceUnavailable));
             }
             Op::Subscribe(_, _, what) => {
                 shard.subscribe(
                     now,
-                    &device_id,
+                    &client_id,
                     link,
                     &[(subscription(what), QoS::AtLeastOnce)],
                 );
                 is_heard.then(|| reference.subscribe(name, what));
             }
             Op::Unsubscribe(_, _, what) => {
-                shard.unsubscribe(now, &device_id, link, &subscription(what));
+                shard.unsubscribe(now, &client_id, link, &subscription(what));
                 is_heard.then(|| reference.unsubscribe(name, what));
             }
             Op::Answer { ago, .. } => {
@@ -260,7 +260,7 @@ impl Pair {
                     status: "200",
                     payload: b"{}",
                 };
-                shard.method_response(now, &device_id, link, response);
+                shard.method_response(now, &client_id, link, response);
                 is_heard.then(|| reference.answer(name, number));
             }
             Op::Report(_, _, base) => {
@@ -278,7 +278,7 @@ impl Pair {
                     if_version,
                     body: br#"{"x":1}"#,
                 };
-                shard.patch_reported(now, &device_id, link, patch);
+                shard.patch_reported(now, &client_id, link, patch);
                 is_heard.then(|| reference.report(name, if_version));
             }
             Op::Acknowledge { is_current, .. } => {
@@ -289,7 +289,7 @@ impl Pair {
                 } else {
                     (delivery - 1).max(1)
                 };
-                shard.acknowledge(now, &device_id, link, PacketId::new(delivery).unwrap());
+                shard.acknowledge(now, &client_id, link, PacketId::new(delivery).unwrap());
                 is_heard.then(|| reference.acknowledge(name, delivery));
             }
             _ => unreachable!("the caller sends events of links only"),
@@ -314,9 +314,11 @@ impl Pair {
         let mut settled = Vec::new();
         while let Some(output) = self.shard.poll_output() {
             match output {
-                Output::Event(Event { device, kind, .. }) => {
+                Output::Event(Event { client, kind, .. }) => {
                     if let EventKind::C2dSettled { sequence, outcome } = kind {
-                        let name = NAMES.into_iter().find(|name| *name == device.as_str());
+                        let name = NAMES
+                            .into_iter()
+                            .find(|name| *name == client.device_id().as_str());
                         settled.push((name.unwrap(), sequence, outcome));
                     }
                 }

@@ -114,8 +114,8 @@ impl Reference {
         clean: bool,
     ) -> Result<LinkAccepted, LinkRefusal> {
         match self.devices.get(name) {
-            None => return Err(LinkRefusal::UnknownDevice(id(name))),
-            Some(device) if !device.enabled => return Err(LinkRefusal::Disabled(id(name))),
+            None => return Err(LinkRefusal::UnknownDevice(client(name))),
+            Some(device) if !device.enabled => return Err(LinkRefusal::Disabled(client(name))),
             Some(_) => self.close(name, &LinkClose::TakenOver),
         }
         let device = self.device(name);

@@ -77,10 +77,7 @@ fn writes_need_the_current_etag_or_a_wildcard() {
             .update_device(T0, spec("d1"), &IfMatch::Any)
             .is_ok()
     );
-    assert_eq!(
-        hub.shard.delete_device(T0, &id("d1"), &IfMatch::Any),
-        Ok(())
-    );
+    assert_eq!(hub.shard.delete_device(T0, &id("d1"), &IfMatch::Any), Ok(1));
 }
 
 #[test]
@@ -103,7 +100,7 @@ fn whatever_is_asked_of_an_unknown_device_is_not_found() {
         );
     }
     assert_eq!(hub.shard.device(&id("d2")), Err(unknown()));
-    assert_eq!(hub.shard.twin(&id("d2")), Err(unknown()));
+    assert_eq!(hub.shard.twin(&client("d2")), Err(unknown()));
     assert_eq!(
         hub.shard.send_to_device(T0, &id("d2"), message("m")),
         Err(unknown())
@@ -118,7 +115,7 @@ fn an_update_replaces_the_whole_identity_but_not_the_twin() {
     let mut hub = hub();
     let before = hub.device();
     let reason = Some("maintenance".to_owned());
-    let twin_before = hub.shard.twin(&id("d1")).unwrap().etag;
+    let twin_before = hub.shard.twin(&client("d1")).unwrap().etag;
     let after = hub.update(
         at(7),
         DeviceSpec {
@@ -134,7 +131,7 @@ fn an_update_replaces_the_whole_identity_but_not_the_twin() {
     assert_eq!(after.status_updated, at(7).wall);
     assert_eq!(after.generation_id, before.generation_id);
     assert_ne!(after.etag, before.etag);
-    assert_eq!(hub.shard.twin(&id("d1")).unwrap().etag, twin_before);
+    assert_eq!(hub.shard.twin(&client("d1")).unwrap().etag, twin_before);
 
     let again = hub.update(at(9), disabled("d1"));
     assert_eq!(
@@ -157,7 +154,7 @@ fn a_device_made_anew_has_a_new_generation_and_nothing_of_the_old() {
     assert_ne!(after.generation_id, before.generation_id);
     assert_ne!(after.etag, before.etag);
     assert_eq!(after.c2d_messages, 0);
-    let twin = hub.shard.twin(&id("d1")).unwrap();
+    let twin = hub.shard.twin(&client("d1")).unwrap();
     assert!(!twin.json.contains("tags"), "{}", twin.json);
 }
 
@@ -183,7 +180,7 @@ fn a_status_reason_has_at_most_128_characters() {
 #[test]
 fn a_full_shard_refuses_another_device() {
     let mut hub = hub_with(Limits {
-        devices: 2,
+        identities: 2,
         ..Limits::default()
     });
     hub.create("d2");

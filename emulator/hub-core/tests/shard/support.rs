@@ -6,10 +6,12 @@ use hub_core::c2d::C2dMessage;
 use hub_core::link::{Credential, LinkAccepted, LinkId, LinkRefusal, LinkUp};
 use hub_core::method::{CallId, InvokeMethod, MethodResult, Rid, Timeouts};
 use hub_core::output::ToDevice;
-use hub_core::registry::{DeviceIdentity, DeviceSpec, IfMatch, Status, SymmetricKeys};
+use hub_core::registry::{
+    Authentication, DeviceIdentity, DeviceSpec, IfMatch, Status, SymmetricKeys,
+};
 use hub_core::twin::{TwinDocument, TwinUpdate, UpdateMode};
 use hub_core::{EventKind, HubError, Limits, MethodResponse, Output, Shard};
-use hub_proto::ids::{DeviceId, MethodName};
+use hub_proto::ids::{ClientIdentity, DeviceId, MethodName};
 use hub_proto::mqtt::packet::QoS;
 use hub_proto::property_bag::PropertyBag;
 use hub_proto::sas::SasKey;
@@ -31,6 +33,11 @@ pub(crate) fn id(text: &str) -> DeviceId {
     DeviceId::parse(text).unwrap()
 }
 
+/// The device of that name, as a client.
+pub(crate) fn client(text: &str) -> ClientIdentity {
+    ClientIdentity::Device(id(text))
+}
+
 pub(crate) fn key(byte: u8) -> SasKey {
     SasKey::from_bytes(&[byte; 32])
 }
@@ -40,12 +47,7 @@ pub(crate) fn spec(device: &str) -> DeviceSpec {
         primary: key(1),
         secondary: key(2),
     };
-    DeviceSpec {
-        id: id(device),
-        keys,
-        status: Status::Enabled,
-        status_reason: None,
-    }
+    DeviceSpec::enabled(id(device), Authentication::Sas(keys))
 }
 
 pub(crate) fn disabled(device: &str) -> DeviceSpec {
@@ -112,7 +114,7 @@ impl Hub {
             .iter()
             .map(|subscription| (subscription.clone(), QoS::AtLeastOnce))
             .collect();
-        self.shard.subscribe(now, &id("d1"), link, &granted);
+        self.shard.subscribe(now, &client("d1"), link, &granted);
     }
 
     /// Calls `reboot` on `d1`; waits `connect_s` for the device, then 30 s for its answer.
@@ -133,7 +135,8 @@ impl Hub {
             status,
             payload,
         };
-        self.shard.method_response(now, &id("d1"), link, response);
+        self.shard
+            .method_response(now, &client("d1"), link, response);
     }
 
     pub(crate) fn update_twin(
@@ -144,7 +147,7 @@ impl Hub {
     ) -> Result<TwinDocument, HubError> {
         let update = TwinUpdate::parse(body.as_bytes(), &Limits::default()).unwrap();
         self.shard
-            .update_twin(now, &id("d1"), update, UpdateMode::Merge, if_match)
+            .update_twin(now, &client("d1"), update, UpdateMode::Merge, if_match)
     }
 
     pub(crate) fn send(&mut self, now: Now, payload: &str) -> Result<(), HubError> {
@@ -200,7 +203,7 @@ impl Hub {
 pub(crate) fn link_up(link: LinkId) -> LinkUp<'static> {
     LinkUp {
         link,
-        device: id("d1"),
+        client: client("d1"),
         credential: Credential::Policy,
         clean_session: false,
         will: None,
@@ -211,7 +214,7 @@ pub(crate) fn link_up(link: LinkId) -> LinkUp<'static> {
 
 pub(crate) fn invoke(name: &str, connect_s: i64) -> InvokeMethod {
     InvokeMethod {
-        device: id("d1"),
+        client: client("d1"),
         name: MethodName::parse(name).unwrap(),
         payload: br#"{ "a" : 1.0 }"#.to_vec(),
         timeouts: Timeouts::checked(Some(30), Some(connect_s)).unwrap(),

@@ -14,7 +14,10 @@ fn a_message_is_a_fact_with_its_properties() {
         retain: false,
         dup: false,
     };
-    assert_eq!(hub.shard.telemetry(at(3), &id("d1"), LINK, message), Ok(()));
+    assert_eq!(
+        hub.shard.telemetry(at(3), &client("d1"), LINK, message),
+        Ok(())
+    );
     let properties = PropertyBag {
         system: vec![("$.mid".to_owned(), "m1".to_owned())],
         application: vec![
@@ -42,7 +45,9 @@ fn retain_and_dup_become_properties() {
         retain: true,
         dup: true,
     };
-    hub.shard.telemetry(T0, &id("d1"), LINK, message).unwrap();
+    hub.shard
+        .telemetry(T0, &client("d1"), LINK, message)
+        .unwrap();
     let property = |name: &str| (name.to_owned(), Some("true".to_owned()));
     let application = vec![property("mqtt-retain"), property("mqtt-dup")];
     let properties = PropertyBag {
@@ -71,7 +76,7 @@ fn a_message_and_its_properties_have_at_most_256_kib() {
             retain: true,
             dup: false,
         };
-        hub.shard.telemetry(T0, &id("d1"), LINK, message)
+        hub.shard.telemetry(T0, &client("d1"), LINK, message)
     };
     assert_eq!(send(262_144), Ok(()));
     let (what, max) = ("the message", 262_144);

@@ -15,7 +15,7 @@ fn a_device_that_listens_is_told_of_a_desired_change() {
     let mut hub = hub_listening(&[Subscription::DesiredChanges]);
     let body = r#"{"properties":{"desired":{"a":1,"b":null}}}"#;
     let document = hub.update_twin(at(1), body, &IfMatch::Absent).unwrap();
-    assert_eq!(document, hub.shard.twin(&id("d1")).unwrap());
+    assert_eq!(document, hub.shard.twin(&client("d1")).unwrap());
     let notification = r#"{"a":1,"b":null,"$version":2}"#;
     let message = ToDevice::DesiredChange {
         version: 2,
@@ -38,7 +38,8 @@ fn nobody_else_is_told_and_nothing_is_kept_for_later() {
     hub.update_twin(T0, body, &IfMatch::Absent).unwrap();
     assert_eq!(hub.effects(), [], "not subscribed");
     hub.subscribe(T0, LINK, &[Subscription::DesiredChanges]);
-    hub.shard.link_down(T0, &id("d1"), LINK, LinkClose::Lost);
+    hub.shard
+        .link_down(T0, &client("d1"), LINK, LinkClose::Lost);
     hub.update_twin(T0, body, &IfMatch::Absent).unwrap();
     hub.connect(T0, LINK).unwrap();
     assert_eq!(hub.effects(), [], "away");
@@ -59,7 +60,7 @@ fn changes_of_tags_are_facts_but_no_news_for_the_device() {
 fn of_two_writers_with_the_same_etag_the_second_is_refused() {
     let body = r#"{"properties":{"desired":{"a":1}}}"#;
     let mut hub = hub();
-    let held = IfMatch::Etag(hub.shard.twin(&id("d1")).unwrap().etag);
+    let held = IfMatch::Etag(hub.shard.twin(&client("d1")).unwrap().etag);
     // A device's report does not take the etag away. TW-2
     hub.connect(T0, LINK).unwrap();
     report(&mut hub, Some("1"), None, r#"{"x":1}"#);
@@ -77,7 +78,7 @@ fn of_two_writers_with_the_same_etag_the_second_is_refused() {
 fn a_device_reads_its_twin() {
     // TOP-4
     let mut hub = hub_listening(&[Subscription::TwinResponses]);
-    hub.shard.twin_get(at(1), &id("d1"), LINK, "a%20B");
+    hub.shard.twin_get(at(1), &client("d1"), LINK, "a%20B");
     let body = br#"{"desired":{"$version":1},"reported":{"$version":1}}"#;
     assert_eq!(hub.effects(), [response(200, "a%20B", None, body)]);
     assert_eq!(hub.device().last_activity, at(1).wall);
@@ -108,7 +109,7 @@ fn without_a_subscription_or_a_rid_a_patch_counts_but_is_not_answered() {
     let mut hub = hub();
     hub.connect(T0, LINK).unwrap();
     report(&mut hub, Some("1"), None, r#"{"x":1}"#);
-    hub.shard.twin_get(T0, &id("d1"), LINK, "2");
+    hub.shard.twin_get(T0, &client("d1"), LINK, "2");
     hub.subscribe(T0, LINK, &[Subscription::TwinResponses]);
     report(&mut hub, None, None, r#"{"y":1}"#);
     report(&mut hub, None, None, r#"{"y":"#);
@@ -121,7 +122,7 @@ fn without_a_subscription_or_a_rid_a_patch_counts_but_is_not_answered() {
 fn a_refused_patch_is_answered_with_a_body_that_names_the_error() {
     // TW-10, TW-11
     let mut hub = hub_listening(&[Subscription::TwinResponses]);
-    let twin = hub.shard.twin(&id("d1")).unwrap();
+    let twin = hub.shard.twin(&client("d1")).unwrap();
     report(&mut hub, Some("1"), Some(0), r#"{"x":1}"#);
     let body = r#"{"errorCode":412001,"trackingId":"0000000000000001-G2:-TimeStamp:2023-11-14T22:13:20.0000000Z","message":"the reported version is 1, not 0","timestampUtc":"2023-11-14T22:13:20.0000000Z"}"#;
     let refused = EventKind::ReportedRefused {
@@ -134,7 +135,7 @@ fn a_refused_patch_is_answered_with_a_body_that_names_the_error() {
     };
     assert_eq!(event.kind, refused);
     assert_eq!(*answer, response(412, "1", None, body.as_bytes()));
-    let after = hub.shard.twin(&id("d1")).unwrap();
+    let after = hub.shard.twin(&client("d1")).unwrap();
     assert_eq!(after.etag, twin.etag);
     assert!(after.json.contains(r#""version":2"#), "nothing changed");
 }
@@ -173,7 +174,7 @@ fn a_query_gives_the_twins_that_match_in_the_order_of_ids() {
         let query = Query::parse(text).unwrap();
         let found = hub.shard.select(&query, after.map(id).as_ref(), limit);
         for device in &found {
-            let document = hub.shard.twin(device).unwrap().json;
+            let document = hub.shard.twin(&device.clone().into()).unwrap().json;
             assert_eq!(hub.shard.selected(&query, device), Some(document));
         }
         found.iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -196,7 +197,7 @@ fn report(hub: &mut Hub, rid: Option<&str>, if_version: Option<u64>, body: &str)
         if_version,
         body: body.as_bytes(),
     };
-    hub.shard.patch_reported(T0, &id("d1"), LINK, patch);
+    hub.shard.patch_reported(T0, &client("d1"), LINK, patch);
 }
 
 fn response(status: u16, rid: &str, version: Option<u64>, body: &[u8]) -> Output {

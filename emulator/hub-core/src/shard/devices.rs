@@ -1,0 +1,148 @@
+//! The registry of devices: what a service does with device identities.
+//!
+//! Keys are already keys, and ids are ids; whether a service may do this is decided before.
+
+use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::time::Now;
+
+use super::state::{Client, Shard};
+use crate::error::HubError;
+use crate::event::EventKind;
+use crate::link::LinkClose;
+use crate::registry::{DeviceIdentity, DeviceSpec, IfMatch, Kind, Registered, Status};
+
+impl Shard {
+    /// Registers a device with an empty twin.
+    pub fn create_device(
+        &mut self,
+        now: Now,
+        spec: DeviceSpec,
+    ) -> Result<DeviceIdentity, HubError> {
+        spec.check()?;
+        let id = ClientIdentity::Device(spec.id.clone());
+        if self.clients.contains_key(&id) {
+            return Err(HubError::DeviceAlreadyExists(spec.id));
+        }
+        self.check_room()?;
+        let registered = Registered::device(spec, self.common.stamps.next(now.wall));
+        let client = Box::new(Client::new(id.clone(), registered, now.wall));
+        let identity = device_identity(&client);
+        self.common.event(now, &id, EventKind::DeviceCreated);
+        self.clients.insert(id, client);
+        self.device_count += 1;
+        Ok(identity)
+    }
+
+    /// Replaces an identity. Disabling it closes its link and those of its modules. Without a
+    /// precondition a PUT means "create", so `IfMatch::Absent` is refused: the device exists.
+    pub fn update_device(
+        &mut self,
+        now: Now,
+        spec: DeviceSpec,
+        if_match: &IfMatch,
+    ) -> Result<DeviceIdentity, HubError> {
+        spec.check()?;
+        let id = ClientIdentity::Device(spec.id.clone());
+        let (client, common) = self.reach(&id)?;
+        match if_match {
+            IfMatch::Absent => return Err(HubError::DeviceAlreadyExists(spec.id)),
+            IfMatch::Any | IfMatch::Etag(_) => if_match.check(&client.registered.etag)?,
+        }
+        let stamp = common.stamps.next(now.wall);
+        let enabled = spec.status == Status::Enabled;
+        client.registered.replace_device(now.wall, spec, stamp);
+        common.event(now, &id, EventKind::DeviceUpdated { enabled });
+        if !enabled {
+            client.shut_out(now, common, &LinkClose::Disabled);
+            for module in self.modules_of(id.device_id()) {
+                let (module, common) = self.reach(&module)?;
+                module.shut_out(now, common, &LinkClose::Disabled);
+            }
+        }
+        self.look_up(&id).map(device_identity)
+    }
+
+    /// Removes an identity with twin, queue, link and modules; says how many identities went.
+    /// `IfMatch::Absent` is refused.
+    pub fn delete_device(
+        &mut self,
+        now: Now,
+        id: &DeviceId,
+        if_match: &IfMatch,
+    ) -> Result<usize, HubError> {
+        let client_id = ClientIdentity::Device(id.clone());
+        let (client, _) = self.reach(&client_id)?;
+        match if_match {
+            IfMatch::Absent => return Err(HubError::EtagMissing),
+            IfMatch::Any | IfMatch::Etag(_) => if_match.check(&client.registered.etag)?,
+        }
+        let modules = self.modules_of(id);
+        for module in &modules {
+            self.remove(now, module, EventKind::ModuleDeleted);
+        }
+        self.remove(now, &client_id, EventKind::DeviceDeleted);
+        self.device_count -= 1;
+        Ok(1 + modules.len())
+    }
+
+    /// An identity as the registry shows it.
+    pub fn device(&self, id: &DeviceId) -> Result<DeviceIdentity, HubError> {
+        self.look_up(&ClientIdentity::Device(id.clone()))
+            .map(device_identity)
+    }
+
+    /// Up to `limit` identities in the order of their ids, after `after`.
+    pub fn devices(&self, after: Option<&DeviceId>, limit: usize) -> Vec<DeviceIdentity> {
+        self.devices_after(after)
+            .take(limit)
+            .map(device_identity)
+            .collect()
+    }
+
+    /// How many devices there are.
+    pub fn device_count(&self) -> usize {
+        self.device_count
+    }
+
+    pub(super) fn check_room(&self) -> Result<(), HubError> {
+        let max = self.common.limits.identities;
+        if self.clients.len() >= max {
+            return Err(HubError::TooManyDevices(max));
+        }
+        Ok(())
+    }
+
+    /// Takes a client out, with all that was open.
+    pub(super) fn remove(&mut self, now: Now, id: &ClientIdentity, fact: EventKind) {
+        if let Some(mut client) = self.clients.remove(id) {
+            let common = &mut self.common;
+            client.shut_out(now, common, &LinkClose::Deleted);
+            client.forget_messages(common);
+            let counts = &mut common.configuration_counts;
+            counts.forget(client.configurations.as_deref());
+            // The last fact about a client is that it is gone.
+            common.event(now, id, fact);
+        }
+    }
+}
+
+fn device_identity(client: &Client) -> DeviceIdentity {
+    let Kind::Device(part) = &client.registered.kind else {
+        unreachable!("a device is registered as one");
+    };
+    DeviceIdentity {
+        id: client.id.device_id().clone(),
+        generation_id: client.registered.generation.generation_id(),
+        etag: client.registered.etag.to_string(),
+        connected: client.link.online().is_some(),
+        status: part.status,
+        status_reason: part.status_reason.as_deref().map(str::to_owned),
+        connection_state_updated: client.connection_state_updated,
+        status_updated: part.status_updated,
+        last_activity: client.last_activity,
+        c2d_messages: client.messages.len(),
+        authentication: client.registered.authentication.clone(),
+        edge: part.edge,
+        scopes: part.scopes.clone(),
+    }
+}
