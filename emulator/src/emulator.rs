@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hub_core::HubError;
 use hub_proto::connection_string::{ConnectionString, Owner};
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::sas::SasKey;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -293,14 +293,30 @@ impl RunningEmulator {
         ))
     }
 
-    /// The connection string of a device with its primary key.
-    pub fn device_connection_string(&self, id: &DeviceId, host: &str) -> Result<String, HubError> {
-        let key = self.hub.device(id)?.keys.primary;
-        Ok(print_connection_string(
-            host,
-            Owner::Device(id.to_string()),
-            key,
-        ))
+    /// The connection string of a device or module with its primary key; an argument error if it
+    /// has no keys.
+    pub fn client_connection_string(
+        &self,
+        client: &ClientIdentity,
+        host: &str,
+    ) -> Result<String, HubError> {
+        let (authentication, owner) = match client {
+            ClientIdentity::Device(id) => (
+                self.hub.device(id)?.authentication,
+                Owner::Device(id.to_string()),
+            ),
+            ClientIdentity::Module(device, id) => (
+                self.hub.module(device, id)?.authentication,
+                Owner::Module(device.to_string(), id.to_string()),
+            ),
+        };
+        let Some(keys) = authentication.keys() else {
+            let kind = authentication.kind();
+            return Err(HubError::Argument(format!(
+                "{client} has authentication {kind}, and no keys"
+            )));
+        };
+        Ok(print_connection_string(host, owner, keys.primary.clone()))
     }
 
     /// Where the CA certificate is, as a PEM file.

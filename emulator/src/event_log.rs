@@ -173,6 +173,9 @@ fn size_bytes(event: &Event) -> usize {
         EventKind::DeviceCreated
         | EventKind::DeviceUpdated { .. }
         | EventKind::DeviceDeleted
+        | EventKind::ModuleCreated
+        | EventKind::ModuleUpdated
+        | EventKind::ModuleDeleted
         | EventKind::MethodDelivered { .. }
         | EventKind::ConfigurationChanged { .. }
         | EventKind::MethodFailed { .. }
@@ -221,10 +224,10 @@ mod tests {
     use hub_proto::time::Timestamp;
 
     fn event(kind: EventKind) -> Event {
-        let device = DeviceId::parse("d1").unwrap();
+        let client = DeviceId::parse("d1").unwrap().into();
         Event {
             at: Timestamp::from_unix_seconds(0),
-            device,
+            client,
             kind,
         }
     }

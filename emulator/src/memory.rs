@@ -179,7 +179,7 @@ mod tests {
         hub.stop().await;
         assert_eq!(pipe.read(&mut [0; 4]).await.unwrap(), 0);
         let last = log.read(log.newest() - 1, 1).events.remove(0).1;
-        assert_eq!(last.device, DeviceId::parse("d").unwrap());
+        assert_eq!(last.client, DeviceId::parse("d").unwrap().into());
         assert!(
             matches!(&last.kind, EventKind::Disconnected { reason } if *reason == LinkClose::Shutdown)
         );

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hub_core::Limits;
-use hub_core::registry::{DeviceSpec, Status, SymmetricKeys};
+use hub_core::registry::{Authentication, DeviceSpec, SymmetricKeys};
 use hub_proto::ids::DeviceId;
 use hub_proto::sas::SasKey;
 use hub_proto::time::Timestamp;
@@ -68,13 +68,11 @@ impl TestHub {
 /// What [`TestHub::create`] makes.
 pub(crate) fn spec(id: &str) -> DeviceSpec {
     let key = SasKey::from_base64(KEY).unwrap();
-    DeviceSpec {
-        id: DeviceId::parse(id).unwrap(),
-        keys: SymmetricKeys {
+    DeviceSpec::enabled(
+        DeviceId::parse(id).unwrap(),
+        Authentication::Sas(SymmetricKeys {
             primary: key.clone(),
             secondary: key,
-        },
-        status: Status::Enabled,
-        status_reason: None,
-    }
+        }),
+    )
 }

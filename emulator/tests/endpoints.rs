@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use emulator::config::Ports;
 use emulator::{BindProblem, Config, Emulator, RunningEmulator, StartError};
-use hub_core::registry::{DeviceSpec, Status, SymmetricKeys};
+use hub_core::registry::{Authentication, DeviceSpec, SymmetricKeys};
 use hub_proto::ids::DeviceId;
 use hub_proto::sas::{self, SasKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,15 +26,13 @@ fn config(dir: &tempfile::TempDir) -> Config {
 
 fn register(emulator: &RunningEmulator, id: &str) -> SasKey {
     let key = SasKey::from_bytes(b"a device's key for these tests..");
-    let spec = DeviceSpec {
-        id: DeviceId::parse(id).unwrap(),
-        keys: SymmetricKeys {
+    let spec = DeviceSpec::enabled(
+        DeviceId::parse(id).unwrap(),
+        Authentication::Sas(SymmetricKeys {
             primary: key.clone(),
             secondary: key.clone(),
-        },
-        status: Status::Enabled,
-        status_reason: None,
-    };
+        }),
+    );
     emulator.hub().create_device(spec).unwrap();
     key
 }
@@ -111,7 +109,7 @@ async fn connection_strings_name_the_policy_or_device_and_its_key() {
     let pump = DeviceId::parse("pump-1").unwrap();
     assert_eq!(
         emulator
-            .device_connection_string(&pump, "127.0.0.1")
+            .client_connection_string(&pump.clone().into(), "127.0.0.1")
             .unwrap(),
         format!(
             "HostName=127.0.0.1;DeviceId=pump-1;SharedAccessKey={}",

@@ -10,7 +10,7 @@ use emulator::config::Ports;
 use emulator::{Config, Emulator, RunningEmulator};
 use hub_core::event::EventKind;
 use hub_core::method::{CallId, InvokeMethod, Timeouts};
-use hub_core::registry::{DeviceSpec, IfMatch, Status, SymmetricKeys};
+use hub_core::registry::{Authentication, DeviceSpec, IfMatch, SymmetricKeys};
 use hub_core::twin::{TwinUpdate, UpdateMode};
 use hub_proto::ids::{DeviceId, MethodName};
 use hub_proto::sas::{SasKey, sign};
@@ -36,15 +36,13 @@ fn key() -> SasKey {
 }
 
 fn spec(id: &DeviceId) -> DeviceSpec {
-    DeviceSpec {
-        id: id.clone(),
-        keys: SymmetricKeys {
+    DeviceSpec::enabled(
+        id.clone(),
+        Authentication::Sas(SymmetricKeys {
             primary: key(),
             secondary: key(),
-        },
-        status: Status::Enabled,
-        status_reason: None,
-    }
+        }),
+    )
 }
 
 fn id(text: &str) -> DeviceId {
@@ -136,7 +134,12 @@ async fn a_burst_of_requests_for_a_large_twin_is_answered_in_full() {
     let update = TwinUpdate::parse(body.as_bytes(), emulator.hub().limits()).unwrap();
     emulator
         .hub()
-        .update_twin(&device, update, UpdateMode::Merge, &IfMatch::Absent)
+        .update_twin(
+            &device.clone().into(),
+            update,
+            UpdateMode::Merge,
+            &IfMatch::Absent,
+        )
         .unwrap();
 
     let mut socket = dial(emulator.ports().mqtt.unwrap()).await;
@@ -194,7 +197,7 @@ async fn serve_hub(emulator: &RunningEmulator, devices: &[DeviceId], turns: usiz
     for turn in 0..turns {
         let device = &devices[turn % devices.len()];
         let invoke = InvokeMethod {
-            device: device.clone(),
+            client: device.clone().into(),
             name: MethodName::parse("m").unwrap(),
             payload: b"null".to_vec(),
             timeouts: Timeouts {
@@ -206,7 +209,12 @@ async fn serve_hub(emulator: &RunningEmulator, devices: &[DeviceId], turns: usiz
         answered += usize::from(outcome.is_ok());
         let body = format!("{{\"properties\":{{\"desired\":{{\"turn\":{turn}}}}}}}");
         let update = TwinUpdate::parse(body.as_bytes(), hub.limits()).unwrap();
-        let _ = hub.update_twin(device, update, UpdateMode::Merge, &IfMatch::Absent);
+        let _ = hub.update_twin(
+            &device.clone().into(),
+            update,
+            UpdateMode::Merge,
+            &IfMatch::Absent,
+        );
         if turn % 16 == 15 {
             let _ = hub.delete_device(device, &IfMatch::Any);
             let _ = hub.create_device(spec(device));
@@ -261,7 +269,7 @@ fn check_story(emulator: &RunningEmulator) {
     let mut online: BTreeMap<DeviceId, bool> = BTreeMap::new();
     let mut calls: BTreeMap<(DeviceId, CallId), &'static str> = BTreeMap::new();
     for (number, event) in &page.events {
-        let device = event.device.clone();
+        let device = event.client.device_id().clone();
         let (from, to, call) = match &event.kind {
             EventKind::Connected { .. } => {
                 assert_ne!(online.insert(device, true), Some(true), "{number}");

@@ -131,7 +131,7 @@ impl TestHub {
     pub fn device_connection_string(&self, device: &str) -> String {
         let id = DeviceId::parse(device).expect("tests choose good names");
         self.emulator
-            .device_connection_string(&id, &self.host())
+            .client_connection_string(&id.into(), &self.host())
             .expect("the device exists")
     }
 
@@ -193,7 +193,7 @@ impl TestHub {
             EventKind::Telemetry {
                 properties,
                 payload,
-            } if event.device.as_str() == device => {
+            } if event.client.to_string() == device => {
                 Some((properties.application.clone(), payload.clone()))
             }
             _ => None,
@@ -205,7 +205,7 @@ impl TestHub {
     pub fn has_telemetry(&self, device: &str) -> bool {
         let page = self.emulator.event_log().read(0, 1000);
         page.events.iter().any(|(_, event)| {
-            event.device.as_str() == device && matches!(event.kind, EventKind::Telemetry { .. })
+            event.client.to_string() == device && matches!(event.kind, EventKind::Telemetry { .. })
         })
     }
 

@@ -49,7 +49,10 @@ impl Serialize for Line<'_> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("seq", &self.seq)?;
         map.serialize_entry("at", &self.event.at.to_string())?;
-        map.serialize_entry("device", self.event.device.as_str())?;
+        map.serialize_entry("device", self.event.client.device_id().as_str())?;
+        if let Some(module) = self.event.client.module_id() {
+            map.serialize_entry("module", module.as_str())?;
+        }
         map.serialize_entry("type", type_name(&self.event.kind))?;
         write_details(&mut map, &self.event.kind)?;
         map.end()
@@ -61,6 +64,9 @@ fn type_name(kind: &EventKind) -> &'static str {
         EventKind::DeviceCreated => "deviceCreated",
         EventKind::DeviceUpdated { .. } => "deviceUpdated",
         EventKind::DeviceDeleted => "deviceDeleted",
+        EventKind::ModuleCreated => "moduleCreated",
+        EventKind::ModuleUpdated => "moduleUpdated",
+        EventKind::ModuleDeleted => "moduleDeleted",
         EventKind::Connected { .. } => "connected",
         EventKind::ConnectRefused { .. } => "connectRefused",
         EventKind::Disconnected { .. } => "disconnected",
@@ -91,7 +97,11 @@ fn type_name(kind: &EventKind) -> &'static str {
 )]
 fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M::Error> {
     match kind {
-        EventKind::DeviceCreated | EventKind::DeviceDeleted => Ok(()),
+        EventKind::DeviceCreated
+        | EventKind::DeviceDeleted
+        | EventKind::ModuleCreated
+        | EventKind::ModuleUpdated
+        | EventKind::ModuleDeleted => Ok(()),
         EventKind::DeviceUpdated { enabled } => map.serialize_entry("enabled", enabled),
         EventKind::Connected {
             session_present,
@@ -240,10 +250,10 @@ mod tests {
     use hub_core::link::LinkClose;
 
     fn line(kind: EventKind) -> String {
-        let device = DeviceId::parse("pump-1").unwrap();
+        let client = DeviceId::parse("pump-1").unwrap().into();
         let event = Event {
             at: Timestamp::from_unix_seconds(1_795_341_600),
-            device,
+            client,
             kind,
         };
         let mut out = Vec::new();

@@ -299,7 +299,7 @@ impl Reader {
             if selection
                 .device
                 .as_ref()
-                .is_none_or(|device| device == event.device.as_str())
+                .is_none_or(|device| device == event.client.device_id().as_str())
             {
                 selection.form.write_event(chunk, *number, event);
                 selection.limit -= 1;
@@ -327,7 +327,7 @@ mod tests {
         for _ in 0..20 {
             log.append(Event {
                 at: Timestamp::from_unix_seconds(0),
-                device: DeviceId::parse("d").unwrap(),
+                client: DeviceId::parse("d").unwrap().into(),
                 kind: EventKind::Telemetry {
                     properties: PropertyBag::default(),
                     payload: vec![b'x'; 100 * 1024],

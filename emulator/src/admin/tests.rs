@@ -332,7 +332,7 @@ async fn events_that_fell_out_of_the_log_are_told_as_a_gap() {
     for number in 0..5 {
         log.append(Event {
             at: Timestamp::from_unix_seconds(number),
-            device: DeviceId::parse("d").unwrap(),
+            client: DeviceId::parse("d").unwrap().into(),
             kind: EventKind::DeviceCreated,
         });
     }

@@ -8,10 +8,10 @@ use hub_core::c2d::C2dMessage;
 use hub_core::link::{LinkClose, LinkId};
 use hub_core::method::{InvokeMethod, MethodResult};
 use hub_core::query::Query;
-use hub_core::registry::{DeviceIdentity, DeviceSpec, IfMatch};
+use hub_core::registry::IfMatch;
 use hub_core::twin::{TwinDocument, TwinUpdate, UpdateMode};
 use hub_core::{HubError, Limits};
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::Now;
 use tokio::sync::oneshot;
 
@@ -31,10 +31,17 @@ pub struct HubHandle(Arc<Hub>);
 struct Hub {
     parts: HubParts,
     shards: [Arc<ShardSlot>; SHARDS],
-    /// Identities over all shards; changed with the device's shard locked.
-    device_count: AtomicUsize,
+    counts: Counts,
     next_link: AtomicU64,
     news: News,
+}
+
+/// What the registry holds over all shards; changed with the device's shard locked.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Devices and modules.
+    pub(super) identities: AtomicUsize,
+    pub(super) devices: AtomicUsize,
 }
 
 /// What a hub is made of.
@@ -69,7 +76,7 @@ pub(crate) fn start(parts: HubParts) -> HubHandle {
     HubHandle(Arc::new(Hub {
         parts,
         shards,
-        device_count: AtomicUsize::new(0),
+        counts: Counts::default(),
         next_link: AtomicU64::new(1),
         news: News::default(),
     }))
@@ -102,11 +109,6 @@ impl HubHandle {
         self.0.parts.host_names.accepts(host)
     }
 
-    /// How many identities the registry holds.
-    pub fn device_count(&self) -> usize {
-        self.0.device_count.load(Ordering::Relaxed)
-    }
-
     /// Whether the refusal of what is not built, `gap`, is worth a line in the process's log.
     pub(crate) fn gap_is_news(&self, gap: &str) -> bool {
         self.is_news(gap, Duration::from_mins(1))
@@ -121,12 +123,26 @@ impl HubHandle {
         self.0.parts.clock
     }
 
+    pub(super) fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    /// Every shard's slot.
+    pub(super) fn slots(&self) -> &[Arc<ShardSlot>] {
+        &self.0.shards
+    }
+
     pub(super) fn next_link_id(&self) -> LinkId {
         LinkId(self.0.next_link.fetch_add(1, Ordering::Relaxed))
     }
 
-    pub(super) fn slot(&self, id: &DeviceId) -> &ShardSlot {
-        &self.0.shards[shard_of(id)]
+    pub(super) fn slot(&self, client: &ClientIdentity) -> &ShardSlot {
+        self.slot_of(client.device_id())
+    }
+
+    /// A device and its modules live in one shard.
+    pub(super) fn slot_of(&self, device: &DeviceId) -> &ShardSlot {
+        &self.0.shards[shard_of(device)]
     }
 
     /// Ends every link as a hub does that stops. Devices may come back at once, unless it does stop.
@@ -147,70 +163,17 @@ impl HubHandle {
     }
 }
 
-/// The registry, twins and queries.
+/// Twins and queries.
 impl HubHandle {
-    /// See [`hub_core::Shard::create_device`].
-    pub fn create_device(&self, spec: DeviceSpec) -> Result<DeviceIdentity, HubError> {
-        let (max, count) = (self.limits().devices, &self.0.device_count);
-        self.slot(&spec.id).command(|cell, now| {
-            let reserve = |count: usize| (count < max).then_some(count + 1);
-            let is_full = count
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve)
-                .is_err();
-            // A device that exists is refused as such, even by a full hub.
-            if is_full && cell.shard.device(&spec.id).is_err() {
-                return Err(HubError::TooManyDevices(max));
-            }
-            let created = cell.shard.create_device(now, spec);
-            if created.is_err() && !is_full {
-                count.fetch_sub(1, Ordering::Relaxed);
-            }
-            created
-        })
-    }
-
-    /// See [`hub_core::Shard::update_device`].
-    pub fn update_device(
-        &self,
-        spec: DeviceSpec,
-        if_match: &IfMatch,
-    ) -> Result<DeviceIdentity, HubError> {
-        self.slot(&spec.id)
-            .command(|cell, now| cell.shard.update_device(now, spec, if_match))
-    }
-
-    /// See [`hub_core::Shard::delete_device`].
-    pub fn delete_device(&self, id: &DeviceId, if_match: &IfMatch) -> Result<(), HubError> {
-        self.slot(id).command(|cell, now| {
-            cell.shard.delete_device(now, id, if_match)?;
-            self.0.device_count.fetch_sub(1, Ordering::Relaxed);
-            Ok(())
-        })
-    }
-
-    /// See [`hub_core::Shard::device`].
-    pub fn device(&self, id: &DeviceId) -> Result<DeviceIdentity, HubError> {
-        self.slot(id).read(|shard| shard.device(id))
-    }
-
-    /// Up to `limit` identities of all shards, in the order of their ids.
-    pub fn devices(&self, limit: usize) -> Vec<DeviceIdentity> {
-        let of_shard = |slot: &Arc<ShardSlot>| slot.read(|shard| shard.devices(None, limit));
-        let mut devices: Vec<_> = self.0.shards.iter().flat_map(of_shard).collect();
-        devices.sort_unstable_by(|one, other| one.id.cmp(&other.id));
-        devices.truncate(limit);
-        devices
-    }
-
     /// See [`hub_core::Shard::twin`].
-    pub fn twin(&self, id: &DeviceId) -> Result<TwinDocument, HubError> {
+    pub fn twin(&self, id: &ClientIdentity) -> Result<TwinDocument, HubError> {
         self.slot(id).read(|shard| shard.twin(id))
     }
 
     /// See [`hub_core::Shard::update_twin`].
     pub fn update_twin(
         &self,
-        id: &DeviceId,
+        id: &ClientIdentity,
         update: TwinUpdate,
         mode: UpdateMode,
         if_match: &IfMatch,
@@ -240,7 +203,7 @@ impl HubHandle {
         let mut last = None;
         for id in found {
             // One shard and one document at a time: nobody waits behind a whole page.
-            let document = self.slot(&id).read(|shard| shard.selected(query, &id));
+            let document = self.slot_of(&id).read(|shard| shard.selected(query, &id));
             if let Some(document) = document {
                 bytes += document.len();
                 if bytes > self.limits().query_page_bytes && !items.is_empty() {
@@ -261,7 +224,7 @@ impl HubHandle {
     /// Calls a direct method and waits for its end. Dropping the future cancels nothing in the hub.
     pub async fn invoke_method(&self, invoke: InvokeMethod) -> Result<MethodResult, HubError> {
         let (caller, answer) = oneshot::channel();
-        let slot = self.slot(&invoke.device);
+        let slot = self.slot(&invoke.client);
         slot.command(|cell, now| {
             let call = cell.shard.invoke_method(now, invoke)?;
             // Under the same lock as the call, so the answer cannot come before.
@@ -276,13 +239,13 @@ impl HubHandle {
 
     /// See [`hub_core::Shard::send_to_device`].
     pub fn send_to_device(&self, id: &DeviceId, message: C2dMessage) -> Result<(), HubError> {
-        self.slot(id)
+        self.slot_of(id)
             .command(|cell, now| cell.shard.send_to_device(now, id, message))
     }
 
     /// See [`hub_core::Shard::purge_messages`].
     pub fn purge_messages(&self, id: &DeviceId) -> Result<usize, HubError> {
-        self.slot(id)
+        self.slot_of(id)
             .command(|cell, now| cell.shard.purge_messages(now, id))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hub_core::link::{Credential, LinkClose, LinkId, LinkRefusal, LinkUp, Will};
 use hub_core::{HubError, MethodResponse, ReportedPatch, Telemetry};
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::mqtt::packet::{PacketId, QoS};
 use hub_proto::topic::Subscription;
 
@@ -15,7 +15,7 @@ use super::slot::Link;
 /// What a device brings that wants in; [`LinkUp`] without the id, which the hub gives.
 #[derive(Debug)]
 pub(crate) struct LinkRequest<'a> {
-    pub(crate) device: DeviceId,
+    pub(crate) client: ClientIdentity,
     pub(crate) credential: Credential<'a>,
     pub(crate) clean_session: bool,
     pub(crate) will: Option<Will>,
@@ -27,7 +27,7 @@ pub(crate) struct LinkRequest<'a> {
 #[derive(Debug)]
 pub(crate) struct DeviceLink {
     hub: HubHandle,
-    device: DeviceId,
+    client: ClientIdentity,
     link: LinkId,
 }
 
@@ -40,17 +40,17 @@ impl HubHandle {
         outlet: Arc<dyn LinkOutlet>,
     ) -> Result<DeviceLink, LinkRefusal> {
         let link = self.next_link_id();
-        let device = request.device.clone();
+        let client = request.client.clone();
         let link_up = LinkUp {
             link,
-            device: request.device,
+            client: request.client,
             credential: request.credential,
             clean_session: request.clean_session,
             will: request.will,
             model_id: request.model_id,
             client_type: request.client_type,
         };
-        self.slot(&device).command(|cell, now| {
+        self.slot(&client).command(|cell, now| {
             let accepted = cell.shard.link_up(now, link_up)?;
             // Before the outputs: stored subscriptions may send messages right away, and nothing
             // may precede the acceptance.
@@ -58,7 +58,7 @@ impl HubHandle {
             cell.links.insert(
                 link,
                 Link {
-                    device: device.clone(),
+                    client: client.clone(),
                     outlet,
                 },
             );
@@ -66,7 +66,7 @@ impl HubHandle {
         })?;
         Ok(DeviceLink {
             hub: self.clone(),
-            device,
+            client,
             link,
         })
     }
@@ -74,79 +74,84 @@ impl HubHandle {
 
 impl HubHandle {
     /// See [`hub_core::Shard::link_refused`].
-    pub(crate) fn link_refused(&self, device: &DeviceId, reason: &'static str, message: String) {
-        self.slot(device)
-            .command(|cell, now| cell.shard.link_refused(now, device, reason, message));
+    pub(crate) fn link_refused(
+        &self,
+        client: &ClientIdentity,
+        reason: &'static str,
+        message: String,
+    ) {
+        self.slot(client)
+            .command(|cell, now| cell.shard.link_refused(now, client, reason, message));
     }
 }
 
 impl DeviceLink {
-    pub(crate) fn device(&self) -> &DeviceId {
-        &self.device
+    pub(crate) fn client(&self) -> &ClientIdentity {
+        &self.client
     }
 
     /// The connection ended. Not due if the hub closed it, but harmless.
     pub(crate) fn down(self, reason: LinkClose) {
-        let Self { hub, device, link } = self;
-        hub.slot(&device).command(|cell, now| {
+        let Self { hub, client, link } = self;
+        hub.slot(&client).command(|cell, now| {
             cell.links.remove(&link);
-            cell.shard.link_down(now, &device, link, reason);
+            cell.shard.link_down(now, &client, link, reason);
         });
     }
 
     /// See [`hub_core::Shard::subscribe`].
     pub(crate) fn subscribe(&self, granted: &[(Subscription, QoS)]) {
-        let (device, link) = (&self.device, self.link);
+        let (client, link) = (&self.client, self.link);
         self.hub
-            .slot(device)
-            .command(|cell, now| cell.shard.subscribe(now, device, link, granted));
+            .slot(client)
+            .command(|cell, now| cell.shard.subscribe(now, client, link, granted));
     }
 
     /// See [`hub_core::Shard::unsubscribe`].
     pub(crate) fn unsubscribe(&self, subscription: &Subscription) {
-        let (device, link) = (&self.device, self.link);
+        let (client, link) = (&self.client, self.link);
         self.hub
-            .slot(device)
-            .command(|cell, now| cell.shard.unsubscribe(now, device, link, subscription));
+            .slot(client)
+            .command(|cell, now| cell.shard.unsubscribe(now, client, link, subscription));
     }
 
     /// See [`hub_core::Shard::twin_get`].
     pub(crate) fn twin_get(&self, rid: &str) {
-        let (device, link) = (&self.device, self.link);
+        let (client, link) = (&self.client, self.link);
         self.hub
-            .slot(device)
-            .command(|cell, now| cell.shard.twin_get(now, device, link, rid));
+            .slot(client)
+            .command(|cell, now| cell.shard.twin_get(now, client, link, rid));
     }
 
     /// See [`hub_core::Shard::patch_reported`].
     pub(crate) fn patch_reported(&self, patch: ReportedPatch<'_>) {
-        let (device, link) = (&self.device, self.link);
+        let (client, link) = (&self.client, self.link);
         self.hub
-            .slot(device)
-            .command(|cell, now| cell.shard.patch_reported(now, device, link, patch));
+            .slot(client)
+            .command(|cell, now| cell.shard.patch_reported(now, client, link, patch));
     }
 
     /// See [`hub_core::Shard::method_response`].
     pub(crate) fn method_response(&self, response: MethodResponse<'_>) {
-        let (device, link) = (&self.device, self.link);
+        let (client, link) = (&self.client, self.link);
         self.hub
-            .slot(device)
-            .command(|cell, now| cell.shard.method_response(now, device, link, response));
+            .slot(client)
+            .command(|cell, now| cell.shard.method_response(now, client, link, response));
     }
 
     /// See [`hub_core::Shard::telemetry`]. When this returns, the event log has the message.
     pub(crate) fn telemetry(&self, message: Telemetry<'_>) -> Result<(), HubError> {
-        let (device, link) = (&self.device, self.link);
+        let (client, link) = (&self.client, self.link);
         self.hub
-            .slot(device)
-            .command(|cell, now| cell.shard.telemetry(now, device, link, message))
+            .slot(client)
+            .command(|cell, now| cell.shard.telemetry(now, client, link, message))
     }
 
     /// See [`hub_core::Shard::acknowledge`].
     pub(crate) fn acknowledge(&self, delivery: PacketId) {
-        let (device, link) = (&self.device, self.link);
+        let (client, link) = (&self.client, self.link);
         self.hub
-            .slot(device)
-            .command(|cell, now| cell.shard.acknowledge(now, device, link, delivery));
+            .slot(client)
+            .command(|cell, now| cell.shard.acknowledge(now, client, link, delivery));
     }
 }

@@ -8,6 +8,7 @@
 //! | Module | Responsible for |
 //! |---|---|
 //! | `handle` | [`HubHandle`]: the hub as a whole, and the service's calls |
+//! | `registry` | identities, and how many there may be |
 //! | `links` | what connected devices do |
 //! | `slot` | one shard with its mutex, its links, its open calls and its timer |
 //! | `placement` | which device lives in which shard |
@@ -17,6 +18,7 @@ mod handle;
 mod links;
 mod outlet;
 mod placement;
+mod registry;
 mod slot;
 #[cfg(test)]
 mod tests;

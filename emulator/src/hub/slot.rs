@@ -9,7 +9,7 @@ use hub_core::link::{LinkClose, LinkId};
 use hub_core::method::{CallId, MethodResult};
 use hub_core::output::{Output, ToDevice};
 use hub_core::{HubError, Limits, Shard};
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::time::{Instant, Now};
 use tokio::sync::{Notify, oneshot};
 
@@ -45,7 +45,7 @@ pub(super) struct ShardCell {
 /// A connection, as outputs find it.
 #[derive(Debug)]
 pub(super) struct Link {
-    pub(super) device: DeviceId,
+    pub(super) client: ClientIdentity,
     pub(super) outlet: Arc<dyn LinkOutlet>,
 }
 
@@ -188,7 +188,7 @@ impl ShardCell {
 
     fn deliver(&self, link: LinkId, message: ToDevice) -> Result<(), LinkClose> {
         match self.links.get(&link) {
-            Some(entry) => entry.outlet.deliver(&entry.device, message),
+            Some(entry) => entry.outlet.deliver(&entry.client, message),
             // The link's own task has taken it down since.
             None => Ok(()),
         }
@@ -206,7 +206,7 @@ impl ShardCell {
             return;
         };
         self.shard
-            .link_down(now, &entry.device, link, reason.clone());
+            .link_down(now, &entry.client, link, reason.clone());
         entry.outlet.close(reason);
     }
 }

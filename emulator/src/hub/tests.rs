@@ -7,9 +7,9 @@ use hub_core::link::{Credential, LinkAccepted, LinkClose};
 use hub_core::method::{InvokeMethod, Timeouts};
 use hub_core::output::ToDevice;
 use hub_core::query::Query;
-use hub_core::registry::{DeviceSpec, IfMatch, Status, SymmetricKeys};
+use hub_core::registry::{Authentication, DeviceSpec, IfMatch, SymmetricKeys};
 use hub_core::{HubError, Limits};
-use hub_proto::ids::{DeviceId, MethodName};
+use hub_proto::ids::{ClientIdentity, DeviceId, MethodName};
 use hub_proto::mqtt::packet::QoS;
 use hub_proto::sas::SasKey;
 use hub_proto::topic::Subscription;
@@ -40,14 +40,9 @@ fn create(hub: &HubHandle, text: &str) -> Result<(), HubError> {
         primary: key.clone(),
         secondary: key,
     };
-    let (status, status_reason) = (Status::Enabled, None);
-    hub.create_device(DeviceSpec {
-        id: id(text),
-        keys,
-        status,
-        status_reason,
-    })
-    .map(drop)
+    let authentication = Authentication::Sas(keys);
+    hub.create_device(DeviceSpec::enabled(id(text), authentication))
+        .map(drop)
 }
 
 fn invoke(device: &str) -> InvokeMethod {
@@ -57,7 +52,7 @@ fn invoke(device: &str) -> InvokeMethod {
     };
     let name = MethodName::parse("ping").unwrap();
     InvokeMethod {
-        device: id(device),
+        client: id(device).into(),
         name,
         payload: b"null".to_vec(),
         timeouts,
@@ -89,14 +84,14 @@ impl LinkOutlet for Notebook {
         ));
     }
 
-    fn deliver(&self, device: &DeviceId, message: ToDevice) -> Result<(), LinkClose> {
+    fn deliver(&self, client: &ClientIdentity, message: ToDevice) -> Result<(), LinkClose> {
         if self.is_full {
             return Err(LinkClose::SlowReader(1));
         }
         let ToDevice::MethodRequest { name, .. } = message else {
             panic!("{message:?}");
         };
-        self.note(format!("{name} for {device}"));
+        self.note(format!("{name} for {client}"));
         Ok(())
     }
 
@@ -107,7 +102,7 @@ impl LinkOutlet for Notebook {
 
 fn link(hub: &HubHandle, device: &str, outlet: &Arc<Notebook>) -> DeviceLink {
     let request = LinkRequest {
-        device: id(device),
+        client: id(device).into(),
         credential: Credential::Policy,
         clean_session: false,
         will: None,
@@ -197,7 +192,7 @@ async fn a_page_of_a_query_ends_before_it_has_too_many_bytes() {
 #[tokio::test]
 async fn the_whole_hub_counts_its_devices_however_they_spread() {
     let hub = hub(Limits {
-        devices: 3,
+        identities: 3,
         ..Limits::default()
     });
     for name in ["a", "b", "c"] {
@@ -277,7 +272,7 @@ async fn a_caller_that_goes_away_cancels_nothing_and_leaks_nothing() {
             .await
             .is_err()
     );
-    assert_eq!(hub.slot(&id("d1")).open_calls(), 1);
+    assert_eq!(hub.slot_of(&id("d1")).open_calls(), 1);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(hub.slot(&id("d1")).open_calls(), 0);
+    assert_eq!(hub.slot_of(&id("d1")).open_calls(), 0);
 }

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use hub_core::link::{Credential, LinkRefusal, Will};
-use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::ids::ClientIdentity;
 use hub_proto::mqtt::login::{Login, LoginError};
 use hub_proto::mqtt::packet::{self, Connect, ConnectCode};
 use hub_proto::sas::{Resource, SasError, SasToken};
@@ -22,7 +22,6 @@ use crate::hub::{DeviceLink, HubHandle, LinkRequest};
 /// A device that was let in.
 #[derive(Debug)]
 pub(super) struct Admitted {
-    pub(super) identity: ClientIdentity,
     pub(super) link: DeviceLink,
     /// When its token no longer holds the connection.
     pub(super) credential_ends: Instant,
@@ -32,7 +31,7 @@ pub(super) struct Admitted {
 #[derive(Debug, thiserror::Error)]
 #[error("{reason}")]
 pub(super) struct Refusal {
-    device: Option<DeviceId>,
+    client: Option<ClientIdentity>,
     reason: RefusalReason,
 }
 
@@ -40,8 +39,6 @@ pub(super) struct Refusal {
 enum RefusalReason {
     #[error(transparent)]
     Login(#[from] LoginError),
-    #[error("modules are not implemented by Hubnerite yet")]
-    Module,
     #[error("host {0:?} is not this hub")]
     ForeignHost(String),
     #[error("the will is not for the device's own telemetry topic: {0}")]
@@ -74,7 +71,6 @@ impl RefusalReason {
         match self {
             // Without a client id there is no device to tell of.
             Self::Login(_) => "login",
-            Self::Module => "module",
             Self::ForeignHost(_) => "foreignHost",
             Self::WillTopic(_) | Self::WillNotTelemetry | Self::WillQos => "will",
             Self::NoToken => "noToken",
@@ -102,8 +98,8 @@ impl Refusal {
     }
 
     /// Who it said it was, if that could be read.
-    pub(super) fn device(&self) -> Option<&str> {
-        self.device.as_ref().map(DeviceId::as_str)
+    pub(super) fn client(&self) -> Option<&ClientIdentity> {
+        self.client.as_ref()
     }
 }
 
@@ -114,14 +110,14 @@ pub(super) fn admit(
     mailbox: &Arc<Mailbox>,
 ) -> Result<Admitted, Refusal> {
     let login = Login::parse(connect).map_err(|error| Refusal {
-        device: None,
+        client: None,
         reason: RefusalReason::Login(error),
     })?;
-    let device = login.identity.device_id().clone();
+    let client = login.identity.clone();
     check(hub, connect, login, mailbox).map_err(|reason| {
-        hub.link_refused(&device, reason.name(), reason.to_string());
+        hub.link_refused(&client, reason.name(), reason.to_string());
         Refusal {
-            device: Some(device),
+            client: Some(client),
             reason,
         }
     })
@@ -133,9 +129,6 @@ fn check(
     login: Login<'_>,
     mailbox: &Arc<Mailbox>,
 ) -> Result<Admitted, RefusalReason> {
-    let ClientIdentity::Device(device) = &login.identity else {
-        return Err(RefusalReason::Module);
-    };
     if !hub.is_host(login.host) {
         return Err(RefusalReason::ForeignHost(cut(login.host)));
     }
@@ -151,7 +144,7 @@ fn check(
     let credential = check_token(hub, &token, &login.identity, now)?;
     let live_until = token.expiry().saturating_add(hub.limits().sas_live_grace);
     let request = LinkRequest {
-        device: device.clone(),
+        client: login.identity.clone(),
         credential,
         clean_session: connect.clean_session,
         will,
@@ -160,7 +153,6 @@ fn check(
     };
     let link = hub.link_up(request, mailbox.clone())?;
     Ok(Admitted {
-        identity: login.identity,
         link,
         credential_ends: now.mono + live_until.saturating_since(now.wall),
     })

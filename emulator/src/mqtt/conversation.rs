@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hub_core::link::LinkClose;
 use hub_core::{MethodResponse, ReportedPatch, Telemetry};
-use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::ids::ClientIdentity;
 use hub_proto::mqtt::decode::decode;
 use hub_proto::mqtt::packet::{
     ConnAck, Connect, ConnectCode, Delivery, Packet, Publish, QoS, SubAck, Subscribe, Unsubscribe,
@@ -28,15 +28,14 @@ pub(super) struct Conversation {
     hub: HubHandle,
     session: ServerSession,
     mailbox: Arc<Mailbox>,
+    /// Who talks, once let in.
     linked: Option<Linked>,
     /// Whether packets were left for later, since the device has enough to read first.
     is_holding: bool,
 }
 
-/// Who talks, once let in.
 #[derive(Debug)]
 struct Linked {
-    identity: ClientIdentity,
     link: DeviceLink,
 }
 
@@ -59,8 +58,8 @@ impl Conversation {
     }
 
     /// Who talks, once let in.
-    pub(super) fn device(&self) -> Option<&DeviceId> {
-        self.linked.as_ref().map(|linked| linked.link.device())
+    pub(super) fn client(&self) -> Option<&ClientIdentity> {
+        self.linked.as_ref().map(|linked| linked.link.client())
     }
 
     /// Whether whole packets may wait among the bytes that [`Conversation::receive`] left.
@@ -132,7 +131,7 @@ impl Conversation {
 
     /// The connection ended: tells the hub, if it does not know, and the log.
     pub(super) fn close(&mut self, peer: SocketAddr, end: &End) {
-        end.log(peer, self.device());
+        end.log(peer, self.client());
         if let (Some(linked), End::Here(reason)) = (self.linked.take(), end) {
             linked.link.down(reason.clone());
         }
@@ -164,12 +163,11 @@ impl Conversation {
     fn connect(&mut self, now: Instant, connect: &Connect<'_>) -> Result<(), End> {
         match authenticate::admit(&self.hub, connect, &self.mailbox) {
             Ok(Admitted {
-                identity,
                 link,
                 credential_ends,
             }) => {
                 self.session.accept(now, Some(credential_ends));
-                self.linked = Some(Linked { identity, link });
+                self.linked = Some(Linked { link });
                 Ok(())
             }
             Err(refusal) => {
@@ -204,7 +202,7 @@ impl Conversation {
 
 impl Linked {
     fn publish(&self, mailbox: &Mailbox, publish: &Publish<'_>) -> Result<(), LinkClose> {
-        let topic = parse_publish(publish.topic, &self.identity).map_err(violation)?;
+        let topic = parse_publish(publish.topic, self.link.client()).map_err(violation)?;
         match topic {
             PublishTopic::Telemetry { bag } => {
                 let Publish {
@@ -250,7 +248,7 @@ impl Linked {
         let (mut granted, mut codes) = (Vec::new(), Vec::new());
         for (filter, qos) in &subscribe.filters {
             // The hub closes the connection on a foreign filter; it never answers 0x80.
-            let subscription = parse_filter(filter, &self.identity).map_err(violation)?;
+            let subscription = parse_filter(filter, self.link.client()).map_err(violation)?;
             // QoS 2 is asked for and granted as 1. [MQTT-3.8.4-6]
             let (qos, code) = match qos {
                 0 => (QoS::AtMostOnce, 0),
@@ -275,7 +273,7 @@ impl Linked {
     ) -> Result<(), LinkClose> {
         for (filter, _) in &unsubscribe.filters {
             // A filter that cannot have been granted needs no giving up. [MQTT-3.10.4-5]
-            if let Ok(subscription) = parse_filter(filter, &self.identity) {
+            if let Ok(subscription) = parse_filter(filter, self.link.client()) {
                 self.link.unsubscribe(&subscription);
             }
         }

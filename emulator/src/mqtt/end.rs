@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use hub_core::link::LinkClose;
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::mqtt::violation::Violation;
 use tracing::{debug, info, warn};
 
@@ -52,14 +52,14 @@ impl End {
     }
 
     /// Tells the process's log; called once a connection.
-    pub(super) fn log(&self, peer: SocketAddr, device: Option<&DeviceId>) {
-        let device = device.map(DeviceId::as_str);
+    pub(super) fn log(&self, peer: SocketAddr, client: Option<&ClientIdentity>) {
+        let device = client.map(tracing::field::display);
         match self {
             // Port probes do this all day.
             Self::NotLetIn(NotLetIn::Lost) => debug!(%peer, "connection closed without CONNECT"),
             Self::NotLetIn(NotLetIn::Shutdown) => info!(%peer, "connection closed: stopping"),
             Self::NotLetIn(NotLetIn::Refused(refusal)) => {
-                warn!(%peer, device = refusal.device(), reason = %refusal, "device refused");
+                warn!(%peer, device = refusal.client().map(tracing::field::display), reason = %refusal, "device refused");
             }
             Self::NotLetIn(reason) => warn!(%peer, %reason, "connection closed before CONNECT"),
             Self::Here(reason) | Self::ByHub(reason) => match reason {

@@ -10,7 +10,7 @@ use std::task::Waker;
 use futures_util::task::AtomicWaker;
 use hub_core::link::{LinkAccepted, LinkClose};
 use hub_core::output::ToDevice;
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::mqtt::encode::{encode, encode_publish};
 use hub_proto::mqtt::packet::{ConnAck, ConnectCode, Delivery, Packet, QoS};
 use hub_proto::topic::HubTopic;
@@ -116,8 +116,8 @@ impl LinkOutlet for Mailbox {
             .expect("the mailbox of a new link is empty");
     }
 
-    fn deliver(&self, device: &DeviceId, message: ToDevice) -> Result<(), LinkClose> {
-        self.append(|bytes| encode_message(device, &message, bytes))
+    fn deliver(&self, client: &ClientIdentity, message: ToDevice) -> Result<(), LinkClose> {
+        self.append(|bytes| encode_message(client, &message, bytes))
     }
 
     fn close(&self, reason: LinkClose) {
@@ -126,7 +126,7 @@ impl LinkOutlet for Mailbox {
     }
 }
 
-fn encode_message(device: &DeviceId, message: &ToDevice, out: &mut Vec<u8>) {
+fn encode_message(client: &ClientIdentity, message: &ToDevice, out: &mut Vec<u8>) {
     match message {
         ToDevice::TwinResponse {
             status,
@@ -179,7 +179,7 @@ fn encode_message(device: &DeviceId, message: &ToDevice, out: &mut Vec<u8>) {
             payload,
         } => {
             let topic = HubTopic::CloudToDevice {
-                device_id: device.as_str(),
+                device_id: client.device_id().as_str(),
                 bag,
             };
             let (delivery, dup) = match qos {
@@ -194,6 +194,8 @@ fn encode_message(device: &DeviceId, message: &ToDevice, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use hub_proto::ids::DeviceId;
+
     use super::*;
 
     fn twin(bytes: usize) -> ToDevice {
@@ -209,7 +211,8 @@ mod tests {
     /// more text than may wait, and a device that asked for it was cut off as a slow reader.
     #[test]
     fn one_message_alone_is_never_too_much_and_the_next_is() {
-        let (mailbox, device) = (Mailbox::default(), DeviceId::parse("d").unwrap());
+        let device = ClientIdentity::Device(DeviceId::parse("d").unwrap());
+        let mailbox = Mailbox::default();
         assert_eq!(
             mailbox.deliver(&device, twin(2 * WAITING_BYTES_MAX)),
             Ok(())

@@ -54,7 +54,6 @@ impl Call {
 
     /// The module at `{mid}` of the device at `{id}`; the device itself where the path has no
     /// `{mid}`.
-    #[expect(dead_code, reason = "the operations of modules are yet to come")]
     pub(super) fn client(&self) -> Result<ClientIdentity, Refusal> {
         let device = self.device_id()?;
         Ok(match self.route.id("mid") {

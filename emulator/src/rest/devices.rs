@@ -1,6 +1,8 @@
 //! Device identities: create, read, replace, delete, list.
 
-use hub_core::registry::{DeviceIdentity, DeviceSpec, IfMatch, Status, SymmetricKeys};
+use hub_core::registry::{
+    Authentication, DeviceIdentity, DeviceSpec, IfMatch, Status, SymmetricKeys,
+};
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::DeviceId;
 use hub_proto::sas::{SasError, SasKey};
@@ -171,10 +173,9 @@ fn read_spec(id: DeviceId, body: &[u8]) -> Result<DeviceSpec, Refusal> {
     }
     let keys = read_keys(body.object("authentication")?.as_ref())?;
     Ok(DeviceSpec {
-        id,
-        keys,
         status: read_status(&body)?,
         status_reason,
+        ..DeviceSpec::enabled(id, Authentication::Sas(keys))
     })
 }
 
@@ -289,7 +290,7 @@ struct DeviceBody<'a> {
 #[serde(rename_all = "camelCase")]
 struct AuthenticationBody<'a> {
     symmetric_key: SymmetricKeyBody<'a>,
-    x509_thumbprint: ThumbprintBody,
+    x509_thumbprint: ThumbprintBody<'a>,
     #[serde(rename = "type")]
     kind: &'static str,
 }
@@ -297,15 +298,15 @@ struct AuthenticationBody<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct SymmetricKeyBody<'a> {
-    primary_key: &'a str,
-    secondary_key: &'a str,
+    primary_key: Option<&'a str>,
+    secondary_key: Option<&'a str>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ThumbprintBody {
-    primary_thumbprint: Option<()>,
-    secondary_thumbprint: Option<()>,
+struct ThumbprintBody<'a> {
+    primary_thumbprint: Option<&'a str>,
+    secondary_thumbprint: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -316,6 +317,8 @@ struct CapabilitiesBody {
 
 impl<'a> DeviceBody<'a> {
     fn of(identity: &'a DeviceIdentity) -> Self {
+        let keys = identity.authentication.keys();
+        let thumbprints = identity.authentication.thumbprints();
         Self {
             device_id: identity.id.as_str(),
             generation_id: &identity.generation_id,
@@ -325,10 +328,7 @@ impl<'a> DeviceBody<'a> {
             } else {
                 "Disconnected"
             },
-            status: match identity.status {
-                Status::Enabled => "enabled",
-                Status::Disabled => "disabled",
-            },
+            status: identity.status.name(),
             status_reason: identity.status_reason.as_deref(),
             connection_state_updated_time: identity.connection_state_updated.to_string(),
             status_updated_time: identity.status_updated.to_string(),
@@ -336,16 +336,18 @@ impl<'a> DeviceBody<'a> {
             cloud_to_device_message_count: identity.c2d_messages,
             authentication: AuthenticationBody {
                 symmetric_key: SymmetricKeyBody {
-                    primary_key: identity.keys.primary.expose(),
-                    secondary_key: identity.keys.secondary.expose(),
+                    primary_key: keys.map(|keys| keys.primary.expose()),
+                    secondary_key: keys.map(|keys| keys.secondary.expose()),
                 },
                 x509_thumbprint: ThumbprintBody {
-                    primary_thumbprint: None,
-                    secondary_thumbprint: None,
+                    primary_thumbprint: thumbprints.and_then(|both| both.primary.as_deref()),
+                    secondary_thumbprint: thumbprints.and_then(|both| both.secondary.as_deref()),
                 },
-                kind: "sas",
+                kind: identity.authentication.kind(),
             },
-            capabilities: CapabilitiesBody { iot_edge: false },
+            capabilities: CapabilitiesBody {
+                iot_edge: identity.edge,
+            },
         }
     }
 }

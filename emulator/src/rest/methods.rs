@@ -3,7 +3,7 @@
 use hub_core::HubError;
 use hub_core::method::{InvokeMethod, MethodResult, Timeouts};
 use hub_proto::error_code::ErrorCode;
-use hub_proto::ids::{DeviceId, MethodName};
+use hub_proto::ids::{ClientIdentity, MethodName};
 use hyper::Method;
 use hyper::body::Bytes;
 use serde_json::value::RawValue;
@@ -35,12 +35,15 @@ pub(super) const OPERATIONS: &[Operation] = &[
             errors: METHOD_ERRORS,
         },
     },
-    Operation::absent(
-        "Modules_InvokeMethod",
-        Method::POST,
-        "twins/{id}/modules/{mid}/methods",
-        "direct methods of modules",
-    ),
+    Operation {
+        name: "Modules_InvokeMethod",
+        verb: Method::POST,
+        path: "twins/{id}/modules/{mid}/methods",
+        need: Need::ServiceConnect,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Structured,
+        answer: Answer::Later(|call, body| Box::pin(invoke(call, body))),
+    },
 ];
 
 /// How a call may end without the device's answer.
@@ -60,12 +63,16 @@ const METHOD_ERRORS: &[ErrorCode] = &[
 /// `POST /twins/{id}/methods`.
 async fn invoke(call: &Call, body: Bytes) -> Result<Reply, Refusal> {
     let max = call.hub.limits().method_payload_bytes;
-    let invoke = read(call.device_id()?, &body, max)?;
+    let invoke = read(call.client()?, &body, max)?;
     print(&call.hub.invoke_method(invoke).await?)
 }
 
 /// Reads the body of a call. The payload's text goes to the device byte for byte.
-fn read(device: DeviceId, body: &[u8], payload_bytes_max: usize) -> Result<InvokeMethod, Refusal> {
+fn read(
+    client: ClientIdentity,
+    body: &[u8],
+    payload_bytes_max: usize,
+) -> Result<InvokeMethod, Refusal> {
     let body = JsonObject::parse(body)?;
     let name = body.string("methodName")?.filter(|name| !name.is_empty());
     let name = name.ok_or(HubError::Missing("methodName"))?;
@@ -85,7 +92,7 @@ fn read(device: DeviceId, body: &[u8], payload_bytes_max: usize) -> Result<Invok
         .into());
     }
     Ok(InvokeMethod {
-        device,
+        client,
         name,
         payload,
         timeouts,
@@ -120,10 +127,16 @@ mod tests {
 
     use http_body_util::BodyExt;
 
+    use hub_proto::ids::DeviceId;
+
     use super::*;
 
     fn read_text(body: &str) -> Result<InvokeMethod, Refusal> {
-        read(DeviceId::parse("d").unwrap(), body.as_bytes(), 128 * 1024)
+        read(
+            DeviceId::parse("d").unwrap().into(),
+            body.as_bytes(),
+            128 * 1024,
+        )
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use emulator::EventLog;
 use hub_core::event::{Event, EventKind};
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::time::Timestamp;
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub(super) struct Follower {
     /// The number of the last event read.
     read: u64,
     /// Every name once: a run has many events and few devices. Looked up, never walked.
-    names: HashMap<DeviceId, Arc<str>>,
+    names: HashMap<ClientIdentity, Arc<str>>,
 }
 
 /// A stretch of the log.
@@ -91,8 +91,8 @@ impl Follower {
     fn observe(&mut self, seq: u64, event: &Event) -> Observed {
         let device = self
             .names
-            .entry(event.device.clone())
-            .or_insert_with(|| event.device.as_str().into());
+            .entry(event.client.clone())
+            .or_insert_with(|| event.client.to_string().into());
         Observed {
             seq,
             at: since(self.start, event.at),
@@ -163,7 +163,10 @@ fn what(kind: &EventKind) -> What {
             job: end.job.as_str().to_owned(),
             error: end.error.map(str::to_owned),
         },
-        EventKind::ConnectRefused { .. }
+        EventKind::ModuleCreated
+        | EventKind::ModuleUpdated
+        | EventKind::ModuleDeleted
+        | EventKind::ConnectRefused { .. }
         | EventKind::ConfigurationChanged { .. }
         | EventKind::ConfigurationRefused { .. }
         | EventKind::Subscribed { .. }
@@ -183,6 +186,7 @@ const STRETCH_EVENTS: usize = 4096;
 #[cfg(test)]
 mod tests {
     use emulator::config::EventLogLimits;
+    use hub_proto::ids::DeviceId;
     use serde_json::json;
 
     use super::*;
@@ -190,7 +194,7 @@ mod tests {
     fn event(at_s: i64, kind: EventKind) -> Event {
         Event {
             at: Timestamp::from_unix_seconds(at_s),
-            device: DeviceId::parse("pump-1").unwrap(),
+            client: DeviceId::parse("pump-1").unwrap().into(),
             kind,
         }
     }

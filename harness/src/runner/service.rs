@@ -8,7 +8,7 @@ use hub_core::HubError;
 use hub_core::c2d::C2dMessage;
 use hub_core::method::{InvokeMethod, Timeouts};
 use hub_core::query::Query;
-use hub_core::registry::{DeviceSpec, IfMatch, Status, SymmetricKeys};
+use hub_core::registry::{Authentication, DeviceSpec, IfMatch, Status, SymmetricKeys};
 use hub_core::twin::{TwinUpdate, UpdateMode};
 use hub_proto::ids::{DeviceId, MethodName};
 use hub_proto::property_bag::PropertyBag;
@@ -67,15 +67,13 @@ impl Service {
 
     /// Registers a device with `key` as both its keys.
     pub(super) fn create(&self, id: &DeviceId, key: &SasKey) -> Result<(), Refused> {
-        let spec = DeviceSpec {
-            id: id.clone(),
-            keys: SymmetricKeys {
+        let spec = DeviceSpec::enabled(
+            id.clone(),
+            Authentication::Sas(SymmetricKeys {
                 primary: key.clone(),
                 secondary: key.clone(),
-            },
-            status: Status::Enabled,
-            status_reason: None,
-        };
+            }),
+        );
         self.hub.create_device(spec)?;
         Ok(())
     }
@@ -89,10 +87,11 @@ impl Service {
         };
         let identity = self.hub.device(id)?;
         let spec = DeviceSpec {
-            id: identity.id,
-            keys: identity.keys,
             status,
             status_reason: identity.status_reason,
+            edge: identity.edge,
+            scopes: identity.scopes,
+            ..DeviceSpec::enabled(identity.id, identity.authentication)
         };
         self.hub.update_device(spec, &IfMatch::Any)?;
         Ok(())
@@ -101,7 +100,7 @@ impl Service {
     /// Calls a method; gives the device's status.
     pub(super) async fn invoke(&self, id: &DeviceId, call: &MethodCall) -> Result<i32, Refused> {
         let invoke = InvokeMethod {
-            device: id.clone(),
+            client: id.clone().into(),
             name: call.name.clone(),
             payload: call.payload.clone().into_bytes(),
             timeouts: call.timeouts,
@@ -111,7 +110,7 @@ impl Service {
 
     /// The etag of a device's twin.
     pub(super) fn twin_etag(&self, id: &DeviceId) -> Result<String, Refused> {
-        Ok(self.hub.twin(id)?.etag)
+        Ok(self.hub.twin(&id.clone().into())?.etag)
     }
 
     /// Merges into desired properties and tags.
@@ -131,7 +130,7 @@ impl Service {
         }
         let update = TwinUpdate::parse(body.to_string().as_bytes(), self.hub.limits())?;
         self.hub
-            .update_twin(id, update, UpdateMode::Merge, if_match)?;
+            .update_twin(&id.clone().into(), update, UpdateMode::Merge, if_match)?;
         Ok(())
     }
 

@@ -86,7 +86,7 @@ async fn each_fault_of_a_connect_gets_its_code_and_a_closed_connection() {
         ("another client id", 5, but(|c| c.client_id = "dev2".into())),
         ("no client id to keep a session for", 2, nameless(false)),
         ("no client id", 5, nameless(true)),
-        ("a module", 5, but(module)),
+        ("a module that is not registered", 5, but(module)),
         ("unknown device", 5, Connect::of("nobody")),
         ("disabled device", 3, Connect::of("off")),
     ];
@@ -132,7 +132,7 @@ async fn a_refused_connect_of_a_registered_device_is_in_the_event_log_with_its_r
     let mut told = Vec::new();
     for event in bench.events() {
         if let EventKind::ConnectRefused { reason, message } = &event.kind {
-            assert_eq!(event.device, device_id("dev1"));
+            assert_eq!(event.client, device_id("dev1").into());
             // What is not built is named: a device with a certificate sends no password.
             assert_eq!(message.contains("X.509"), *reason == "noToken", "{message}");
             told.push(*reason);

@@ -101,7 +101,7 @@ impl Bench {
             response: Duration::from_secs(30),
         };
         let invoke = InvokeMethod {
-            device: device_id(id),
+            client: device_id(id).into(),
             name: MethodName::parse(name).unwrap(),
             payload: payload.to_vec(),
             timeouts,
