@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hub_core::configuration::{ConfigurationId, ConfigurationStatus};
 use hub_core::event::{DeviceJobEnd, Event, EventKind};
+use hub_core::method::CallId;
 use hub_proto::property_bag::PropertyBag;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -129,21 +130,13 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
             call,
             name,
             payload,
-        } => {
-            map.serialize_entry("call", &call.0)?;
-            map.serialize_entry("name", name.as_str())?;
-            write_body(map, "payload", payload.as_bytes())
-        }
+        } => write_call(map, *call, ("name", name.as_str()), payload.as_bytes()),
         EventKind::MethodDelivered { call } => map.serialize_entry("call", &call.0),
         EventKind::MethodAnswered {
             call,
             status,
             payload,
-        } => {
-            map.serialize_entry("call", &call.0)?;
-            map.serialize_entry("status", status)?;
-            write_body(map, "payload", payload)
-        }
+        } => write_call(map, *call, ("status", status), payload),
         EventKind::MethodFailed { call, code } => {
             map.serialize_entry("call", &call.0)?;
             map.serialize_entry("code", code)
@@ -201,6 +194,18 @@ fn write_of_configuration<M: SerializeMap>(
     map.serialize_entry(name, value)
 }
 
+/// A call's request or answer: its number, what is said of it, and its body.
+fn write_call<M: SerializeMap, V: Serialize>(
+    map: &mut M,
+    call: CallId,
+    (name, value): (&str, V),
+    payload: &[u8],
+) -> Result<(), M::Error> {
+    map.serialize_entry("call", &call.0)?;
+    map.serialize_entry(name, &value)?;
+    write_body(map, "payload", payload)
+}
+
 fn write_why<M: SerializeMap>(map: &mut M, reason: &str, message: &str) -> Result<(), M::Error> {
     map.serialize_entry("reason", reason)?;
     map.serialize_entry("message", message)
@@ -241,7 +246,6 @@ impl<V: Serialize> Serialize for Pairs<'_, V> {
 #[cfg(test)]
 mod tests {
     use hub_core::jobs::{JobId, JobType};
-    use hub_core::method::CallId;
     use hub_proto::ids::{DeviceId, MethodName};
     use hub_proto::time::Timestamp;
 

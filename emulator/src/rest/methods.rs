@@ -43,6 +43,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Structured,
         answer: Answer::Later(|call, body| Box::pin(invoke(call, body))),
+        document: Document {
+            summary: "Calls a direct method of a device and waits for its answer.",
+            query: &[],
+            headers: &[],
+            body: Body::Json("CloudToDeviceMethod"),
+            answers: &[(200, "CloudToDeviceMethodResult")],
+            errors: METHOD_ERRORS,
+        },
     },
 ];
 

@@ -73,6 +73,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
         answer: Answer::Now(get),
+        document: Document {
+            summary: "Reads a module twin.",
+            query: &[],
+            headers: &[],
+            body: Body::None,
+            answers: &[(200, "Twin")],
+            errors: &[ErrorCode::DeviceNotFound],
+        },
     },
     Operation {
         name: "Modules_UpdateTwin",
@@ -82,6 +90,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
         answer: Answer::WithBody(|call, body| update(call, body, UpdateMode::Merge)),
+        document: Document {
+            summary: "Merges tags and desired properties into a module twin.",
+            query: &[],
+            headers: &["If-Match"],
+            body: Body::Json("Twin"),
+            answers: &[(200, "Twin")],
+            errors: &[ErrorCode::DeviceNotFound, ErrorCode::PreconditionFailed],
+        },
     },
     Operation {
         name: "Modules_ReplaceTwin",
@@ -91,6 +107,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
         answer: Answer::WithBody(|call, body| update(call, body, UpdateMode::Replace)),
+        document: Document {
+            summary: "Replaces tags and desired properties of a module twin.",
+            query: &[],
+            headers: &["If-Match"],
+            body: Body::Json("Twin"),
+            answers: &[(200, "Twin")],
+            errors: &[ErrorCode::DeviceNotFound, ErrorCode::PreconditionFailed],
+        },
     },
 ];
 

@@ -11,7 +11,7 @@ use hub_proto::topic::Subscription;
 use crate::support::*;
 
 fn module(text: &str) -> ModuleId {
-    ModuleId::parse(text).unwrap()
+    ModuleId::parse(text).expect("tests choose good names")
 }
 
 fn module_spec(device: &str, name: &str) -> ModuleSpec {
@@ -38,12 +38,12 @@ fn create(hub: &mut Hub, device: &str, name: &str) -> Result<ModuleIdentity, Hub
 /// A hub in which `d1` has a module `m1` that is connected as [`LINK`] and listens to methods.
 fn hub_with_module() -> Hub {
     let mut hub = hub();
-    create(&mut hub, "d1", "m1").unwrap();
+    create(&mut hub, "d1", "m1").expect("d1 exists");
     let link_up = LinkUp {
         client: module_client("m1"),
         ..link_up(LINK)
     };
-    hub.shard.link_up(T0, link_up).unwrap();
+    hub.shard.link_up(T0, link_up).expect("m1 may connect");
     let granted = [(
         Subscription::Methods,
         hub_proto::mqtt::packet::QoS::AtMostOnce,
@@ -56,7 +56,7 @@ fn hub_with_module() -> Hub {
 
 #[test]
 fn a_module_is_created_replaced_read_and_deleted_with_its_own_etag() {
-    // REG-20
+    // REG-9
     let mut hub = hub();
     let created = create(&mut hub, "d1", "m1").unwrap();
     assert_eq!(created.managed_by.as_deref(), Some("me"));
@@ -92,7 +92,7 @@ fn a_module_is_created_replaced_read_and_deleted_with_its_own_etag() {
 
 #[test]
 fn a_module_needs_a_device_and_there_is_room_for_so_many() {
-    // REG-20
+    // REG-9
     let mut hub = hub_with(Limits {
         modules_per_device: 2,
         ..Limits::default()
@@ -122,7 +122,7 @@ fn a_module_needs_a_device_and_there_is_room_for_so_many() {
 
 #[test]
 fn the_twin_of_a_module_is_its_own_and_shows_its_devices_status() {
-    // TW-20
+    // TW-12
     let mut hub = hub();
     let identity = create(&mut hub, "d1", "m1").unwrap();
     hub.update_twin(T0, r#"{"tags":{"of":"device"}}"#, &IfMatch::Any)
@@ -142,7 +142,7 @@ fn the_twin_of_a_module_is_its_own_and_shows_its_devices_status() {
 
 #[test]
 fn a_module_takes_calls_beside_its_device() {
-    // DM-20
+    // DM-12
     let mut hub = hub_with_module();
     let to = |client| InvokeMethod {
         client,
@@ -171,7 +171,7 @@ fn a_module_takes_calls_beside_its_device() {
 
 #[test]
 fn disabling_or_deleting_a_device_ends_the_links_of_its_modules() {
-    // REG-21
+    // REG-10
     let mut hub = hub_with_module();
     hub.update(T0, disabled("d1"));
     let close = |reason| Output::CloseLink { link: LINK, reason };
