@@ -21,18 +21,25 @@ use crate::scenario::ast::{self, Document, Target};
 /// [`Judge::advance`] in the order of time, then [`Judge::finish`] once.
 #[derive(Debug)]
 pub struct Judge {
-    now: Duration,
+    pub(super) now: Duration,
     /// When something is next decided without a fact.
     wakes_at: Option<Duration>,
-    devices: Vec<Device>,
+    pub(super) devices: Vec<Device>,
     /// Looked up, never listed.
     places: HashMap<Arc<str>, u32>,
-    checks: Vec<Check>,
-    watched: Watched,
+    /// Those of the scenario, then those that steps wait for.
+    pub(super) checks: Vec<Check>,
+    /// How many of them are the scenario's.
+    judged: usize,
+    /// Places of waits that are over.
+    pub(super) free: Vec<u16>,
+    pub(super) watched: Watched,
     /// Where a device's status for the wave is looked for, the first that is text.
     status_paths: Vec<PathIndex>,
     /// Which kinds of fact any check speaks of.
     kinds: Kinds,
+    /// The same of any check or wait.
+    pub(super) asked: Kinds,
     /// Whether a check's step has not started yet, so that every device's story may be asked for.
     is_step_awaited: bool,
     budget: Budget,
@@ -52,13 +59,15 @@ impl Judge {
         }
         let status_paths = status_paths(&mut watched);
         let cohorts = members.cohorts.iter();
+        let kinds = judged.iter().map(Check::kinds);
+        let kinds = kinds.fold(Kinds::NONE, Kinds::and);
         let mut judge = Self {
             now: Duration::ZERO,
             wakes_at: None,
-            kinds: judged
-                .iter()
-                .map(Check::kinds)
-                .fold(Kinds::NONE, Kinds::and),
+            kinds,
+            asked: kinds,
+            judged: judged.len(),
+            free: Vec::new(),
             checks: judged,
             watched,
             status_paths,
@@ -82,26 +91,35 @@ impl Judge {
     }
 
     fn anchor(&mut self, step: Option<&str>) {
-        for index in 0..self.checks.len() {
-            if !self.checks[index].is_anchored_by(step) {
-                continue;
-            }
-            let scene = Scene {
-                now: self.now,
-                devices: &self.devices,
-                watched: &self.watched,
-            };
-            let check = &mut self.checks[index];
-            let open = check.start(scene);
-            let devices: Vec<u32> = check.devices().collect();
-            let index = u16::try_from(index).expect("fewer than 65,536 checks");
-            for place in open {
-                let device = devices[place as usize] as usize;
-                self.devices[device].open.push((index, place));
+        for index in 0..self.judged {
+            if self.checks[index].is_anchored_by(step) {
+                self.start(index);
             }
         }
         self.is_step_awaited = !self.checks.iter().all(Check::is_anchored);
         self.set_alarm();
+    }
+
+    /// Counts a check from now on.
+    pub(super) fn start(&mut self, index: usize) {
+        let scene = Scene {
+            now: self.now,
+            devices: &self.devices,
+            watched: &self.watched,
+        };
+        let check = &mut self.checks[index];
+        let open = check.start(scene);
+        let devices: Vec<u32> = check.devices().collect();
+        let index = u16::try_from(index).expect("fewer than 65,536 checks");
+        for place in open {
+            let device = devices[place as usize] as usize;
+            self.devices[device].open.push((index, place));
+        }
+    }
+
+    /// A device's place.
+    pub(super) fn place_of(&self, device: &str) -> Option<u32> {
+        self.places.get(device).copied()
     }
 
     fn set_alarm(&mut self) {
@@ -149,7 +167,7 @@ impl Judge {
     /// Asks the monitors open on a device; the decided ones drop out.
     fn ask(&mut self, place: u32, moment: &Moment<'_>) {
         let kinds = Kinds::of(moment.what);
-        if !kinds.meets(self.kinds) {
+        if !kinds.meets(self.asked) {
             return;
         }
         let place = place as usize;
@@ -197,19 +215,24 @@ impl Judge {
     /// Whether there is nothing left to wait for. Rules that forbid (`never`, `at-most`, `at-once`)
     /// hold as long as the run lasts and do not prolong it.
     pub fn is_settled(&self) -> bool {
-        self.checks.iter().all(Check::is_settled)
+        self.judged().all(Check::is_settled)
     }
 
     /// The latest time that a running `within` or `stays` still needs: after `advance` to it they
     /// are decided. `None` if none is running.
     pub fn undecided_until(&self) -> Option<Duration> {
-        self.checks.iter().filter_map(Check::undecided_until).max()
+        self.judged().filter_map(Check::undecided_until).max()
+    }
+
+    /// The scenario's checks, of which the verdict speaks.
+    fn judged(&self) -> impl Iterator<Item = &Check> {
+        self.checks[..self.judged].iter()
     }
 
     /// How things stand, for a live view.
     pub fn tally(&self) -> Tally {
         Tally {
-            checks: self.checks.iter().map(Check::tally).collect(),
+            checks: self.judged().map(Check::tally).collect(),
             states: self.wave.now(),
         }
     }
@@ -229,7 +252,7 @@ impl Judge {
             devices: &self.devices,
             watched: &self.watched,
         };
-        let checks = self.checks.into_iter();
+        let checks = self.checks.into_iter().take(self.judged);
         let checks = checks.map(|check| check.finish(scene, context)).collect();
         let (cohorts, phases) = self.activity.finish();
         Judgement {

@@ -9,7 +9,7 @@ use super::text::{
     count, counted, duration, latency, moment, outcome_word, phases_in_order, run_word, setting,
     tally, visible, visible_line,
 };
-use crate::judge::verdict::{CheckResult, Counterexample, Outcome, StepResult, Verdict};
+use crate::judge::verdict::{CheckResult, Counterexample, Latency, Outcome, StepResult, Verdict};
 use crate::output::style::{BAD, FAINT, GOOD, LABEL, NOTE, STRONG, paint};
 
 /// A cell as [`columns`] wants it: what it says, how it looks, which side it leans on.
@@ -196,14 +196,18 @@ fn failure(out: &mut String, check: &CheckResult, example: &Counterexample) {
 }
 
 fn phases(out: &mut String, verdict: &Verdict) {
-    if verdict.phases.is_empty() {
+    // Where time jumps, what takes no waiting takes no time: that is no measurement.
+    let is_told = |phase: &Latency| verdict.clock != "virtual" || phase.max_ms > 0.0;
+    let phases = phases_in_order(verdict).into_iter();
+    let mut phases = phases.filter(|(_, phase)| is_told(phase)).peekable();
+    if phases.peek().is_none() {
         return;
     }
     heading(out, "Latency");
     let rows: Vec<Vec<Cell>> = std::iter::once(head(&[
         "PHASE", ">COUNT", ">LEAST", ">P50", ">P90", ">P99", ">MOST",
     ]))
-    .chain(phases_in_order(verdict).into_iter().map(|(name, phase)| {
+    .chain(phases.map(|(name, phase)| {
         let mut row = vec![
             left(&visible_line(name), Style::new()),
             right(&count(phase.count), Style::new()),

@@ -16,15 +16,14 @@ use super::message::{Ending, Message};
 use super::observe::Follower;
 use super::plan::Plan;
 use crate::judge::verdict::{Outcome, StepResult, whole_ms};
-use crate::judge::{Judge, Membership};
-use crate::scenario::ast::{Check, ClockKind};
+use crate::judge::{self, Judge};
+use crate::scenario::ast::{Check, ClockKind, Step, StepKind};
 
 /// A run under way.
 pub(super) struct Course<'a> {
     hub: HubHandle,
     start: Timestamp,
     follower: Follower,
-    membership: &'a Membership,
     judge: Judge,
     waits: Vec<Wait>,
     /// Whom the hub has online: linked and subscribed.
@@ -56,7 +55,7 @@ enum Wait {
         missing: watch::Sender<usize>,
     },
     Condition {
-        judge: Box<Judge>,
+        wait: judge::Wait,
         missing: watch::Sender<usize>,
     },
 }
@@ -65,12 +64,13 @@ impl<'a> Course<'a> {
     /// Starts now, by the hub's clock.
     pub(super) fn new(plan: &'a Plan, hub: &HubHandle, observer: &'a mut dyn Observer) -> Self {
         let start = hub.now().wall;
+        let mut judge = Judge::new(&plan.scenario.checks, &plan.membership);
+        prepare(&mut judge, &plan.scenario.steps);
         Self {
             hub: hub.clone(),
             start,
             follower: Follower::new(hub.event_log().clone(), start),
-            membership: &plan.membership,
-            judge: Judge::new(&plan.scenario.checks, &plan.membership),
+            judge,
             waits: Vec::new(),
             online: BTreeSet::new(),
             results: Vec::new(),
@@ -195,10 +195,9 @@ impl<'a> Course<'a> {
             }
             Message::AwaitCondition {
                 check,
-                anchor,
-                drawn,
+                devices,
                 missing,
-            } => self.await_condition(*check, &anchor, drawn, missing),
+            } => self.await_condition(&check, &devices, missing),
         }
     }
 
@@ -253,36 +252,16 @@ impl<'a> Course<'a> {
         });
     }
 
-    /// The new judge must know how things stand: it is told all that has happened, then anchored.
     fn await_condition(
         &mut self,
-        check: Check,
-        anchor: &str,
-        drawn: Vec<Arc<str>>,
+        check: &Check,
+        devices: &[Arc<str>],
         missing: watch::Sender<usize>,
     ) {
-        let mut membership = Membership {
-            cohorts: self.membership.cohorts.clone(),
-            ..Membership::default()
-        };
-        membership.drawn.insert(0, drawn);
-        let mut judge = Judge::new(&[check], &membership);
-        let mut past = self.follower.restarted();
-        loop {
-            let stretch = past.read();
-            if stretch.events.is_empty() {
-                break;
-            }
-            for event in &stretch.events {
-                judge.observe(event);
-            }
-        }
-        judge.step_started(anchor, self.at());
-        missing.send_replace(open_devices(&judge));
-        self.waits.push(Wait::Condition {
-            judge: Box::new(judge),
-            missing,
-        });
+        self.judge.advance(self.at());
+        let wait = self.judge.wait(check, devices);
+        missing.send_replace(self.judge.missing(&wait));
+        self.waits.push(Wait::Condition { wait, missing });
     }
 
     fn feed_all(&mut self) {
@@ -311,27 +290,36 @@ impl<'a> Course<'a> {
                 self.online.remove(device);
             }
         }
-        self.waits.retain_mut(|wait| match wait {
-            Wait::Presence {
-                pending,
-                online,
-                missing,
-            } => {
+        for mut wait in std::mem::take(&mut self.waits) {
+            if let Wait::Presence {
+                pending, online, ..
+            } = &mut wait
+            {
                 for (device, is_online) in &stretch.presence {
                     if is_online == online {
                         pending.remove(device);
                     }
                 }
-                tell(missing, pending.len())
             }
-            Wait::Condition { judge, missing } => {
-                for event in &stretch.events {
-                    judge.observe(event);
-                }
-                tell(missing, open_devices(judge))
-            }
-        });
+            self.tell(wait);
+        }
         true
+    }
+
+    /// Tells who waits, and keeps the wait if it is not over.
+    fn tell(&mut self, wait: Wait) {
+        let (missing, count) = match &wait {
+            Wait::Presence {
+                pending, missing, ..
+            } => (missing, pending.len()),
+            Wait::Condition { wait, missing } => (missing, self.judge.missing(wait)),
+        };
+        missing.send_if_modified(|told| std::mem::replace(told, count) != count);
+        if count > 0 && !missing.is_closed() {
+            self.waits.push(wait);
+        } else if let Wait::Condition { wait, .. } = wait {
+            self.judge.forget(wait);
+        }
     }
 
     fn show(&mut self) {
@@ -358,19 +346,14 @@ impl<'a> Course<'a> {
     }
 }
 
-/// Whether somebody still waits.
-fn tell(missing: &watch::Sender<usize>, count: usize) -> bool {
-    missing.send_if_modified(|told| std::mem::replace(told, count) != count);
-    count > 0 && !missing.is_closed()
-}
-
-/// Devices that have not met the only check.
-fn open_devices(judge: &Judge) -> usize {
-    let tally = judge.tally();
-    let Some(check) = tally.checks.first() else {
-        return 0;
-    };
-    usize::try_from(check.devices - check.passed).unwrap_or(usize::MAX)
+/// What any step waits for.
+fn prepare(judge: &mut Judge, steps: &[Step]) {
+    for step in steps {
+        if let StepKind::WaitUntil { condition, .. } = &step.kind {
+            judge.prepare(condition);
+        }
+        prepare(judge, step.kind.inner());
+    }
 }
 
 /// Comes back when the run shall end; never if nobody can ask for that any more.

@@ -60,12 +60,10 @@ pub(super) enum Message {
     },
     /// Tell when all of them have met the condition since now.
     AwaitCondition {
-        /// An `eventually`, anchored at `anchor`.
+        /// An `eventually`.
         check: Box<Check>,
-        /// The name of the moment.
-        anchor: String,
-        /// For a check whose target is a share.
-        drawn: Vec<Arc<str>>,
+        /// Whom it is about.
+        devices: Vec<Arc<str>>,
         /// How many are missing.
         missing: watch::Sender<usize>,
     },

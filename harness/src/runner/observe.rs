@@ -17,8 +17,6 @@ use crate::judge::observed::{Observed, What};
 pub(super) struct Follower {
     log: EventLog,
     start: Timestamp,
-    /// The number of the newest event at the start.
-    first: u64,
     /// The number of the last event read.
     read: u64,
     /// Every name once: a run has many events and few devices. Looked up, never walked.
@@ -42,7 +40,6 @@ impl Follower {
         Self {
             log,
             start,
-            first: read,
             read,
             names: HashMap::new(),
         }
@@ -69,18 +66,6 @@ impl Follower {
             stretch.events.push(observed);
         }
         stretch
-    }
-
-    /// A second follower that begins where this one began and has read nothing. It may read further
-    /// than this one has: read them in step.
-    pub(super) fn restarted(&self) -> Self {
-        Self {
-            log: self.log.clone(),
-            start: self.start,
-            first: self.first,
-            read: self.first,
-            names: self.names.clone(),
-        }
     }
 
     /// Comes back when [`Follower::read`] has something to give.

@@ -89,12 +89,12 @@ impl<'a> Stage<'a> {
     async fn step(&self, step: &Step) -> Outcome {
         let at = words::place(&self.plan.scenario.sources, step.span);
         let anchor = words::anchor(step);
-        let place = self.started(anchor.clone(), words::step(step), at).await;
-        let ending = self.carry_out(place, &step.kind, &anchor).await;
+        let place = self.started(anchor, words::step(step), at).await;
+        let ending = self.carry_out(place, &step.kind).await;
         self.ended(place, ending).await
     }
 
-    async fn carry_out(&self, place: usize, kind: &StepKind, anchor: &str) -> Ending {
+    async fn carry_out(&self, place: usize, kind: &StepKind) -> Ending {
         match kind {
             StepKind::Connect(on) => self.connect(place, &self.choose(on)).await,
             StepKind::Disconnect(on) => self.disconnect(place, &self.choose(on)).await,
@@ -145,10 +145,7 @@ impl<'a> Stage<'a> {
                 on,
                 condition,
                 at_most,
-            } => {
-                self.wait_until(place, on, condition, *at_most, anchor)
-                    .await
-            }
+            } => self.wait_until(place, on, condition, *at_most).await,
             StepKind::Parallel(steps) => {
                 of_parts(join_all(steps.iter().map(|step| self.step(step))).await)
             }

@@ -7,5 +7,6 @@ mod rules;
 mod scale;
 mod support;
 mod told;
+mod waits;
 
 use support::*;

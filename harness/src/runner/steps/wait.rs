@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::super::message::{Ending, Message};
 use super::Stage;
 use crate::scenario::ast::{Check, Condition, Rule, Target};
-use crate::scenario::span::{Span, Spanned};
+use crate::scenario::span::Span;
 
 impl Stage<'_> {
     pub(super) async fn wait_until(
@@ -16,20 +16,16 @@ impl Stage<'_> {
         on: &Target,
         condition: &Condition,
         at_most: Duration,
-        anchor: &str,
     ) -> Ending {
-        let drawn = self.choose(on).devices;
-        let of = drawn.len();
+        let devices = self.choose(on).devices;
+        let of = devices.len();
         let (missing, read) = watch::channel(of);
         let check = Check {
             name: None,
             span: Span::default(),
             on: on.clone(),
             share: 1.0,
-            after: Some(Spanned {
-                value: anchor.to_owned(),
-                span: Span::default(),
-            }),
+            after: None,
             rule: Rule::Eventually {
                 condition: condition.clone(),
                 within: None,
@@ -37,8 +33,7 @@ impl Stage<'_> {
         };
         self.tell(Message::AwaitCondition {
             check: Box::new(check),
-            anchor: anchor.to_owned(),
-            drawn,
+            devices,
             missing,
         })
         .await;
