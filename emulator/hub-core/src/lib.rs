@@ -30,4 +30,6 @@ pub use error::HubError;
 pub use event::{Event, EventKind};
 pub use limits::Limits;
 pub use output::Output;
-pub use shard::{ConfigurationCounts, MethodResponse, ReportedPatch, Shard, Telemetry};
+pub use shard::{
+    ConfigurationCounts, FoundTargets, MethodResponse, ReportedPatch, Shard, Telemetry,
+};

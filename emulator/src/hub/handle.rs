@@ -1,7 +1,7 @@
 //! The hub as a whole, and the calls of the service.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use hub_core::c2d::C2dMessage;
@@ -15,8 +15,9 @@ use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::Now;
 use tokio::sync::oneshot;
 
+use super::jobs::JobsSlot;
 use super::placement::{SHARDS, shard_of};
-use super::slot::ShardSlot;
+use super::slot::{MethodOutcome, ShardSlot};
 use crate::clock::Clock;
 use crate::config::Policies;
 use crate::event_log::EventLog;
@@ -31,6 +32,7 @@ pub struct HubHandle(Arc<Hub>);
 struct Hub {
     parts: HubParts,
     shards: [Arc<ShardSlot>; SHARDS],
+    jobs: JobsSlot,
     counts: Counts,
     next_link: AtomicU64,
     news: News,
@@ -42,6 +44,16 @@ pub(super) struct Counts {
     /// Devices and modules.
     pub(super) identities: AtomicUsize,
     pub(super) devices: AtomicUsize,
+}
+
+/// A hub that may be gone.
+#[derive(Debug)]
+pub(super) struct WeakHub(Weak<Hub>);
+
+impl WeakHub {
+    pub(super) fn upgrade(&self) -> Option<HubHandle> {
+        self.0.upgrade().map(HubHandle)
+    }
 }
 
 /// What a hub is made of.
@@ -73,13 +85,17 @@ pub(crate) fn start(parts: HubParts) -> HubHandle {
         tokio::spawn(ShardSlot::run_timer(Arc::downgrade(&slot)));
         slot
     });
-    HubHandle(Arc::new(Hub {
+    let jobs = JobsSlot::new(parts.clock, parts.limits.jobs.clone());
+    let hub = HubHandle(Arc::new(Hub {
         parts,
         shards,
+        jobs,
         counts: Counts::default(),
         next_link: AtomicU64::new(1),
         news: News::default(),
-    }))
+    }));
+    tokio::spawn(hub.0.jobs.run(WeakHub(Arc::downgrade(&hub.0))));
+    hub
 }
 
 /// The hub as a whole.
@@ -143,6 +159,14 @@ impl HubHandle {
     /// A device and its modules live in one shard.
     pub(super) fn slot_of(&self, device: &DeviceId) -> &ShardSlot {
         &self.0.shards[shard_of(device)]
+    }
+
+    pub(super) fn shards(&self) -> &[Arc<ShardSlot>] {
+        &self.0.shards
+    }
+
+    pub(super) fn jobs_of_hub(&self) -> &JobsSlot {
+        &self.0.jobs
     }
 
     /// Ends every link as a hub does that stops. Devices may come back at once, unless it does stop.
@@ -223,6 +247,17 @@ impl HubHandle {
 impl HubHandle {
     /// Calls a direct method and waits for its end. Dropping the future cancels nothing in the hub.
     pub async fn invoke_method(&self, invoke: InvokeMethod) -> Result<MethodResult, HubError> {
+        let Ok(outcome) = self.begin_method(invoke)?.await else {
+            unreachable!("a shard answers each call, and lives as long as `self`");
+        };
+        outcome
+    }
+
+    /// Calls a direct method; its end comes through the channel, which holds no hub.
+    pub(super) fn begin_method(
+        &self,
+        invoke: InvokeMethod,
+    ) -> Result<oneshot::Receiver<MethodOutcome>, HubError> {
         let (caller, answer) = oneshot::channel();
         let slot = self.slot(&invoke.client);
         slot.command(|cell, now| {
@@ -231,10 +266,7 @@ impl HubHandle {
             cell.calls.insert(call, caller);
             Ok::<_, HubError>(())
         })?;
-        let Ok(outcome) = answer.await else {
-            unreachable!("a shard answers each call, and lives as long as `self`");
-        };
-        outcome
+        Ok(answer)
     }
 
     /// See [`hub_core::Shard::send_to_device`].

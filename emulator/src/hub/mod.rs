@@ -9,12 +9,14 @@
 //! |---|---|
 //! | `handle` | [`HubHandle`]: the hub as a whole, and the service's calls |
 //! | `registry` | identities, and how many there may be |
+//! | `jobs` | scheduled jobs: the service's calls, and the task that carries them out |
 //! | `links` | what connected devices do |
 //! | `slot` | one shard with its mutex, its links, its open calls and its timer |
 //! | `placement` | which device lives in which shard |
 //! | `outlet` | what the hub wants of a connection |
 
 mod handle;
+mod jobs;
 mod links;
 mod outlet;
 mod placement;

@@ -75,12 +75,30 @@ async fn invoke(call: &Call, body: Bytes) -> Result<Reply, Refusal> {
     print(&call.hub.invoke_method(invoke).await?)
 }
 
-/// Reads the body of a call. The payload's text goes to the device byte for byte.
 fn read(
     client: ClientIdentity,
     body: &[u8],
     payload_bytes_max: usize,
 ) -> Result<InvokeMethod, Refusal> {
+    let call = read_call(body, payload_bytes_max)?;
+    Ok(InvokeMethod {
+        client,
+        name: call.name,
+        payload: call.payload,
+        timeouts: call.timeouts,
+    })
+}
+
+/// A call of a method, without whom it is for.
+#[derive(Debug)]
+pub(super) struct MethodCall {
+    pub(super) name: MethodName,
+    pub(super) payload: Vec<u8>,
+    pub(super) timeouts: Timeouts,
+}
+
+/// Reads the body of a call. The payload's text goes to the device byte for byte.
+pub(super) fn read_call(body: &[u8], payload_bytes_max: usize) -> Result<MethodCall, Refusal> {
     let body = JsonObject::parse(body)?;
     let name = body.string("methodName")?.filter(|name| !name.is_empty());
     let name = name.ok_or(HubError::Missing("methodName"))?;
@@ -99,8 +117,7 @@ fn read(
         }
         .into());
     }
-    Ok(InvokeMethod {
-        client,
+    Ok(MethodCall {
         name,
         payload,
         timeouts,

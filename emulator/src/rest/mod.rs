@@ -18,6 +18,7 @@ mod error;
 mod etag;
 mod feedback;
 mod files;
+mod import_export;
 mod jobs;
 mod json;
 mod messages;

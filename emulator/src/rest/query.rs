@@ -44,8 +44,8 @@ const ITEMS_MAX: usize = 1000;
 const QUERY_CHARS_MAX: usize = 8192;
 /// Half of a SHA-1: enough to notice another query.
 const DIGEST_BYTES: usize = 10;
-const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation");
-const ITEM_TYPE: HeaderName = HeaderName::from_static("x-ms-item-type");
+pub(super) const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation");
+pub(super) const ITEM_TYPE: HeaderName = HeaderName::from_static("x-ms-item-type");
 
 /// `POST /devices/query`.
 fn run(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
@@ -87,10 +87,16 @@ fn read_limit(headers: &HeaderMap) -> Result<usize, Refusal> {
     let Some(text) = header(headers, "x-ms-max-item-count") else {
         return Ok(ITEMS_DEFAULT);
     };
+    page_size(text, "x-ms-max-item-count")
+}
+
+/// Reads the size of a page; nothing is the usual one, and a larger one than there are is the largest.
+pub(super) fn page_size(text: &str, name: &str) -> Result<usize, Refusal> {
     match text.parse::<usize>() {
         Ok(limit) if limit > 0 => Ok(limit.min(ITEMS_MAX)),
+        _ if text.is_empty() => Ok(ITEMS_DEFAULT),
         _ => Err(Refusal::argument(format!(
-            "x-ms-max-item-count '{text}' is not a page size"
+            "{name} '{text}' is not a page size"
         ))),
     }
 }

@@ -13,8 +13,8 @@ use percent_encoding::percent_decode_str;
 
 use super::operation::Operation;
 use super::{
-    configurations, device_side, devices, digital_twins, feedback, files, jobs, messages, methods,
-    modules, query, statistics, streams, twins,
+    configurations, device_side, devices, digital_twins, feedback, files, import_export, jobs,
+    messages, methods, modules, query, statistics, streams, twins,
 };
 
 /// Every operation of the hub's data plane: the service API of 2021-04-12
@@ -29,6 +29,7 @@ const TABLES: &[&[Operation]] = &[
     feedback::OPERATIONS,
     files::OPERATIONS,
     jobs::OPERATIONS,
+    import_export::OPERATIONS,
     configurations::OPERATIONS,
     statistics::OPERATIONS,
     digital_twins::OPERATIONS,

@@ -1,5 +1,8 @@
 //! The row that each device of a job has: what `SELECT * FROM devices.jobs` shows.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::DeviceId;
 use hub_proto::time::Timestamp;
@@ -7,6 +10,7 @@ use hub_proto::time::Timestamp;
 use super::output::Outcome;
 use super::spec::JobSpec;
 use crate::error::HubError;
+use crate::json::{minify, push_string};
 use crate::method::MethodResult;
 
 /// How far the work on one device is.
@@ -80,6 +84,54 @@ impl RowView<'_> {
     /// When the row last changed.
     pub fn updated(&self) -> Timestamp {
         self.ended.or(self.started).unwrap_or(self.created)
+    }
+
+    /// The row as `devices.jobs` shows it: a JSON object without white space between its tokens. What
+    /// is not known yet is left out: C# cannot read a null where it expects a time.
+    pub fn document(&self) -> String {
+        let mut out = String::with_capacity(256);
+        out.push_str("{\"deviceId\":");
+        push_string(&mut out, self.device.as_str());
+        out.push_str(",\"jobId\":");
+        push_string(&mut out, self.job.id.as_str());
+        let (job_type, status) = (self.job.work.job_type().name(), self.status.name());
+        let _ = write!(out, r#","jobType":"{job_type}","status":"{status}""#);
+        let times = [
+            ("startTimeUtc", self.started),
+            ("endTimeUtc", self.ended),
+            ("createdDateTimeUtc", Some(self.created)),
+            ("lastUpdatedDateTimeUtc", Some(self.updated())),
+        ];
+        for (name, time) in times {
+            if let Some(time) = time {
+                let _ = write!(out, r#","{name}":"{time}""#);
+            }
+        }
+        if let Some(answer) = self.answer {
+            let status = answer.status;
+            let _ = write!(
+                out,
+                r#","outcome":{{"deviceMethodResponse":{{"status":{status},"payload":"#
+            );
+            out.push_str(&payload_text(&answer.payload));
+            out.push_str("}}");
+        }
+        if let Some(error) = self.error {
+            let code = error.code.number();
+            let _ = write!(out, r#","error":{{"code":"{code}","description":"#);
+            push_string(&mut out, &error.description);
+            out.push('}');
+        }
+        out.push('}');
+        out
+    }
+}
+
+/// An answer as JSON text; it was checked when it came. An empty one is `null`.
+fn payload_text(payload: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(payload) {
+        Ok(text) if !text.trim().is_empty() => minify(text),
+        _ => Cow::Borrowed("null"),
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `telemetry` | device-to-cloud messages |
 //! | `configurations` | what automatic configurations write, and how many twins they target |
 //! | `time` | deadlines |
+//! | `targets` | which devices a condition names |
 //!
 //! Whoever reads here will find one order everywhere: a fact is an event before its effect is an
 //! output, so that whoever sees the effect finds the fact in the log.
@@ -22,6 +23,7 @@ mod messages;
 mod methods;
 mod modules;
 mod state;
+mod targets;
 mod telemetry;
 mod time;
 mod twins;
@@ -29,5 +31,6 @@ mod twins;
 pub use configurations::ConfigurationCounts;
 pub use methods::MethodResponse;
 pub use state::Shard;
+pub use targets::FoundTargets;
 pub use telemetry::Telemetry;
 pub use twins::ReportedPatch;

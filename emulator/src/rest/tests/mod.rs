@@ -3,5 +3,6 @@
 mod access;
 mod connection;
 mod identities;
+mod jobs;
 mod operations;
 mod support;
