@@ -32,6 +32,19 @@ pub struct Config {
     pub limits: Limits,
     /// The event log's bounds.
     pub event_log: EventLogLimits,
+    /// Whether the hub's time moves by itself.
+    pub clock: ClockMode,
+}
+
+/// What moves a hub's time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClockMode {
+    /// The machine's clock. The default.
+    #[default]
+    Machine,
+    /// Nothing but calls: it stands at the machine's time of the start until it is told to move
+    /// ([`crate::RunningEmulator::virtual_clock`], `/admin/clock`).
+    Virtual,
 }
 
 /// A port for each endpoint: `None` leaves the endpoint out, 0 lets the system choose.
@@ -111,6 +124,7 @@ impl Config {
             policies: Policies::well_known(),
             limits: Limits::default(),
             event_log: EventLogLimits::default(),
+            clock: ClockMode::default(),
         }
     }
 }

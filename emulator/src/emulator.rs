@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use crate::clock::Clock;
-use crate::config::{Config, Ports};
+use crate::clock::{Clock, MachineClock, VirtualClock};
+use crate::config::{ClockMode, Config, Ports};
 use crate::event_log::EventLog;
 use crate::host_names::HostNames;
 use crate::hub::{self, HubHandle, HubParts};
@@ -99,12 +99,17 @@ impl Emulator {
             policies,
             limits,
             event_log,
+            clock,
         } = config;
-        let clock = Clock::start();
+        let machine = MachineClock::start();
+        let clock = match clock {
+            ClockMode::Machine => Clock::Machine(machine),
+            ClockMode::Virtual => Clock::Virtual(VirtualClock::start()),
+        };
         // First of all: a port that is taken is the commonest failure, and leaves no trace.
         let endpoints = Endpoints::bind(&addresses, &admin_addresses, ports)?;
         let names = HostNames::new(&host_names, &endpoints.addresses);
-        let authority = open_authority(ca_dir, names.clone(), clock).await?;
+        let authority = open_authority(ca_dir, names.clone(), machine).await?;
         let event_log = EventLog::new(event_log);
         let hub = hub::start(HubParts {
             clock,
@@ -119,7 +124,7 @@ impl Emulator {
             ports,
             host_names: host_names.into(),
             ca_path: authority.ca_path().into(),
-            trust: export_trust(Arc::clone(&authority), clock),
+            trust: export_trust(Arc::clone(&authority), machine),
         };
         let addresses = endpoints.addresses.clone();
         let admin_address = endpoints.admin_address();
@@ -239,7 +244,7 @@ impl Endpoints {
 async fn open_authority(
     ca_dir: PathBuf,
     names: HostNames,
-    clock: Clock,
+    clock: MachineClock,
 ) -> Result<Arc<Authority>, TlsError> {
     let open = move || Authority::open_or_create(&ca_dir, clock.now());
     let opened = tokio::task::spawn_blocking(open).await;
@@ -250,7 +255,7 @@ async fn open_authority(
 /// Writes the files by which clients come to trust the CA. Not worth waiting for at the start.
 fn export_trust(
     authority: Arc<Authority>,
-    clock: Clock,
+    clock: MachineClock,
 ) -> watch::Receiver<Option<Arc<TrustFiles>>> {
     let (exported, trust) = watch::channel(None);
     tokio::task::spawn_blocking(move || match tls::export(&authority, clock.now()) {
@@ -266,6 +271,11 @@ impl RunningEmulator {
     /// The hub, for calls in the same process.
     pub fn hub(&self) -> &HubHandle {
         &self.hub
+    }
+
+    /// The hub's clock, if it moves by hand ([`ClockMode::Virtual`]).
+    pub fn virtual_clock(&self) -> Option<&VirtualClock> {
+        self.hub.clock().as_virtual()
     }
 
     /// The event log.

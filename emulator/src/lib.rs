@@ -69,6 +69,7 @@ mod stop;
 mod test_hub;
 pub mod tls;
 
+pub use clock::{Unsettled, VirtualClock};
 pub use config::Config;
 pub use emulator::{BindProblem, Emulator, RunningEmulator, StartError};
 pub use event_log::EventLog;

@@ -239,7 +239,7 @@ async fn shake_hands(
 ) -> Option<Box<TlsStream<TcpStream>>> {
     let peer = context.peer;
     let local = socket.local_addr().ok()?.ip();
-    let now = context.hub.now();
+    let now = context.hub.clock().machine_now();
     let mut stop = context.stop.clone();
     // In a box of its own, as its result is, so that an open connection carries neither the state of
     // its handshake nor room to move its stream in.

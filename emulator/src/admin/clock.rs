@@ -1,14 +1,14 @@
 //! The hub's time: what it is, and moving it by hand where the hub was started so.
 
-use std::time::Duration;
-
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, JSON, Problem, json_document};
 use super::call::Call;
+use super::iso;
 use super::route::{DOCUMENT_BYTES_MAX, Handler, RequestBody, ResponseBody, Route};
+use crate::clock::{Unsettled, VirtualClock};
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -34,7 +34,42 @@ pub(super) const ROUTES: &[Route] = &[
             schema: advance_schema,
         }),
         response: CLOCK,
-        handler: Handler::Now(advance),
+        handler: Handler::Later(|call| Box::pin(advance(call))),
+    },
+    Route {
+        name: "setClock",
+        verb: Method::POST,
+        path: "/admin/clock/set",
+        summary: "Moves the hub's time to an instant; back, only what is shown goes back",
+        parameters: &[],
+        request: Some(RequestBody {
+            is_required: true,
+            bytes_max: DOCUMENT_BYTES_MAX,
+            content_type: JSON,
+            schema: set_schema,
+        }),
+        response: CLOCK,
+        handler: Handler::Later(|call| Box::pin(set(call))),
+    },
+    Route {
+        name: "freezeClock",
+        verb: Method::POST,
+        path: "/admin/clock/freeze",
+        summary: "Lets the hub's time stand",
+        parameters: &[],
+        request: None,
+        response: CLOCK,
+        handler: Handler::Later(|call| Box::pin(freeze(call))),
+    },
+    Route {
+        name: "thawClock",
+        verb: Method::POST,
+        path: "/admin/clock/thaw",
+        summary: "Lets the hub's time run as the machine's does, from where it stands",
+        parameters: &[],
+        request: None,
+        response: CLOCK,
+        handler: Handler::Later(|call| Box::pin(thaw(call))),
     },
 ];
 
@@ -46,9 +81,10 @@ const CLOCK: ResponseBody = ResponseBody {
 fn clock_schema() -> Value {
     json!({
         "type": "object",
-        "required": ["mode", "now", "sinceStartSeconds"],
+        "required": ["mode", "running", "now", "sinceStartSeconds"],
         "properties": {
             "mode": { "enum": ["real", "virtual"] },
+            "running": { "type": "boolean", "description": "whether it moves by itself just now" },
             "now": { "type": "string", "format": "date-time" },
             "sinceStartSeconds": { "type": "number" }
         }
@@ -69,99 +105,71 @@ fn advance_schema() -> Value {
     })
 }
 
+fn set_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["to"],
+        "additionalProperties": false,
+        "properties": { "to": { "type": "string", "format": "date-time" } }
+    })
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
     by: Value,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Set {
+    to: String,
+}
+
 fn show(call: &Call) -> Answer {
-    let now = call.hub.now();
+    let (now, by_hand) = (call.hub.now(), call.hub.clock().as_virtual());
     json_document(&json!({
-        "mode": "real",
+        "mode": if by_hand.is_some() { "virtual" } else { "real" },
+        "running": by_hand.is_none_or(VirtualClock::is_running),
         "now": now.wall.to_string(),
         "sinceStartSeconds": now.mono.since_start().as_secs_f64(),
     }))
 }
 
-fn advance(call: &Call) -> Result<Answer, Problem> {
+async fn advance(call: Call) -> Result<Answer, Problem> {
     let Advance { by } = call.json()?;
-    let _by = read_duration(&by)?;
-    Err(Problem::new(
-        StatusCode::CONFLICT,
-        "the hub's clock is real: it moves by itself",
-    ))
+    let by = iso::duration(&by)?;
+    let clock = by_hand(&call)?;
+    clock.advance(by).await.map_err(unsettled)?;
+    Ok(show(&call))
 }
 
-/// Seconds as a number, or an ISO 8601 duration of weeks to seconds.
-fn read_duration(value: &Value) -> Result<Duration, Problem> {
-    let read = match value {
-        Value::Number(seconds) => seconds
-            .as_f64()
-            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
-        Value::String(text) => iso_duration(text),
-        _ => None,
-    };
-    read.ok_or_else(|| {
-        Problem::bad_request(format!("{value} is not a span of time"))
-            .with_remedy("give seconds as a number, or an ISO 8601 duration such as \"PT1H30M\"")
+async fn set(call: Call) -> Result<Answer, Problem> {
+    let Set { to } = call.json()?;
+    let to = iso::timestamp(&to)?;
+    let clock = by_hand(&call)?;
+    clock.set(to).await.map_err(unsettled)?;
+    Ok(show(&call))
+}
+
+async fn freeze(call: Call) -> Result<Answer, Problem> {
+    by_hand(&call)?.freeze().await;
+    Ok(show(&call))
+}
+
+async fn thaw(call: Call) -> Result<Answer, Problem> {
+    by_hand(&call)?.thaw().await;
+    Ok(show(&call))
+}
+
+fn by_hand(call: &Call) -> Result<&VirtualClock, Problem> {
+    call.hub.clock().as_virtual().ok_or_else(|| {
+        let detail = "the hub's clock is the machine's: it moves by itself";
+        Problem::new(StatusCode::CONFLICT, detail)
+            .with_remedy("start the hub with --clock virtual to move its time by hand")
     })
 }
 
-/// `P1DT2H3M4.5S`, `P2W`; no years and months, whose length depends on the calendar.
-fn iso_duration(text: &str) -> Option<Duration> {
-    let mut rest = text.strip_prefix('P')?;
-    let (mut total, mut in_time, mut parts) = (Duration::ZERO, false, 0);
-    while !rest.is_empty() {
-        if let Some(time) = rest.strip_prefix('T') {
-            if in_time || time.is_empty() {
-                return None;
-            }
-            (rest, in_time) = (time, true);
-            continue;
-        }
-        let end = rest.find(|sign: char| !(sign.is_ascii_digit() || sign == '.'))?;
-        let unit_s = match (in_time, rest.as_bytes()[end]) {
-            (false, b'W') => 604_800.0,
-            (false, b'D') => 86_400.0,
-            (true, b'H') => 3_600.0,
-            (true, b'M') => 60.0,
-            (true, b'S') => 1.0,
-            _ => return None,
-        };
-        let count: f64 = rest[..end].parse().ok()?;
-        total = total.checked_add(Duration::try_from_secs_f64(count * unit_s).ok()?)?;
-        rest = &rest[end + 1..];
-        parts += 1;
-    }
-    (parts > 0).then_some(total)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_seconds_or_iso_8601() {
-        let cases = [
-            (json!(1.5), Some(1_500)),
-            (json!(0), Some(0)),
-            (json!("PT1H"), Some(3_600_000)),
-            (json!("P1DT2H3M4.5S"), Some(93_784_500)),
-            (json!("P2W"), Some(1_209_600_000)),
-            (json!(-1), None),
-            (json!(1e300), None),
-            (json!("P"), None),
-            (json!("PT"), None),
-            (json!("P1M"), None),
-            (json!("PT1"), None),
-            (json!("1h"), None),
-            (json!("PTé"), None),
-            (json!(null), None),
-        ];
-        for (value, expected_ms) in cases {
-            let read = read_duration(&value).ok();
-            assert_eq!(read, expected_ms.map(Duration::from_millis), "{value}");
-        }
-    }
+fn unsettled(error: Unsettled) -> Problem {
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }

@@ -12,7 +12,7 @@
 //! | `openapi` | the table as a document for programs |
 //! | `health`, `trust`, `hub_json` | that it lives, whom to trust, how to connect |
 //! | `events`, `event_json` | the event log |
-//! | `clock` | the hub's time |
+//! | `clock`, `iso` | the hub's time; spans and instants as text |
 
 mod answer;
 mod call;
@@ -21,6 +21,7 @@ mod event_json;
 mod events;
 mod health;
 mod hub_json;
+mod iso;
 mod openapi;
 mod route;
 mod serve;

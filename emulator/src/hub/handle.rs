@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use super::jobs::JobsSlot;
 use super::placement::{SHARDS, shard_of};
 use super::slot::{MethodOutcome, ShardSlot};
-use crate::clock::Clock;
+use crate::clock::{Clock, Due};
 use crate::config::Policies;
 use crate::event_log::EventLog;
 use crate::host_names::HostNames;
@@ -80,12 +80,17 @@ pub(crate) fn start(parts: HubParts) -> HubHandle {
     let shards = std::array::from_fn(|_| {
         // The hub itself counts identities, since the devices of a small hub need not spread
         // evenly over the shards.
-        let slot = ShardSlot::new(parts.clock, parts.event_log.clone(), parts.limits.clone());
+        let slot = ShardSlot::new(
+            parts.clock.clone(),
+            parts.event_log.clone(),
+            parts.limits.clone(),
+        );
         let slot = Arc::new(slot);
+        parts.clock.attach(Arc::downgrade(&slot) as Weak<dyn Due>);
         tokio::spawn(ShardSlot::run_timer(Arc::downgrade(&slot)));
         slot
     });
-    let jobs = JobsSlot::new(parts.clock, parts.limits.jobs.clone());
+    let jobs = JobsSlot::new(parts.clock.clone(), parts.limits.jobs.clone());
     let hub = HubHandle(Arc::new(Hub {
         parts,
         shards,
@@ -135,8 +140,8 @@ impl HubHandle {
         self.0.news.is_news(self.now().mono, what, silence)
     }
 
-    pub(crate) fn clock(&self) -> Clock {
-        self.0.parts.clock
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.parts.clock
     }
 
     pub(super) fn counts(&self) -> &Counts {

@@ -137,19 +137,14 @@ impl Shared {
 
 async fn run(hub: WeakHub, shared: Arc<Shared>) {
     let mut calls = Calls::new();
+    let mut timer = shared.clock.timer();
     loop {
         let Some(alive) = hub.upgrade() else { return };
-        let deadline = work(&alive, &shared, &mut calls).await;
+        timer.set(work(&alive, &shared, &mut calls).await);
         drop(alive);
-        let due = async {
-            match deadline {
-                Some(deadline) => shared.clock.sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = shared.rearm.notified() => {}
-            () = due => {}
+            () = timer.due() => {}
             Some(Ok(ended)) = calls.join_next() => shared.call_ended(ended),
         }
     }

@@ -14,7 +14,7 @@ use hub_proto::time::{Instant, Now};
 use tokio::sync::{Notify, oneshot};
 
 use super::outlet::LinkOutlet;
-use crate::clock::Clock;
+use crate::clock::{Clock, Due};
 use crate::event_log::EventLog;
 
 /// What a caller of a direct method waits for.
@@ -112,20 +112,15 @@ impl ShardSlot {
     /// Looks after the shard's deadlines as long as the shard exists.
     pub(super) async fn run_timer(slot: Weak<Self>) {
         let Some(alive) = slot.upgrade() else { return };
-        let (clock, rearm) = (alive.clock, Arc::clone(&alive.rearm));
+        let (mut timer, rearm) = (alive.clock.timer(), Arc::clone(&alive.rearm));
         drop(alive);
         loop {
             let Some(alive) = slot.upgrade() else { return };
-            let timer = alive.next_timer();
+            timer.set(alive.next_timer());
             drop(alive);
-            match timer {
-                None => rearm.notified().await,
-                Some(timer) => {
-                    tokio::select! {
-                        () = rearm.notified() => {}
-                        () = clock.sleep_until(timer) => {}
-                    }
-                }
+            tokio::select! {
+                () = rearm.notified() => {}
+                () = timer.due() => {}
             }
         }
     }
@@ -144,6 +139,16 @@ impl ShardSlot {
         }
         cell.timer = cell.shard.poll_deadline();
         cell.timer
+    }
+}
+
+impl Due for ShardSlot {
+    fn next_due(&self) -> Option<Instant> {
+        self.cell().shard.poll_deadline()
+    }
+
+    fn run_due(&self) {
+        self.next_timer();
     }
 }
 

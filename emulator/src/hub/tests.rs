@@ -15,14 +15,14 @@ use hub_proto::sas::SasKey;
 use hub_proto::topic::Subscription;
 
 use super::{DeviceLink, HubHandle, HubParts, LinkOutlet, LinkRequest, start};
-use crate::clock::Clock;
+use crate::clock::{Clock, MachineClock};
 use crate::config::{EventLogLimits, Policies};
 use crate::event_log::EventLog;
 use crate::host_names::HostNames;
 
 fn hub(limits: Limits) -> HubHandle {
     start(HubParts {
-        clock: Clock::start(),
+        clock: Clock::Machine(MachineClock::start()),
         limits,
         policies: Policies::well_known(),
         host_names: HostNames::default(),

@@ -13,12 +13,12 @@ use std::time::Duration;
 use hub_core::link::LinkClose;
 use hub_proto::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Sleep;
 
 use super::conversation::Conversation;
 use super::end::{End, NotLetIn};
 use super::input::{Input, Read, poll_discard};
 use super::mailbox::Mailbox;
+use crate::clock::Timer;
 use crate::hub::HubHandle;
 use crate::listener::ConnectionContext;
 
@@ -50,6 +50,8 @@ where
     }
     let end = end.unwrap_or_else(|| connection.conversation.lost());
     connection.conversation.close(peer, &end);
+    // What was due on this connection has happened; the farewell is between the sockets.
+    connection.timer.set(None);
     if end.is_worth_a_farewell() {
         // A peer that does not care for the rest is not waited for.
         let _ = tokio::time::timeout(FAREWELL, connection.farewell()).await;
@@ -64,7 +66,7 @@ struct Connection<IO> {
     conversation: Conversation,
     input: Input,
     output: Output,
-    timer: Pin<Box<Sleep>>,
+    timer: Timer,
     /// What `timer` is set to. It may be earlier than the deadline, never later.
     timer_at: Instant,
 }
@@ -92,9 +94,8 @@ where
         let mailbox = Arc::new(Mailbox::default());
         let conversation = Conversation::new(hub.clone(), Arc::clone(&mailbox));
         let timer_at = conversation.poll_deadline();
-        let timer = Box::pin(tokio::time::sleep_until(
-            hub.clock().timer_instant(timer_at),
-        ));
+        let mut timer = hub.clock().timer();
+        timer.set(Some(timer_at));
         let (input, output) = (Input::default(), Output::default());
         Self {
             io,
@@ -200,11 +201,9 @@ where
         let deadline = self.conversation.poll_deadline();
         if deadline < self.timer_at || self.timer_at <= now {
             self.timer_at = deadline;
-            self.timer
-                .as_mut()
-                .reset(self.hub.clock().timer_instant(deadline));
+            self.timer.set(Some(deadline));
         }
-        self.timer.as_mut().poll(context)
+        self.timer.poll_due(context)
     }
 
     fn unread_bytes(&self) -> usize {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::flags::ClockFlag;
 use super::port::Port;
 
 /// What a file may set.
@@ -28,6 +29,7 @@ pub struct SettingsFile {
     pub(super) random_keys: Option<bool>,
     pub(super) sas_connect_grace: Option<u64>,
     pub(super) sas_live_grace: Option<u64>,
+    pub(super) clock: Option<ClockFlag>,
     pub(super) ready_file: Option<PathBuf>,
     pub(super) log: Option<String>,
 }
@@ -47,6 +49,7 @@ pub(crate) const KEYS: &[&str] = &[
     "random-keys",
     "sas-connect-grace",
     "sas-live-grace",
+    "clock",
     "ready-file",
     "log",
 ];
@@ -163,7 +166,7 @@ mod tests {
         let file = parse(
             "address = ['127.0.0.5']\nmqtts-port = 0\nhttps-port = 'off'\namqps-port = 5672\nmqtt-port = 1884\n\
              admin-port = 8081\nadmin-address = ['0.0.0.0']\nplain-mqtt = true\nhost = ['a.example']\nca = '/x'\n\
-             random-keys = true\nsas-connect-grace = 1\nsas-live-grace = 2\nready-file = '/r'\n\
+             random-keys = true\nsas-connect-grace = 1\nsas-live-grace = 2\nclock = 'virtual'\nready-file = '/r'\n\
              log = 'debug'\n",
         )
         .unwrap();
@@ -181,6 +184,7 @@ mod tests {
             random_keys: Some(true),
             sas_connect_grace: Some(1),
             sas_live_grace: Some(2),
+            clock: Some(ClockFlag::Virtual),
             ready_file: Some("/r".into()),
             log: Some("debug".into()),
         };

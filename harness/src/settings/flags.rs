@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use super::port::Port;
 
@@ -63,6 +64,25 @@ pub struct HubFlags {
         hide_env_values = true
     )]
     pub sas_live_grace: Option<u64>,
+    /// What moves the hub's time: the machine's clock, or `hubnerite clock` alone; default: real
+    #[arg(
+        long,
+        value_name = "CLOCK",
+        env = "HUBNERITE_CLOCK",
+        hide_env_values = true
+    )]
+    pub clock: Option<ClockFlag>,
+}
+
+/// What moves the hub's time, as a flag and in a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClockFlag {
+    /// The machine's clock
+    #[default]
+    Real,
+    /// `hubnerite clock` and the admin API alone
+    Virtual,
 }
 
 /// Where the hub listens. A port is a number, 0 (the system chooses) or `off`.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
 
+use super::flags::ClockFlag;
 use super::port::Port;
 use super::resolved::Settings;
 
@@ -24,6 +25,7 @@ struct Shown {
     random_keys: bool,
     sas_connect_grace: u64,
     sas_live_grace: u64,
+    clock: ClockFlag,
     #[serde(skip_serializing_if = "Option::is_none")]
     ready_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,6 +51,7 @@ impl Settings {
             random_keys: self.random_keys,
             sas_connect_grace: config.limits.sas_connect_grace.as_secs(),
             sas_live_grace: config.limits.sas_live_grace.as_secs(),
+            clock: self.clock,
             ready_file: self.ready_file.as_ref().map(path),
             log: self.log.clone(),
         };
@@ -93,6 +96,7 @@ mod tests {
         random-keys = false
         sas-connect-grace = 300
         sas-live-grace = 600
+        clock = "real"
         log = "debug"
         "#);
         let again = merged(toml::from_str(&shown).unwrap());

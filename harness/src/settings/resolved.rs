@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use emulator::Config;
-use emulator::config::{Policies, Ports};
+use emulator::config::{ClockMode, Policies, Ports};
 use etcetera::BaseStrategy;
 use thiserror::Error;
 
 use super::file::SettingsFile;
-use super::flags::{EndpointFlags, HubFlags};
+use super::flags::{ClockFlag, EndpointFlags, HubFlags};
 use super::port::Port;
 
 /// What holds once flags, variables, file and defaults are merged.
@@ -32,6 +32,8 @@ pub struct Settings {
     pub sas_connect_grace: Option<Duration>,
     /// How long past its end a token holds a connection, if told.
     pub sas_live_grace: Option<Duration>,
+    /// What moves the hub's time.
+    pub clock: ClockFlag,
     /// Where the ready line is written.
     pub ready_file: Option<PathBuf>,
     /// What is logged.
@@ -93,6 +95,7 @@ impl Settings {
                 .sas_live_grace
                 .or(file.sas_live_grace)
                 .map(Duration::from_secs),
+            clock: hub.clock.or(file.clock).unwrap_or_default(),
             ready_file: file.ready_file,
             log: file.log,
         })
@@ -107,6 +110,10 @@ impl Settings {
         config.admin_addresses.clone_from(&self.admin_addresses);
         config.ports = self.ports;
         config.host_names.clone_from(&self.host_names);
+        config.clock = match self.clock {
+            ClockFlag::Real => ClockMode::Machine,
+            ClockFlag::Virtual => ClockMode::Virtual,
+        };
         if self.random_keys {
             config.policies = Policies::random();
         }

@@ -1,4 +1,4 @@
-//! The clock: the only place that reads one.
+//! The machine's clock.
 //!
 //! The monotonic reading is tokio's, and the wall clock is the wall at the start plus what the
 //! monotonic one has run since: paused time in a test moves both.
@@ -7,14 +7,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hub_proto::time::{Instant, Now, Timestamp};
 
-/// A hub's clock. Cheap to copy; all copies tell the same time.
+/// The machine's clock. Cheap to copy; all copies tell the same time.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock {
+pub(crate) struct MachineClock {
     started: tokio::time::Instant,
     wall_at_start: Timestamp,
 }
 
-impl Clock {
+impl MachineClock {
     /// A clock that starts now, at the machine's wall time. Needs no runtime.
     pub(crate) fn start() -> Self {
         #[expect(
@@ -45,16 +45,11 @@ impl Clock {
     }
 
     /// `instant` in tokio's terms, for its timers.
-    pub(crate) fn timer_instant(&self, instant: Instant) -> tokio::time::Instant {
+    pub(super) fn timer_instant(&self, instant: Instant) -> tokio::time::Instant {
         self.started
             .checked_add(instant.since_start())
             // Beyond what the platform can name is "never"; a year is far enough to ask again.
             .unwrap_or_else(|| self.started + Duration::from_hours(365 * 24))
-    }
-
-    /// Comes back at `instant`, at once if it has passed.
-    pub(crate) async fn sleep_until(&self, instant: Instant) {
-        tokio::time::sleep_until(self.timer_instant(instant)).await;
     }
 }
 
@@ -64,11 +59,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn paused_time_moves_both_readings() {
-        let clock = Clock::start_at(Timestamp::from_unix_seconds(1000));
+        let clock = MachineClock::start_at(Timestamp::from_unix_seconds(1000));
         assert_eq!(clock.now().mono, Instant::ZERO);
-        clock
-            .sleep_until(Instant::ZERO + Duration::from_secs(5))
-            .await;
+        tokio::time::sleep_until(clock.timer_instant(Instant::ZERO + Duration::from_secs(5))).await;
         let now = clock.now();
         assert!(
             now.mono >= Instant::ZERO + Duration::from_secs(5),
@@ -79,7 +72,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_instant_beyond_the_platform_is_never_and_does_not_panic() {
-        let clock = Clock::start();
+        let clock = MachineClock::start();
         assert!(clock.timer_instant(Instant::from_start(Duration::MAX)) > clock.started);
     }
 }

@@ -1,0 +1,101 @@
+//! Waiting for an instant by a hub's clock.
+//!
+//! By a clock that is moved by hand a timer that fell due counts as unsettled until its owner sets it
+//! again, waits for it again or drops it. Owners do so after they have acted; whoever moved the
+//! clock waits for that.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hub_proto::time::Instant;
+use tokio::time::Sleep;
+
+use super::hand::TimerId;
+use super::reading::Clock;
+
+/// A timer, to be kept as long as its owner lives and set again and again.
+#[derive(Debug)]
+pub(crate) struct Timer {
+    clock: Clock,
+    at: Option<Instant>,
+    /// Made when it is first needed.
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// Its place with the clock that moves by hand.
+    id: Option<TimerId>,
+}
+
+impl Timer {
+    pub(super) fn new(clock: Clock) -> Self {
+        let id = clock.as_virtual().map(super::VirtualClock::new_timer);
+        Self {
+            clock,
+            at: None,
+            sleep: None,
+            id,
+        }
+    }
+
+    /// Sets it to `at`, or to never. What it was set to before is settled.
+    pub(crate) fn set(&mut self, at: Option<Instant>) {
+        self.at = at;
+        match (&self.clock, at) {
+            (Clock::Machine(_), None) => {}
+            (Clock::Machine(clock), Some(at)) => {
+                let at = clock.timer_instant(at);
+                self.sleep_until(at);
+            }
+            (Clock::Virtual(clock), at) => {
+                if let Some(id) = self.id {
+                    clock.set_timer(id, at);
+                }
+            }
+        }
+    }
+
+    /// Ready when the instant has come; never, if it is not set.
+    pub(crate) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = self.at else {
+            return Poll::Pending;
+        };
+        if let (Clock::Virtual(clock), Some(id)) = (&self.clock, self.id) {
+            match clock.poll_timer(id, at, context.waker()) {
+                Poll::Ready(()) => return Poll::Ready(()),
+                // It stands; whoever moves it or lets it run wakes this task.
+                Poll::Pending if !clock.is_running() => return Poll::Pending,
+                Poll::Pending => {
+                    let left = at.saturating_since(clock.now().mono);
+                    let until = tokio::time::Instant::now().checked_add(left);
+                    let Some(until) = until else {
+                        return Poll::Pending;
+                    };
+                    self.sleep_until(until);
+                }
+            }
+        }
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().poll(context),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Comes back when the instant has come; never, if it is not set.
+    pub(crate) async fn due(&mut self) {
+        poll_fn(|context| self.poll_due(context)).await;
+    }
+
+    fn sleep_until(&mut self, at: tokio::time::Instant) {
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(at),
+            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
+        }
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if let (Clock::Virtual(clock), Some(id)) = (&self.clock, self.id) {
+            clock.drop_timer(id);
+        }
+    }
+}
