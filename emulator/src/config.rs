@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use hub_core::Limits;
+use hub_core::throttle::{Scale, Shaping};
 use hub_proto::sas::{SasKey, SasToken};
 
 use crate::random;
@@ -30,6 +31,8 @@ pub struct Config {
     pub policies: Policies,
     /// The hub's bounds.
     pub limits: Limits,
+    /// The rates, the quota and the features of a tier. Default: none, and nothing is throttled.
+    pub throttling: Option<Throttling>,
     /// The event log's bounds.
     pub event_log: EventLogLimits,
     /// Whether the hub's time moves by itself.
@@ -45,6 +48,25 @@ pub enum ClockMode {
     /// Nothing but calls: it stands at the machine's time of the start until it is told to move
     /// ([`crate::RunningEmulator::virtual_clock`], `/admin/clock`).
     Virtual,
+}
+
+/// What makes a hub as slow as one that is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Throttling {
+    /// The tier and its units.
+    pub scale: Scale,
+    /// How traffic over a rate is shaped.
+    pub shaping: Shaping,
+}
+
+impl Throttling {
+    /// A hub of that scale, with the usual shaping.
+    pub fn of(scale: Scale) -> Self {
+        Self {
+            scale,
+            shaping: Shaping::default(),
+        }
+    }
 }
 
 /// A port for each endpoint: `None` leaves the endpoint out, 0 lets the system choose.
@@ -123,6 +145,7 @@ impl Config {
             ca_dir: ca_dir.into(),
             policies: Policies::well_known(),
             limits: Limits::default(),
+            throttling: None,
             event_log: EventLogLimits::default(),
             clock: ClockMode::default(),
         }

@@ -98,6 +98,7 @@ impl Emulator {
             ca_dir,
             policies,
             limits,
+            throttling,
             event_log,
             clock,
         } = config;
@@ -114,6 +115,7 @@ impl Emulator {
         let hub = hub::start(HubParts {
             clock,
             limits,
+            throttling,
             policies,
             host_names: names,
             event_log,

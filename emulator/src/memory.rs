@@ -12,7 +12,7 @@ use tokio::io::DuplexStream;
 use tracing::warn;
 
 use crate::clock::Clock;
-use crate::config::{EventLogLimits, Policies};
+use crate::config::{EventLogLimits, Policies, Throttling};
 use crate::event_log::EventLog;
 use crate::host_names::HostNames;
 use crate::hub::{self, HubHandle, HubParts};
@@ -34,6 +34,8 @@ pub struct MemoryConfig {
     pub start_time: Timestamp,
     /// The hub's bounds.
     pub limits: Limits,
+    /// The rates, the quota and the features of a tier, if any.
+    pub throttling: Option<Throttling>,
     /// The event log's bounds.
     pub event_log: EventLogLimits,
 }
@@ -51,6 +53,7 @@ impl MemoryConfig {
         Self {
             start_time,
             limits: Limits::default(),
+            throttling: None,
             event_log: EventLogLimits::default(),
         }
     }
@@ -62,6 +65,7 @@ impl MemoryHub {
         let hub = hub::start(HubParts {
             clock: Clock::start_at(config.start_time),
             limits: config.limits,
+            throttling: config.throttling,
             policies: Policies::well_known(),
             host_names: HostNames::new(&[], &[]),
             event_log: EventLog::new(config.event_log),

@@ -9,7 +9,7 @@ use hub_proto::sas::SasKey;
 use hub_proto::time::Timestamp;
 
 use crate::clock::Clock;
-use crate::config::{EventLogLimits, Policies};
+use crate::config::{EventLogLimits, Policies, Throttling};
 use crate::event_log::EventLog;
 use crate::host_names::HostNames;
 use crate::hub::{HubParts, start};
@@ -34,11 +34,31 @@ impl TestHub {
         Self::start_as("hub.example", NOW_UNIX_S, Limits::default())
     }
 
+    /// The same, of a tier.
+    pub(crate) fn start_throttled(throttling: Throttling) -> Self {
+        Self::start_with(
+            "hub.example",
+            NOW_UNIX_S,
+            Limits::default(),
+            Some(throttling),
+        )
+    }
+
     pub(crate) fn start_as(host: &str, now_unix_s: i64, limits: Limits) -> Self {
+        Self::start_with(host, now_unix_s, limits, None)
+    }
+
+    fn start_with(
+        host: &str,
+        now_unix_s: i64,
+        limits: Limits,
+        throttling: Option<Throttling>,
+    ) -> Self {
         let switch = StopSwitch::new();
         let hub = start(HubParts {
             clock: Clock::start_at(Timestamp::from_unix_seconds(now_unix_s)),
             limits,
+            throttling,
             policies: Policies::well_known(),
             host_names: HostNames::new(&[host.to_owned()], &[]),
             event_log: EventLog::new(EventLogLimits::default()),

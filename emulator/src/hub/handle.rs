@@ -9,17 +9,19 @@ use hub_core::link::{LinkClose, LinkId};
 use hub_core::method::{InvokeMethod, MethodResult};
 use hub_core::query::Query;
 use hub_core::registry::IfMatch;
+use hub_core::throttle::{Operation, Tier};
 use hub_core::twin::{TwinDocument, TwinUpdate, UpdateMode};
 use hub_core::{HubError, Limits};
 use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::Now;
 use tokio::sync::oneshot;
 
+use super::admission::{Admission, bag_bytes};
 use super::jobs::JobsSlot;
 use super::placement::{SHARDS, shard_of};
 use super::slot::{MethodOutcome, ShardSlot};
 use crate::clock::{Clock, Due};
-use crate::config::Policies;
+use crate::config::{Policies, Throttling};
 use crate::event_log::EventLog;
 use crate::host_names::HostNames;
 use crate::news::News;
@@ -31,6 +33,7 @@ pub struct HubHandle(Arc<Hub>);
 #[derive(Debug)]
 struct Hub {
     parts: HubParts,
+    admission: Arc<Admission>,
     shards: [Arc<ShardSlot>; SHARDS],
     jobs: JobsSlot,
     counts: Counts,
@@ -61,6 +64,7 @@ impl WeakHub {
 pub(crate) struct HubParts {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
+    pub(crate) throttling: Option<Throttling>,
     pub(crate) policies: Policies,
     pub(crate) host_names: HostNames,
     pub(crate) event_log: EventLog,
@@ -76,13 +80,22 @@ pub struct QueryPage {
 }
 
 /// Makes a hub and starts its timers on the current runtime; they end with the last handle.
-pub(crate) fn start(parts: HubParts) -> HubHandle {
+pub(crate) fn start(mut parts: HubParts) -> HubHandle {
+    if let Some(throttling) = parts.throttling {
+        throttling.scale.bind(&mut parts.limits);
+    }
+    let admission = Arc::new(Admission::new(
+        parts.clock.clone(),
+        HUB_NAME,
+        parts.throttling,
+    ));
     let shards = std::array::from_fn(|_| {
         // The hub itself counts identities, since the devices of a small hub need not spread
         // evenly over the shards.
         let slot = ShardSlot::new(
             parts.clock.clone(),
             parts.event_log.clone(),
+            Arc::clone(&admission),
             parts.limits.clone(),
         );
         let slot = Arc::new(slot);
@@ -93,6 +106,7 @@ pub(crate) fn start(parts: HubParts) -> HubHandle {
     let jobs = JobsSlot::new(parts.clock.clone(), parts.limits.jobs.clone());
     let hub = HubHandle(Arc::new(Hub {
         parts,
+        admission,
         shards,
         jobs,
         counts: Counts::default(),
@@ -192,6 +206,35 @@ impl HubHandle {
     }
 }
 
+/// Throttles and the quota; see [`hub_core::throttle`]. What a front end carries for a client goes through
+/// here first, what the hub does by itself does not.
+impl HubHandle {
+    /// Waits until `count` of `operation` may go. At once if the hub has no tier; dropping the future
+    /// gives the place in the queue up.
+    pub async fn admit(&self, operation: Operation, count: u64) -> Result<(), HubError> {
+        self.0.admission.admit(operation, count).await
+    }
+
+    /// The hub's tier, if it has one: how many jobs and configurations it may hold.
+    pub fn tier(&self) -> Option<Tier> {
+        self.0.admission.tier()
+    }
+
+    /// Messages used since midnight UTC; not counted, and 0, without a tier.
+    pub fn messages_today(&self) -> u64 {
+        self.0.admission.messages_today()
+    }
+
+    /// Charges for something of so many bytes that a client was given, or gave.
+    pub fn spend(&self, bytes: usize) {
+        self.0.admission.spend(bytes);
+    }
+
+    pub(crate) fn admission(&self) -> &Arc<Admission> {
+        &self.0.admission
+    }
+}
+
 /// Twins and queries.
 impl HubHandle {
     /// See [`hub_core::Shard::twin`].
@@ -265,19 +308,31 @@ impl HubHandle {
     ) -> Result<oneshot::Receiver<MethodOutcome>, HubError> {
         let (caller, answer) = oneshot::channel();
         let slot = self.slot(&invoke.client);
+        let request_bytes = invoke.payload.len();
         slot.command(|cell, now| {
             let call = cell.shard.invoke_method(now, invoke)?;
             // Under the same lock as the call, so the answer cannot come before.
             cell.calls.insert(call, caller);
             Ok::<_, HubError>(())
+        })
+        .inspect_err(|refused| {
+            // A call of a device that is away is charged as one with an empty answer.
+            if matches!(refused, HubError::DeviceNotOnline) {
+                self.spend(request_bytes);
+                self.spend(0);
+            }
         })?;
+        self.spend(request_bytes);
         Ok(answer)
     }
 
     /// See [`hub_core::Shard::send_to_device`].
     pub fn send_to_device(&self, id: &DeviceId, message: C2dMessage) -> Result<(), HubError> {
+        let bytes = message.payload.len() + bag_bytes(&message.properties);
         self.slot_of(id)
-            .command(|cell, now| cell.shard.send_to_device(now, id, message))
+            .command(|cell, now| cell.shard.send_to_device(now, id, message))?;
+        self.spend(bytes);
+        Ok(())
     }
 
     /// See [`hub_core::Shard::purge_messages`].
@@ -286,3 +341,6 @@ impl HubHandle {
             .command(|cell, now| cell.shard.purge_messages(now, id))
     }
 }
+
+/// As refusals call it.
+const HUB_NAME: &str = "localhost";

@@ -11,10 +11,12 @@
 //! | `registry` | identities, and how many there may be |
 //! | `jobs` | scheduled jobs: the service's calls, and the task that carries them out |
 //! | `links` | what connected devices do |
+//! | `admission` | who waits his turn, and what the day's account is charged for |
 //! | `slot` | one shard with its mutex, its links, its open calls and its timer |
 //! | `placement` | which device lives in which shard |
 //! | `outlet` | what the hub wants of a connection |
 
+mod admission;
 mod handle;
 mod jobs;
 mod links;

@@ -13,6 +13,7 @@ use hub_proto::ids::ClientIdentity;
 use hub_proto::time::{Instant, Now};
 use tokio::sync::{Notify, oneshot};
 
+use super::admission::Admission;
 use super::outlet::LinkOutlet;
 use crate::clock::{Clock, Due};
 use crate::event_log::EventLog;
@@ -25,6 +26,7 @@ pub(super) type MethodOutcome = Result<MethodResult, HubError>;
 pub(super) struct ShardSlot {
     clock: Clock,
     event_log: EventLog,
+    admission: Arc<Admission>,
     cell: Mutex<ShardCell>,
     /// Tells the timer task that its deadline has become earlier.
     rearm: Arc<Notify>,
@@ -50,7 +52,12 @@ pub(super) struct Link {
 }
 
 impl ShardSlot {
-    pub(super) fn new(clock: Clock, event_log: EventLog, limits: Limits) -> Self {
+    pub(super) fn new(
+        clock: Clock,
+        event_log: EventLog,
+        admission: Arc<Admission>,
+        limits: Limits,
+    ) -> Self {
         let cell = ShardCell {
             shard: Shard::new(limits),
             calls: HashMap::new(),
@@ -60,6 +67,7 @@ impl ShardSlot {
         Self {
             clock,
             event_log,
+            admission,
             cell: Mutex::new(cell),
             rearm: Arc::new(Notify::new()),
         }
@@ -86,7 +94,7 @@ impl ShardSlot {
         // Read with the lock held, so that time never runs backwards for a shard.
         let now = self.clock.now();
         let result = command(&mut cell, now);
-        cell.carry_out(now, &self.event_log);
+        cell.carry_out(now, &self.event_log, &self.admission);
         self.arm(&mut cell);
         result
     }
@@ -135,7 +143,7 @@ impl ShardSlot {
             .is_some_and(|deadline| deadline <= now.mono)
         {
             cell.shard.handle_deadline(now);
-            cell.carry_out(now, &self.event_log);
+            cell.carry_out(now, &self.event_log, &self.admission);
         }
         cell.timer = cell.shard.poll_deadline();
         cell.timer
@@ -160,7 +168,7 @@ impl Drop for ShardSlot {
 }
 
 impl ShardCell {
-    fn carry_out(&mut self, now: Now, event_log: &EventLog) {
+    fn carry_out(&mut self, now: Now, event_log: &EventLog, admission: &Admission) {
         // A link that cannot take its messages is a link that ended; that is a command of its own,
         // so it waits until the outputs of this one are done.
         let mut overrun = Vec::new();
@@ -168,18 +176,22 @@ impl ShardCell {
             while let Some(output) = self.shard.poll_output() {
                 match output {
                     Output::ToLink { link, message } => {
+                        admission.note_delivery(&message);
                         if let Err(reason) = self.deliver(link, message) {
                             overrun.push((link, reason));
                         }
                     }
                     Output::CloseLink { link, reason } => self.close_link(link, reason),
                     Output::MethodAnswered { call, result } => {
+                        let answered = result.as_ref().map_or(0, |one| one.payload.len());
+                        admission.spend(answered);
                         if let Some(caller) = self.calls.remove(&call) {
                             // A caller that has gone away does not want the answer.
                             let _ = caller.send(result);
                         }
                     }
                     Output::Event(event) => {
+                        admission.note(&event);
                         event_log.append(event);
                     }
                 }

@@ -24,6 +24,7 @@ fn hub(limits: Limits) -> HubHandle {
     start(HubParts {
         clock: Clock::Machine(MachineClock::start()),
         limits,
+        throttling: None,
         policies: Policies::well_known(),
         host_names: HostNames::default(),
         event_log: EventLog::new(EventLogLimits::default()),

@@ -9,6 +9,7 @@
 
 mod auth;
 mod call;
+mod charge;
 mod configurations;
 mod device_side;
 mod devices;

@@ -16,7 +16,7 @@ use super::error::{Refusal, Shape, Trace};
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::Reply;
 use super::route::Route;
-use super::{auth, request};
+use super::{auth, charge, request};
 use crate::http::{self, HeadBounds};
 use crate::listener::ConnectionContext;
 use crate::mqtt::websocket::{self, UpgradeRefusal};
@@ -106,12 +106,20 @@ where
     request::check_api_version(request.uri())?;
     let (head, body) = request.into_parts();
     let call = Call::new(context.hub.clone(), head, route);
-    match operation.answer {
+    // The body first: how much of a throttle a request takes may stand in it.
+    let body = match operation.answer {
+        Answer::Now(_) => Bytes::new(),
+        _ => request::read_body(body).await?,
+    };
+    charge::admit(&context.hub, operation, &body).await?;
+    let reply = match operation.answer {
         Answer::Now(answer) => answer(&call),
-        Answer::WithBody(answer) => answer(&call, &request::read_body(body).await?),
-        Answer::Later(answer) => answer(&call, request::read_body(body).await?).await,
+        Answer::WithBody(answer) => answer(&call, &body),
+        Answer::Later(answer) => answer(&call, body).await,
         Answer::WebSocket | Answer::NotBuilt => unreachable!("answered above"),
-    }
+    }?;
+    charge::spend(&context.hub, operation, &reply);
+    Ok(reply)
 }
 
 fn not_built(operation: &Operation) -> Refusal {

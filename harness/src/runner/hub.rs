@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use device_sim::transport::{Door, Endpoints, Target, Tls};
-use emulator::config::Ports;
+use emulator::config::{Ports, Throttling};
 use emulator::memory::{MemoryConfig, MemoryHub};
 use emulator::{Config, Emulator, HubHandle, RunningEmulator};
 use hub_core::Limits;
@@ -42,11 +42,13 @@ impl EmbeddedHub {
         has_outsiders: bool,
     ) -> Result<Self, HubError> {
         let limits = limits(spec);
+        let throttling = spec.scale.map(Throttling::of);
         match clock {
             ClockKind::Virtual => {
                 let start = Timestamp::from_unix_seconds(VIRTUAL_START_UNIX_S);
                 Ok(Self::Memory(MemoryHub::start(MemoryConfig {
                     limits,
+                    throttling,
                     ..MemoryConfig::starting_at(start)
                 })))
             }
@@ -60,6 +62,7 @@ impl EmbeddedHub {
                     addresses: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
                     ports: Ports::ANY,
                     limits,
+                    throttling,
                     ..Config::new(ca_dir)
                 };
                 let hub = if has_outsiders {

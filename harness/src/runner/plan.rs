@@ -55,15 +55,6 @@ impl Plan {
                 ),
             );
         }
-        if let Some(tier) = &scenario.hub.tier {
-            problems.add(
-                tier.span,
-                format!(
-                    "`tier: {}`: throttling and quotas are not built yet",
-                    tier.value
-                ),
-            );
-        }
         let fleet = plan_fleet(&scenario, &roster, &mut problems);
         let mut walk = Walk {
             clock: scenario.clock,

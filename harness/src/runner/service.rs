@@ -1,7 +1,7 @@
 //! The service's side of an embedded hub: the calls that steps make, in process.
 //!
 //! The same types, bounds and refusals as behind the REST endpoint; only HTTP is left out, so that a
-//! run in virtual time needs no socket.
+//! run in virtual time needs no socket. Throttles are waited at as there.
 
 use emulator::HubHandle;
 use hub_core::HubError;
@@ -9,6 +9,7 @@ use hub_core::c2d::C2dMessage;
 use hub_core::method::{InvokeMethod, Timeouts};
 use hub_core::query::Query;
 use hub_core::registry::{Authentication, DeviceSpec, IfMatch, Status, SymmetricKeys};
+use hub_core::throttle::{METHOD_BLOCK_BYTES, Operation, blocks};
 use hub_core::twin::{TwinUpdate, UpdateMode};
 use hub_proto::ids::{DeviceId, MethodName};
 use hub_proto::property_bag::PropertyBag;
@@ -65,7 +66,7 @@ impl Service {
         Self { hub }
     }
 
-    /// Registers a device with `key` as both its keys.
+    /// Registers a device with `key` as both its keys: before the run, so at no throttle.
     pub(super) fn create(&self, id: &DeviceId, key: &SasKey) -> Result<(), Refused> {
         let spec = DeviceSpec::enabled(
             id.clone(),
@@ -79,12 +80,18 @@ impl Service {
     }
 
     /// Enables, disables or deletes a device.
-    pub(super) fn change(&self, id: &DeviceId, change: IdentityChange) -> Result<(), Refused> {
+    pub(super) async fn change(
+        &self,
+        id: &DeviceId,
+        change: IdentityChange,
+    ) -> Result<(), Refused> {
+        self.hub.admit(Operation::IdentityWrite, 1).await?;
         let status = match change {
             IdentityChange::Delete => return Ok(self.hub.delete_device(id, &IfMatch::Any)?),
             IdentityChange::Disable => Status::Disabled,
             IdentityChange::Enable => Status::Enabled,
         };
+        self.hub.admit(Operation::IdentityRead, 1).await?;
         let identity = self.hub.device(id)?;
         let spec = DeviceSpec {
             status,
@@ -99,6 +106,8 @@ impl Service {
 
     /// Calls a method; gives the device's status.
     pub(super) async fn invoke(&self, id: &DeviceId, call: &MethodCall) -> Result<i32, Refused> {
+        let count = blocks(call.payload.len(), METHOD_BLOCK_BYTES);
+        self.hub.admit(Operation::DirectMethod, count).await?;
         let invoke = InvokeMethod {
             client: id.clone().into(),
             name: call.name.clone(),
@@ -109,12 +118,15 @@ impl Service {
     }
 
     /// The etag of a device's twin.
-    pub(super) fn twin_etag(&self, id: &DeviceId) -> Result<String, Refused> {
-        Ok(self.hub.twin(&id.clone().into())?.etag)
+    pub(super) async fn twin_etag(&self, id: &DeviceId) -> Result<String, Refused> {
+        self.hub.admit(Operation::TwinRead, 1).await?;
+        let twin = self.hub.twin(&id.clone().into())?;
+        self.hub.spend(twin.json.len());
+        Ok(twin.etag)
     }
 
     /// Merges into desired properties and tags.
-    pub(super) fn patch(
+    pub(super) async fn patch(
         &self,
         id: &DeviceId,
         desired: Option<&Value>,
@@ -128,6 +140,7 @@ impl Service {
         if let Some(desired) = desired {
             body["properties"] = json!({"desired": desired});
         }
+        self.hub.admit(Operation::TwinUpdate, 1).await?;
         let update = TwinUpdate::parse(body.to_string().as_bytes(), self.hub.limits())?;
         self.hub
             .update_twin(&id.clone().into(), update, UpdateMode::Merge, if_match)?;
@@ -135,7 +148,12 @@ impl Service {
     }
 
     /// Sends a cloud-to-device message.
-    pub(super) fn send(&self, id: &DeviceId, message: &MessageToDevice<'_>) -> Result<(), Refused> {
+    pub(super) async fn send(
+        &self,
+        id: &DeviceId,
+        message: &MessageToDevice<'_>,
+    ) -> Result<(), Refused> {
+        self.hub.admit(Operation::CloudToDeviceSend, 1).await?;
         let now = self.hub.now().wall;
         let properties = message.properties.iter().cloned();
         let message = C2dMessage {
@@ -151,11 +169,13 @@ impl Service {
     }
 
     /// How many twins match, page by page.
-    pub(super) fn count(&self, text: &str) -> Result<u64, Refused> {
+    pub(super) async fn count(&self, text: &str) -> Result<u64, Refused> {
         let query = Query::parse(text).map_err(HubError::from)?;
         let (mut count, mut after) = (0, None);
         loop {
+            self.hub.admit(Operation::Query, 1).await?;
             let page = self.hub.query(&query, after.as_ref(), PAGE_ITEMS)?;
+            self.hub.spend(page.items.iter().map(String::len).sum());
             count += page.items.len() as u64;
             after = page.next_after;
             if after.is_none() {

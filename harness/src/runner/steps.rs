@@ -127,7 +127,7 @@ impl<'a> Stage<'a> {
                 };
                 self.send(&self.choose(to), &message, *expect_status).await
             }
-            StepKind::Query { text, expect_count } => self.query(&text.value, *expect_count),
+            StepKind::Query { text, expect_count } => self.query(&text.value, *expect_count).await,
             StepKind::Identity { on, change } => self.identity(&self.choose(on), *change).await,
             StepKind::Fault { on, kind, lasts } => {
                 self.fault(&self.choose(on), *kind, *lasts);

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hub_core::throttle::Scale;
 use serde_json::Value;
 
 use super::span::{Source, Span, Spanned};
@@ -49,8 +50,8 @@ pub struct HubSpec {
     pub sas_connect_grace: Option<Duration>,
     /// See `sas_connect_grace`.
     pub sas_live_grace: Option<Duration>,
-    /// `tier:`, refused by the plan until throttling exists.
-    pub tier: Option<Spanned<String>>,
+    /// `tier: S1` and `units: 2`. Default: no tier, and nothing is throttled.
+    pub scale: Option<Scale>,
 }
 
 /// A cohort: devices that are alike.

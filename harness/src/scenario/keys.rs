@@ -1,6 +1,8 @@
 //! Every key and every word that a scenario file may hold: the one table that the reader and
 //! `scenarios/schema.json` are both checked against.
 
+use hub_core::throttle::Tier;
+
 use super::ast::{ClockKind, Document, IdentityChange, Transport};
 
 /// The keys of one kind of mapping.
@@ -36,7 +38,7 @@ forms! {
         "name", "about", "tags", "seed", "clock", "hub", "include", "variables", "table", "fleet",
         "steps", "checks",
     ];
-    HUB = "hub", "`hub`": ["sas-grace", "tier"];
+    HUB = "hub", "`hub`": ["sas-grace", "tier", "units"];
     SAS_GRACE = "sasGrace", "`sas-grace`": ["connect", "live"];
     COHORT = "cohort", "a cohort": [
         "count", "id", "behaviour", "with", "arrive", "network", "transport", "token-life",
@@ -90,6 +92,17 @@ pub(super) const OF_VIRTUAL_DEVICES: &[&str] = &[
 /// `clock:`
 pub(super) const CLOCKS: &[Word<ClockKind>] =
     &[("virtual", ClockKind::Virtual), ("real", ClockKind::Real)];
+
+/// `tier:`
+pub(super) const TIERS: &[Word<Tier>] = &[
+    ("F1", Tier::F1),
+    ("B1", Tier::B1),
+    ("B2", Tier::B2),
+    ("B3", Tier::B3),
+    ("S1", Tier::S1),
+    ("S2", Tier::S2),
+    ("S3", Tier::S3),
+];
 
 /// `transport:`
 pub(super) const TRANSPORTS: &[Word<Transport>] = &[
@@ -223,6 +236,7 @@ mod tests {
         let schema = schema();
         for (name, words) in [
             ("clock", words(CLOCKS)),
+            ("tier", words(TIERS)),
             ("transport", words(TRANSPORTS)),
             ("networkName", words(NETWORKS)),
             ("identityChange", words(IDENTITY_CHANGES)),

@@ -6,7 +6,8 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use hub_core::throttle::Tier;
+use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
 
 use super::flags::ClockFlag;
@@ -27,6 +28,9 @@ pub struct SettingsFile {
     pub(super) host: Option<Vec<String>>,
     pub(super) ca: Option<PathBuf>,
     pub(super) random_keys: Option<bool>,
+    #[serde(deserialize_with = "tier")]
+    pub(super) tier: Option<Tier>,
+    pub(super) units: Option<u16>,
     pub(super) sas_connect_grace: Option<u64>,
     pub(super) sas_live_grace: Option<u64>,
     pub(super) clock: Option<ClockFlag>,
@@ -47,6 +51,8 @@ pub(crate) const KEYS: &[&str] = &[
     "host",
     "ca",
     "random-keys",
+    "tier",
+    "units",
     "sas-connect-grace",
     "sas-live-grace",
     "clock",
@@ -141,6 +147,11 @@ impl SettingsFile {
     }
 }
 
+fn tier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Tier>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    name.parse().map(Some).map_err(de::Error::custom)
+}
+
 /// The key that `name` is probably a slip of.
 fn nearest(name: &str) -> Option<&'static str> {
     let name = name.replace('_', "-");
@@ -166,7 +177,7 @@ mod tests {
         let file = parse(
             "address = ['127.0.0.5']\nmqtts-port = 0\nhttps-port = 'off'\namqps-port = 5672\nmqtt-port = 1884\n\
              admin-port = 8081\nadmin-address = ['0.0.0.0']\nplain-mqtt = true\nhost = ['a.example']\nca = '/x'\n\
-             random-keys = true\nsas-connect-grace = 1\nsas-live-grace = 2\nclock = 'virtual'\nready-file = '/r'\n\
+             random-keys = true\ntier = 's2'\nunits = 3\nsas-connect-grace = 1\nsas-live-grace = 2\nclock = 'virtual'\nready-file = '/r'\n\
              log = 'debug'\n",
         )
         .unwrap();
@@ -182,6 +193,8 @@ mod tests {
             host: Some(vec!["a.example".into()]),
             ca: Some("/x".into()),
             random_keys: Some(true),
+            tier: Some(Tier::S2),
+            units: Some(3),
             sas_connect_grace: Some(1),
             sas_live_grace: Some(2),
             clock: Some(ClockFlag::Virtual),

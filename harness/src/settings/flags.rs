@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use hub_core::throttle::Tier;
 use serde::{Deserialize, Serialize};
 
 use super::port::Port;
@@ -47,6 +48,23 @@ pub struct HubFlags {
         value_name = "BOOL"
     )]
     pub random_keys: Option<bool>,
+    /// Be as slow as TIER is: F1, B1, B2, B3, S1, S2 or S3, with its rates, daily quota and features;
+    /// default: no tier, and nothing is throttled
+    #[arg(
+        long,
+        value_name = "TIER",
+        env = "HUBNERITE_TIER",
+        hide_env_values = true
+    )]
+    pub tier: Option<Tier>,
+    /// Units of the tier; default: 1
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        env = "HUBNERITE_UNITS",
+        hide_env_values = true
+    )]
+    pub units: Option<u16>,
     /// Let a SAS token open connections until SECONDS after it ran out; default: 300, as the real
     /// hub's clocks allow
     #[arg(

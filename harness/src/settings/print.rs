@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use hub_core::throttle::Scale;
 use serde::{Serialize, Serializer};
 
 use super::flags::ClockFlag;
@@ -23,6 +24,10 @@ struct Shown {
     host: Vec<String>,
     ca: String,
     random_keys: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tier: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    units: Option<u16>,
     sas_connect_grace: u64,
     sas_live_grace: u64,
     clock: ClockFlag,
@@ -49,6 +54,8 @@ impl Settings {
             host: self.host_names.clone(),
             ca: path(&self.ca_dir),
             random_keys: self.random_keys,
+            tier: self.scale.map(|scale| scale.tier().name()),
+            units: self.scale.map(Scale::units),
             sas_connect_grace: config.limits.sas_connect_grace.as_secs(),
             sas_live_grace: config.limits.sas_live_grace.as_secs(),
             clock: self.clock,
@@ -81,7 +88,7 @@ mod tests {
     #[test]
     fn settings_are_shown_as_the_file_that_would_set_them() {
         let file = "ca = '/data/hub'\nplain-mqtt = true\nhttps-port = 'off'\nhost = ['A.example']\n\
-                    log = 'debug'\n";
+                    log = 'debug'\ntier = 'S1'\n";
         let settings = merged(toml::from_str(file).unwrap());
         let shown = settings.to_toml();
         insta::assert_snapshot!(shown, @r#"
@@ -94,6 +101,8 @@ mod tests {
         host = ["a.example"]
         ca = "/data/hub"
         random-keys = false
+        tier = "S1"
+        units = 1
         sas-connect-grace = 300
         sas-live-grace = 600
         clock = "real"

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use emulator::Config;
-use emulator::config::{ClockMode, Policies, Ports};
+use emulator::config::{ClockMode, Policies, Ports, Throttling};
 use etcetera::BaseStrategy;
+use hub_core::throttle::{Scale, ScaleError};
 use thiserror::Error;
 
 use super::file::SettingsFile;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub ca_dir: PathBuf,
     /// Whether keys are drawn afresh.
     pub random_keys: bool,
+    /// The tier and its units, if it is to have one.
+    pub scale: Option<Scale>,
     /// How long past its end a token opens connections, if told.
     pub sas_connect_grace: Option<Duration>,
     /// How long past its end a token holds a connection, if told.
@@ -46,6 +49,12 @@ pub enum SettingsError {
     /// There is no home to keep the certificate authority in.
     #[error("cannot find the user's data folder: {0}")]
     NoHome(#[from] etcetera::HomeDirError),
+    /// The tier has not so many units.
+    #[error(transparent)]
+    Scale(#[from] ScaleError),
+    /// Units of nothing.
+    #[error("`units` are given, but no tier")]
+    UnitsWithoutTier,
 }
 
 impl Settings {
@@ -61,6 +70,11 @@ impl Settings {
         };
         let plain = endpoints.plain_mqtt.or(file.plain_mqtt).unwrap_or(false);
         let plain_default = if plain { Port::Number(1883) } else { Port::Off };
+        let scale = match (hub.tier.or(file.tier), hub.units.or(file.units)) {
+            (None, None) => None,
+            (None, Some(_)) => return Err(SettingsError::UnitsWithoutTier),
+            (Some(tier), units) => Some(Scale::new(tier, units.unwrap_or(1))?),
+        };
         let host_names = either(hub.host, file.host);
         let mqtts = port(endpoints.mqtts_port, file.mqtts_port, Port::Number(MQTTS));
         let https = port(endpoints.https_port, file.https_port, Port::Number(HTTPS));
@@ -87,6 +101,7 @@ impl Settings {
                 .collect(),
             ca_dir: hub.ca.or(file.ca).map_or_else(default_ca_dir, Ok)?,
             random_keys: hub.random_keys.or(file.random_keys).unwrap_or(false),
+            scale,
             sas_connect_grace: hub
                 .sas_connect_grace
                 .or(file.sas_connect_grace)
@@ -117,6 +132,7 @@ impl Settings {
         if self.random_keys {
             config.policies = Policies::random();
         }
+        config.throttling = self.scale.map(Throttling::of);
         if let Some(grace) = self.sas_connect_grace {
             config.limits.sas_connect_grace = grace;
         }
@@ -150,6 +166,8 @@ const ADMIN: u16 = 8080;
 
 #[cfg(test)]
 mod tests {
+    use hub_core::throttle::Tier;
+
     use super::*;
 
     fn merged(endpoints: EndpointFlags, hub: HubFlags, mut file: SettingsFile) -> Settings {
@@ -261,6 +279,35 @@ mod tests {
                 settings.ports.mqtt, expected,
                 "{flag:?} {in_file:?} {port:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_tier_has_one_unit_unless_told_and_units_want_a_tier() {
+        // LIM-1
+        let scale = |tier: Option<Tier>, units: Option<u16>| {
+            let hub = HubFlags {
+                tier,
+                units,
+                ca: Some("/data".into()),
+                ..HubFlags::default()
+            };
+            let settings = Settings::merge(EndpointFlags::default(), hub, SettingsFile::default());
+            settings.map(|settings| {
+                settings
+                    .to_config()
+                    .throttling
+                    .map(|one| one.scale.to_string())
+            })
+        };
+        assert_eq!(scale(None, None).unwrap(), None);
+        assert_eq!(scale(Some(Tier::S1), None).unwrap().unwrap(), "S1 × 1");
+        assert_eq!(scale(Some(Tier::S3), Some(10)).unwrap().unwrap(), "S3 × 10");
+        for (tier, units, problem) in [
+            (None, Some(2), "`units` are given, but no tier"),
+            (Some(Tier::F1), Some(2), "F1 has 1 to 1 units, not 2"),
+        ] {
+            assert_eq!(scale(tier, units).unwrap_err().to_string(), problem);
         }
     }
 

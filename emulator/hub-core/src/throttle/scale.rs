@@ -7,6 +7,9 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use super::rate::Row;
+use crate::limits::Limits;
+
 /// An edition of IoT Hub, by the name its resource has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tier {
@@ -104,8 +107,8 @@ impl Tier {
         }
     }
 
-    /// Device identities that a hub may hold. The free tier's figure stands on the pricing page.
-    pub fn devices_max(self) -> usize {
+    /// Identities, devices and modules, that a hub may hold. The free tier's figure stands on the pricing page.
+    pub fn identities_max(self) -> usize {
         match self {
             Self::F1 => 500,
             _ => 1_000_000,
@@ -196,6 +199,21 @@ impl Scale {
     pub fn messages_per_day(self) -> u64 {
         self.tier.messages_per_unit_and_day() * u64::from(self.units)
     }
+
+    /// Holds `limits` to what a hub of this scale may have of identities, jobs and configurations.
+    pub fn bind(self, limits: &mut Limits) {
+        let tier = self.tier;
+        limits.identities = limits.identities.min(tier.identities_max());
+        limits.jobs.active = limits.jobs.active.min(tier.jobs_active_max());
+        limits.configurations = limits.configurations.min(tier.configurations_max());
+        let per_second = Row::JobDevices
+            .rate(self)
+            .map(|rate| rate.per_minute() / 60);
+        let per_second = per_second.and_then(|rate| u32::try_from(rate).ok());
+        if per_second.is_some() {
+            limits.jobs.operations_per_second = per_second;
+        }
+    }
 }
 
 impl fmt::Display for Scale {
@@ -235,6 +253,13 @@ mod tests {
                 "{tier}"
             );
         }
+        let mut limits = Limits::default();
+        Scale::new(Tier::S2, 20).unwrap().bind(&mut limits);
+        let jobs = (limits.jobs.active, limits.jobs.operations_per_second);
+        assert_eq!(jobs, (5, Some(20)));
+        assert_eq!((limits.identities, limits.configurations), (1_000_000, 100));
+        Scale::one(Tier::F1).bind(&mut limits);
+        assert_eq!((limits.identities, limits.configurations), (500, 10));
         let two = Scale::new(Tier::S2, 2).unwrap();
         assert_eq!(two.messages_per_day(), 12_000_000);
         assert_eq!(two.to_string(), "S2 × 2");

@@ -6,3 +6,4 @@ mod identities;
 mod jobs;
 mod operations;
 mod support;
+mod throttles;

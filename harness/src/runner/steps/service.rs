@@ -35,7 +35,7 @@ impl Stage<'_> {
             None => IfMatch::Absent,
             Some("*") => IfMatch::Any,
             Some("current") => {
-                let etag = self.service.twin_etag(id)?;
+                let etag = self.service.twin_etag(id).await?;
                 // Over REST there is a round trip between reading and writing: whoever patches at the
                 // same time gets his chance here as well.
                 tokio::task::yield_now().await;
@@ -43,7 +43,10 @@ impl Stage<'_> {
             }
             Some(etag) => IfMatch::Etag(etag.trim_matches('"').to_owned()),
         };
-        let patched = self.service.patch(id, patch.desired, patch.tags, &if_match);
+        let patched = self
+            .service
+            .patch(id, patch.desired, patch.tags, &if_match)
+            .await;
         // Calls in process do not wait by themselves, and others want to live too.
         tokio::task::yield_now().await;
         patched
@@ -57,15 +60,18 @@ impl Stage<'_> {
     ) -> Ending {
         let mut problems = Problems::default();
         for device in &to.devices {
-            let sent = self.service.send(self.plan.roster.id(device), message);
+            let sent = self
+                .service
+                .send(self.plan.roster.id(device), message)
+                .await;
             note(device, sent, expected, 204, &mut problems);
             tokio::task::yield_now().await;
         }
         problems.ending(to.devices.len(), "messages")
     }
 
-    pub(super) fn query(&self, text: &str, expected: Option<u64>) -> Ending {
-        match (self.service.count(text), expected) {
+    pub(super) async fn query(&self, text: &str, expected: Option<u64>) -> Ending {
+        match (self.service.count(text).await, expected) {
             (Err(refused), _) => Ending::Error(refused.to_string()),
             (Ok(found), Some(expected)) if found != expected => {
                 Ending::Failed(format!("{found} devices match, expected were {expected}"))
@@ -77,7 +83,10 @@ impl Stage<'_> {
     pub(super) async fn identity(&self, on: &Chosen, change: IdentityChange) -> Ending {
         let mut problems = Problems::default();
         for device in &on.devices {
-            let changed = self.service.change(self.plan.roster.id(device), change);
+            let changed = self
+                .service
+                .change(self.plan.roster.id(device), change)
+                .await;
             note(device, changed, 200, 200, &mut problems);
             tokio::task::yield_now().await;
         }

@@ -1,5 +1,7 @@
 //! The outermost mapping, and the parts that includes bring along.
 
+use hub_core::throttle::Scale;
+
 use super::checks::check;
 use super::condition::transposed;
 use super::fleet::cohort;
@@ -163,10 +165,10 @@ fn tags(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<String>> {
 
 fn hub(node: &Node, mistakes: &mut Mistakes) -> Option<HubSpec> {
     let fields = Fields::of(node, &keys::HUB, mistakes)?;
-    if let Some(tier) = fields.get("tier") {
-        mistakes.add(tier.span, "throttling by tier is not built yet");
-    }
-    let mut spec = HubSpec::default();
+    let mut spec = HubSpec {
+        scale: scale(&fields, mistakes)?,
+        ..HubSpec::default()
+    };
     if let Some(node) = fields.get("sas-grace") {
         let grace = Fields::of(node, &keys::SAS_GRACE, mistakes)?;
         let connect = grace
@@ -179,6 +181,33 @@ fn hub(node: &Node, mistakes: &mut Mistakes) -> Option<HubSpec> {
         spec.sas_live_grace = transposed(live)?;
     }
     Some(spec)
+}
+
+/// `tier` with its `units`; the inner `None`: there is none.
+#[expect(clippy::option_option, reason = "the outer one is a mistake told")]
+fn scale(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Option<Scale>> {
+    let units = fields.get("units");
+    let Some(tier) = fields.get("tier") else {
+        if let Some(units) = units {
+            mistakes.add_with_help(
+                units.span,
+                "`units` of no tier",
+                "write `tier: S1` beside it",
+            );
+            return None;
+        }
+        return Some(None);
+    };
+    let tier = mistakes.word(tier, "tier", keys::TIERS)?;
+    let Some(node) = units else {
+        return Some(Some(Scale::one(tier)));
+    };
+    let units = mistakes.whole(node, &format!("`units` of {tier}"), 1..=tier.units_max())?;
+    let scale = Scale::new(tier, units);
+    scale
+        .map(Some)
+        .map_err(|error| mistakes.add(node.span, error.to_string()))
+        .ok()
 }
 
 /// Devices of one cohort, and of a fleet.
