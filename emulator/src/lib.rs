@@ -44,6 +44,7 @@
 //! | `admin` | health, certificates and the event log for tests and tools |
 //! | [`memory`] | a hub without sockets, for runs in virtual time |
 //! | `http` | what the HTTP endpoints share: serving a connection, reading a request's target |
+//! | [`ledger`] | every operation, how near it is to the real hub's, and how often it was used |
 //! | `news` | what that repeats is worth a line in the process's log |
 //! | `host_names` | the names the hub answers to |
 //! | `random` | keys and tracking ids from the secure source |
@@ -58,6 +59,7 @@ pub mod event_log;
 mod host_names;
 mod http;
 pub mod hub;
+pub mod ledger;
 mod listener;
 pub mod memory;
 mod mqtt;

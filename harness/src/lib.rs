@@ -14,6 +14,7 @@
 //! | `target` | which hub a tool talks to |
 //! | `open_files` | how many files this process may have open |
 //! | `private_hub` | a hub on an address that nobody else uses |
+//! | `reliance` | what was relied on that is not exact, in words |
 //! | `output` | how things look |
 //! | [`trust`] | what clients must be told so that they trust the hub |
 //! | [`exit_code`] | the exit codes |
@@ -29,6 +30,7 @@ pub mod live;
 mod open_files;
 mod output;
 mod private_hub;
+mod reliance;
 pub mod report;
 pub mod runner;
 pub mod scenario;

@@ -22,6 +22,7 @@ mod events;
 mod health;
 mod hub_json;
 mod iso;
+mod ledger;
 mod openapi;
 mod route;
 mod serve;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, Problem};
 use super::call::Call;
-use super::{clock, events, health, hub_json, openapi, trust};
+use super::{clock, events, health, hub_json, ledger, openapi, trust};
 
 /// One operation.
 #[derive(Debug)]
@@ -85,6 +85,7 @@ static TABLES: &[&[Route]] = &[
     trust::ROUTES,
     openapi::ROUTES,
     hub_json::ROUTES,
+    ledger::ROUTES,
     events::ROUTES,
     clock::ROUTES,
 ];

@@ -6,4 +6,4 @@
 mod frames;
 mod refuse;
 
-pub(crate) use refuse::serve;
+pub(crate) use refuse::{ledger_rows, serve};

@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tracing::{debug, warn};
 
 use super::frames;
+use crate::ledger::{self, Fidelity, Row};
 use crate::listener::ConnectionContext;
 
 /// Tells the client that AMQP is not built, in bounded time.
@@ -23,10 +24,13 @@ where
         told = tokio::time::timeout(REFUSED_WITHIN, refuse(&mut io)) => told,
         () = stop.stopped() => return,
     };
-    if !matches!(told, Ok(Ok(()))) {
+    if matches!(told, Ok(Ok(()))) {
+        hub.note_refusal(ledger::key(CONNECT));
+        if hub.gap_is_news(NOT_BUILT) {
+            warn!(%peer, "AMQP connection refused: {NOT_BUILT} (told once a minute)");
+        }
+    } else {
         debug!(%peer, ?told, "an AMQP client left before it was refused");
-    } else if hub.gap_is_news(NOT_BUILT) {
-        warn!(%peer, "AMQP connection refused: {NOT_BUILT} (told once a minute)");
     }
     // A socket closed with bytes unread is reset, and the reset can overtake the refusal.
     tokio::select! {
@@ -90,6 +94,17 @@ where
     Ok(())
 }
 
+/// What is refused, for the ledger.
+pub(crate) fn ledger_rows() -> impl Iterator<Item = Row> {
+    std::iter::once(Row {
+        id: CONNECT,
+        feature: "AMQP",
+        what: "any connection: devices, service, events".to_owned(),
+        fidelity: Fidelity::Absent("AMQP"),
+    })
+}
+
+const CONNECT: &str = "Amqp_Connect";
 const NOT_BUILT: &str = "Hubnerite does not implement AMQP yet";
 const REFUSED_WITHIN: Duration = Duration::from_secs(10);
 const FAREWELL: Duration = Duration::from_secs(2);

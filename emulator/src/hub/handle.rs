@@ -24,6 +24,7 @@ use crate::clock::{Clock, Due};
 use crate::config::{Policies, Throttling};
 use crate::event_log::EventLog;
 use crate::host_names::HostNames;
+use crate::ledger::{self, UseCounters};
 use crate::news::News;
 
 /// One hub. Cheap to clone.
@@ -39,6 +40,7 @@ struct Hub {
     counts: Counts,
     next_link: AtomicU64,
     news: News,
+    uses: UseCounters,
 }
 
 /// What the registry holds over all shards; changed with the device's shard locked.
@@ -112,6 +114,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
         counts: Counts::default(),
         next_link: AtomicU64::new(1),
         news: News::default(),
+        uses: UseCounters::new(),
     }));
     tokio::spawn(hub.0.jobs.run(WeakHub(Arc::downgrade(&hub.0))));
     hub
@@ -152,6 +155,21 @@ impl HubHandle {
     /// Whether `what` is worth a line in the process's log, which it then is not for `silence`.
     pub(crate) fn is_news(&self, what: &str, silence: Duration) -> bool {
         self.0.news.is_news(self.now().mono, what, silence)
+    }
+
+    /// What was used of the ledger's operations, in its order.
+    pub fn usage(&self) -> Vec<ledger::Usage> {
+        self.0.uses.read()
+    }
+
+    /// Counts an operation that somebody asked for who may.
+    pub(crate) fn note_use(&self, operation: ledger::Key) {
+        self.0.uses.note_use(operation);
+    }
+
+    /// Counts an operation that was refused since what was asked for is not built.
+    pub(crate) fn note_refusal(&self, operation: ledger::Key) {
+        self.0.uses.note_refusal(operation);
     }
 
     pub(crate) fn clock(&self) -> &Clock {

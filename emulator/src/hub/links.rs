@@ -11,6 +11,7 @@ use hub_proto::topic::Subscription;
 use super::handle::HubHandle;
 use super::outlet::LinkOutlet;
 use super::slot::Link;
+use crate::ledger;
 
 /// What a device brings that wants in; [`LinkUp`] without the id, which the hub gives.
 #[derive(Debug)]
@@ -86,6 +87,11 @@ impl HubHandle {
 }
 
 impl DeviceLink {
+    /// See [`HubHandle::note_use`].
+    pub(crate) fn note_use(&self, operation: ledger::Key) {
+        self.hub.note_use(operation);
+    }
+
     pub(crate) fn client(&self) -> &ClientIdentity {
         &self.client
     }

@@ -17,6 +17,7 @@ use hub_proto::time::{Instant, Now, Timestamp};
 use hub_proto::topic::{PublishTopic, TopicError, parse_publish};
 
 use super::mailbox::Mailbox;
+use super::operations::Operation;
 use crate::hub::{DeviceLink, HubHandle, LinkRequest};
 
 /// A device that was let in.
@@ -66,6 +67,14 @@ enum RefusalReason {
 }
 
 impl RefusalReason {
+    /// What the device asked for that is not built, if that is the reason.
+    fn not_built(&self) -> Option<Operation> {
+        match self {
+            Self::NoToken => Some(Operation::ConnectWithCertificate),
+            _ => None,
+        }
+    }
+
     /// The reason's name in the event log; `docs/ADMIN.md` lists them.
     fn name(&self) -> &'static str {
         match self {
@@ -115,6 +124,9 @@ pub(super) fn admit(
     })?;
     let client = login.identity.clone();
     check(hub, connect, login, mailbox).map_err(|reason| {
+        if let Some(operation) = reason.not_built() {
+            hub.note_refusal(operation.key());
+        }
         hub.link_refused(&client, reason.name(), reason.to_string());
         Refusal {
             client: Some(client),

@@ -20,6 +20,7 @@ use super::authenticate::{self, Admitted};
 use super::end::{End, NotLetIn};
 use super::link::UNREAD_BYTES_HIGH;
 use super::mailbox::Mailbox;
+use super::operations::Operation;
 use crate::hub::{DeviceLink, HubHandle};
 
 /// The server's side of one connection.
@@ -167,6 +168,11 @@ impl Conversation {
                 credential_ends,
             }) => {
                 self.session.accept(now, Some(credential_ends));
+                self.hub
+                    .note_use(Operation::of_connect(link.client()).key());
+                if connect.will.is_some() {
+                    self.hub.note_use(Operation::LeaveWill.key());
+                }
                 self.linked = Some(Linked { link });
                 Ok(())
             }
@@ -203,6 +209,7 @@ impl Conversation {
 impl Linked {
     fn publish(&self, mailbox: &Mailbox, publish: &Publish<'_>) -> Result<(), LinkClose> {
         let topic = parse_publish(publish.topic, self.link.client()).map_err(violation)?;
+        self.link.note_use(Operation::of_publish(&topic).key());
         match topic {
             PublishTopic::Telemetry { bag } => {
                 let Publish {
@@ -249,6 +256,9 @@ impl Linked {
         for (filter, qos) in &subscribe.filters {
             // The hub closes the connection on a foreign filter; it never answers 0x80.
             let subscription = parse_filter(filter, self.link.client()).map_err(violation)?;
+            if let Some(operation) = Operation::of_subscription(&subscription) {
+                self.link.note_use(operation.key());
+            }
             // QoS 2 is asked for and granted as 1. [MQTT-3.8.4-6]
             let (qos, code) = match qos {
                 0 => (QoS::AtMostOnce, 0),

@@ -7,6 +7,7 @@
 //! | `mailbox` | what waits to be written |
 //! | `conversation` | what a device's packets mean for the hub |
 //! | `authenticate` | who is let in |
+//! | `operations` | what devices do, as the ledger has it |
 //! | `end` | why a connection ended |
 //! | `websocket` | a WebSocket as a byte stream |
 //!
@@ -18,8 +19,10 @@ mod end;
 mod input;
 mod link;
 mod mailbox;
+mod operations;
 #[cfg(test)]
 mod tests;
 pub(crate) mod websocket;
 
 pub(crate) use link::serve;
+pub(crate) use operations::ledger_rows;

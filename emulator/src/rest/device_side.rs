@@ -10,31 +10,33 @@ use super::operation::{Answer, Fidelity, Operation};
 
 const GAP: &str = "the device-side HTTPS endpoint";
 
-/// The device side.
-pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        name: "Device_OpenWebSocket",
-        verb: Method::GET,
-        path: "$iothub/websocket",
-        need: Need::Nothing,
-        fidelity: Fidelity::Approximate("MQTT only; AMQP is refused"),
-        shape: Shape::Legacy,
-        answer: Answer::WebSocket,
-        document: Document {
-            summary: "Opens a WebSocket that carries MQTT.",
-            query: &[],
-            headers: &[
-                "Connection",
-                "Upgrade",
-                "Sec-WebSocket-Key",
-                "Sec-WebSocket-Protocol",
-                "Sec-WebSocket-Version",
-            ],
-            body: Body::None,
-            answers: &[(101, "")],
-            errors: &[],
-        },
+/// How devices connect over HTTPS.
+pub(super) const CONNECTIONS: &[Operation] = &[Operation {
+    name: "Device_OpenWebSocket",
+    verb: Method::GET,
+    path: "$iothub/websocket",
+    need: Need::Nothing,
+    fidelity: Fidelity::Partial("AMQP (sub-protocol AMQPWSB10)"),
+    shape: Shape::Legacy,
+    answer: Answer::WebSocket,
+    document: Document {
+        summary: "Opens a WebSocket that carries MQTT.",
+        query: &[],
+        headers: &[
+            "Connection",
+            "Upgrade",
+            "Sec-WebSocket-Key",
+            "Sec-WebSocket-Protocol",
+            "Sec-WebSocket-Version",
+        ],
+        body: Body::None,
+        answers: &[(101, "")],
+        errors: &[],
     },
+}];
+
+/// The device-side HTTPS API.
+pub(super) const OPERATIONS: &[Operation] = &[
     Operation::absent(
         "Device_SendDeviceEvent",
         Method::POST,

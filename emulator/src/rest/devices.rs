@@ -59,7 +59,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         verb: Method::PUT,
         path: "devices/{id}",
         need: Need::RegistryWrite,
-        fidelity: Fidelity::Approximate("X.509, IoT Edge devices and parents are refused"),
+        fidelity: Fidelity::Partial("X.509, IoT Edge devices and parents"),
         shape: Shape::Legacy,
         answer: Answer::WithBody(put),
         document: Document {

@@ -33,7 +33,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         verb: Method::POST,
         path: "devices/{id}/messages/deviceBound",
         need: Need::ServiceConnect,
-        fidelity: Fidelity::Approximate("feedback (iothub-ack) is refused"),
+        fidelity: Fidelity::Approximate(
+            "names of properties arrive in lower case, as HTTP headers; feedback (iothub-ack) is refused",
+        ),
         shape: Shape::Legacy,
         answer: Answer::WithBody(send),
         document: Document {

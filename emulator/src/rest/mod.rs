@@ -39,4 +39,5 @@ mod tests;
 mod twins;
 
 pub use openapi::document as service_openapi;
+pub(crate) use route::ledger_rows;
 pub(crate) use serve::serve_connection;

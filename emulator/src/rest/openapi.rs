@@ -52,6 +52,7 @@ pub fn document() -> Value {
 fn print(operation: &Operation) -> Value {
     let (fidelity, note) = match operation.fidelity {
         Fidelity::Exact => ("exact", ""),
+        Fidelity::Partial(rest) => ("partial", rest),
         Fidelity::Approximate(difference) => ("approximate", difference),
         Fidelity::Absent(gap) => ("absent", gap),
     };

@@ -14,6 +14,7 @@ use super::call::Call;
 use super::document::Document;
 use super::error::{Refusal, Shape};
 use super::reply::Reply;
+pub(super) use crate::ledger::Fidelity;
 
 /// One verb on one path.
 #[derive(Debug)]
@@ -32,17 +33,6 @@ pub(super) struct Operation {
     pub(super) answer: Answer,
     /// For the `OpenAPI` document.
     pub(super) document: Document,
-}
-
-/// How near an operation is to the real hub's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fidelity {
-    /// No difference is known.
-    Exact,
-    /// Works; the text says what differs.
-    Approximate(&'static str),
-    /// Refused with 501; the text names the gap.
-    Absent(&'static str),
 }
 
 /// Who answers, and what of the request must have come before.

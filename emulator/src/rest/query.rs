@@ -25,7 +25,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     verb: Method::POST,
     path: "devices/query",
     need: Need::ServiceConnect,
-    fidelity: Fidelity::Approximate("a part of the query language; the rest is refused"),
+    fidelity: Fidelity::Partial("the greater part of the query language"),
     shape: Shape::Legacy,
     answer: Answer::WithBody(run),
     document: Document {

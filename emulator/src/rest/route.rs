@@ -16,26 +16,45 @@ use super::{
     configurations, device_side, devices, digital_twins, feedback, files, import_export, jobs,
     messages, methods, modules, query, statistics, streams, twins,
 };
+use crate::ledger;
 
 /// Every operation of the hub's data plane: the service API of 2021-04-12
 /// (Azure/azure-iot-hub-python), what clients add to it, and the device side.
-const TABLES: &[&[Operation]] = &[
-    devices::OPERATIONS,
-    modules::OPERATIONS,
-    twins::OPERATIONS,
-    methods::OPERATIONS,
-    query::OPERATIONS,
-    messages::OPERATIONS,
-    feedback::OPERATIONS,
-    files::OPERATIONS,
-    jobs::OPERATIONS,
-    import_export::OPERATIONS,
-    configurations::OPERATIONS,
-    statistics::OPERATIONS,
-    digital_twins::OPERATIONS,
-    streams::OPERATIONS,
-    device_side::OPERATIONS,
+const TABLES: &[Table] = &[
+    table("Device identities", devices::OPERATIONS),
+    table("Modules", modules::OPERATIONS),
+    table("Twins", twins::OPERATIONS),
+    table("Direct methods", methods::OPERATIONS),
+    table("Queries", query::OPERATIONS),
+    table("Cloud-to-device messages", messages::OPERATIONS),
+    table("Cloud-to-device messages", feedback::OPERATIONS),
+    table("Jobs", jobs::OPERATIONS),
+    table("Jobs", import_export::OPERATIONS),
+    table(
+        "Automatic device configurations",
+        configurations::OPERATIONS,
+    ),
+    table("Statistics", statistics::OPERATIONS),
+    table("Digital twins", digital_twins::OPERATIONS),
+    table("File upload", files::OPERATIONS),
+    table("Device streams", streams::OPERATIONS),
+    table("Connections", device_side::CONNECTIONS),
+    table("Device-side HTTPS", device_side::OPERATIONS),
 ];
+
+/// The operations of a resource.
+struct Table {
+    /// What they are a part of, in the ledger.
+    feature: &'static str,
+    operations: &'static [Operation],
+}
+
+const fn table(feature: &'static str, operations: &'static [Operation]) -> Table {
+    Table {
+        feature,
+        operations,
+    }
+}
 
 /// No path of the hub has more segments.
 const SEGMENTS_MAX: usize = 8;
@@ -52,13 +71,28 @@ const VERBS: [Method; 5] = [
 
 /// All operations, resource by resource.
 pub(super) fn operations() -> impl Iterator<Item = &'static Operation> {
-    TABLES.iter().copied().flatten()
+    TABLES.iter().flat_map(|table| table.operations)
+}
+
+/// All operations, for the ledger.
+pub(crate) fn ledger_rows() -> impl Iterator<Item = ledger::Row> {
+    let row = |table: &'static Table| {
+        table.operations.iter().map(|operation| ledger::Row {
+            id: operation.name,
+            feature: table.feature,
+            what: format!("{} /{}", operation.verb, operation.path),
+            fidelity: operation.fidelity,
+        })
+    };
+    TABLES.iter().flat_map(row)
 }
 
 /// An operation, and the ids that the path gives it.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
     pub(super) operation: &'static Operation,
+    /// Where its uses are counted.
+    pub(super) ledger_key: ledger::Key,
     /// The decoded path.
     path: String,
     /// Where in `path` its ids stand, in the order of the pattern's names.
@@ -97,6 +131,7 @@ impl Route {
             if let Some(ids) = pattern.ids_in(path) {
                 return Ok(Self {
                     operation: pattern.operation,
+                    ledger_key: pattern.ledger_key,
                     path: path.to_owned(),
                     ids,
                     // `/` is never legal in an id, so splitting after decoding is safe.
@@ -148,6 +183,7 @@ static PATTERNS: LazyLock<Vec<Vec<Pattern>>> = LazyLock::new(|| {
         patterns[segments.len()].push(Pattern {
             segments,
             operation,
+            ledger_key: ledger::key(operation.name),
         });
     }
     for patterns in &mut patterns {
@@ -163,6 +199,7 @@ struct Pattern {
     /// Literals; `None` for an id.
     segments: Vec<Option<&'static str>>,
     operation: &'static Operation,
+    ledger_key: ledger::Key,
 }
 
 impl Pattern {

@@ -64,12 +64,18 @@ where
         Ok(ref route) => route.operation.shape,
         Err(_) => Shape::Legacy,
     };
+    let ledger_key = route.as_ref().ok().map(|route| route.ledger_key);
     let outcome = match route {
         Ok(route) => answer(context, route, request).await,
         Err(error) => Err(error.into()),
     };
     let mut reply = outcome.unwrap_or_else(|refusal| {
         let (code, text) = (refusal.code(), refusal.text());
+        if code == ErrorCode::NotImplemented
+            && let Some(key) = ledger_key
+        {
+            context.hub.note_refusal(key);
+        }
         // Some SDKs show their user the reason phrase of a 501 and nothing else.
         if code == ErrorCode::NotImplemented && context.hub.gap_is_news(text) {
             let path = cut(&path);
@@ -98,6 +104,7 @@ where
     check_host(context, &request)?;
     let operation = route.operation;
     auth::authorise(&context.hub, request.headers(), operation)?;
+    context.hub.note_use(route.ledger_key);
     match operation.answer {
         Answer::WebSocket => return upgrade(context, request),
         Answer::NotBuilt => return Err(not_built(operation)),
@@ -125,7 +132,9 @@ where
 fn not_built(operation: &Operation) -> Refusal {
     match operation.fidelity {
         Fidelity::Absent(gap) => Refusal::not_implemented(gap),
-        Fidelity::Exact | Fidelity::Approximate(_) => Refusal::not_implemented(operation.name),
+        Fidelity::Exact | Fidelity::Partial(_) | Fidelity::Approximate(_) => {
+            Refusal::not_implemented(operation.name)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 
 use super::device::connection_string;
 use super::signals::{Ending, Signals};
-use super::{CliError, start};
+use super::{CliError, ledger, start};
 use crate::exit_code;
 use crate::open_files;
 use crate::output::Ready;
@@ -60,6 +60,7 @@ pub(super) async fn run(args: ExecArgs) -> Result<u8, CliError> {
         .await
         .map_err(|error| start::describe(&error, start::Movable::No))?;
     let result = run_with(&hub, &args.device, &args.command, &mut signals).await;
+    ledger::tell_reliance(hub.hub());
     hub.stop().await;
     result
 }

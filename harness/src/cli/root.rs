@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CliError, completions, demo, device, doctor, env, events, exec, fleet, method, not_built,
-    query, run, sas, start, trust, twin, up,
+    CliError, completions, demo, device, doctor, env, events, exec, fleet, ledger, method,
+    not_built, query, run, sas, start, trust, twin, up,
 };
 use crate::output::style;
 
@@ -35,6 +35,7 @@ enum Command {
     Method(method::MethodCommand),
     Query(query::QueryArgs),
     Events(events::EventsArgs),
+    Ledger(ledger::LedgerArgs),
     Env(env::EnvArgs),
     Trust(trust::TrustArgs),
     Doctor(doctor::DoctorArgs),
@@ -87,6 +88,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Method(command) => method::run(command).await,
         Command::Query(args) => query::run(args).await,
         Command::Events(args) => events::run(args).await,
+        Command::Ledger(args) => ledger::run(args).await,
         Command::Env(args) => env::run(args).await,
         Command::Trust(args) => trust::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,

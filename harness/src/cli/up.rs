@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::signals::Signals;
-use super::{CliError, say, start};
+use super::{CliError, ledger, say, start};
 use crate::exit_code;
 use crate::open_files;
 use crate::output::Ready;
@@ -95,6 +95,7 @@ pub(super) async fn run(args: UpArgs) -> Result<u8, CliError> {
     }
     signals.next().await;
     tracing::info!("stopping");
+    ledger::tell_reliance(hub.hub());
     tokio::select! {
         () = hub.stop() => Ok(exit_code::OK),
         second = signals.next() => Ok(second.exit_code()),

@@ -21,6 +21,7 @@ use super::steps::{Background, Stage};
 use super::words;
 use crate::judge::ReplayContext;
 use crate::judge::verdict::{CheckResult, FORMAT, Latency, Outcome, Verdict, whole_ms};
+use crate::reliance;
 use crate::scenario::ast::{ClockKind, Scenario};
 
 /// How a scenario is run. [`RunOptions::default`] is right for a test.
@@ -174,7 +175,8 @@ pub async fn run(plan: &Plan, mut options: RunOptions) -> Verdict {
     }
     // A fleet whose order panicked can still be measured and sent home.
     let fleet = fleet.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let verdict = conclude(plan, finished, &fleet.metrics(), options.replay.take());
+    let mut verdict = conclude(plan, finished, &fleet.metrics(), options.replay.take());
+    verdict.notes.extend(reliance::lines(hub.handle()));
     // What follows is no part of the run: nobody judges the goodbyes.
     fleet.shutdown().await;
     hub.stop().await;

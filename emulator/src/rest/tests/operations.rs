@@ -1,5 +1,7 @@
 //! Twins, methods, queries and messages, as clients use them.
 
+use hyper::Request;
+use hyper::header::HOST;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
@@ -185,4 +187,32 @@ async fn a_message_of_explorer_names_its_device_encoded_twice_and_nobody_elses_d
         hub.quick("POST", path, "hello").await.code(),
         "DeviceNotFound"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_used_is_counted_and_so_is_what_was_refused_as_not_built() {
+    // LED-1
+    let hub = TestHub::start();
+    hub.register("d").await;
+    hub.quick("GET", "/twins/d", "").await;
+    hub.quick("GET", "/twins/missing", "").await;
+    hub.quick("POST", "/devices/d/messages/deviceBound", "x")
+        .await;
+    let ack = hub.request("POST", "/devices/d/messages/deviceBound");
+    hub.call(ack.header("iothub-ack", "full"), "x").await;
+    hub.quick("GET", "/digitaltwins/d", "").await;
+    hub.quick("GET", "/nowhere", "").await;
+    // Whoever may not ask has used nothing.
+    let stranger = Request::get("/twins/d?api-version=2021-04-12").header(HOST, "localhost");
+    assert_eq!(hub.call(stranger, "").await.status, 401);
+
+    let counted = hub.context.hub.usage().into_iter();
+    let counted = counted.map(|usage| (usage.entry.id, usage.uses, usage.refused));
+    let expected = [
+        ("Devices_CreateOrUpdateIdentity", 1, 0),
+        ("Devices_GetTwin", 2, 0),
+        ("CloudToDeviceMessages_Send", 2, 1),
+        ("DigitalTwin_GetDigitalTwin", 1, 1),
+    ];
+    assert_eq!(counted.collect::<Vec<_>>(), expected);
 }
