@@ -48,7 +48,7 @@ impl TestHub {
         Self::start_with(host, now_unix_s, limits, None)
     }
 
-    fn start_with(
+    pub(crate) fn start_with(
         host: &str,
         now_unix_s: i64,
         limits: Limits,

@@ -125,6 +125,12 @@ pub enum LinkClose {
     /// The device does not read what is sent to it.
     #[error("the device does not read its messages: {0} bytes wait")]
     SlowReader(usize),
+    /// The device sent more than the hub's tier takes; MQTT cannot refuse a message otherwise.
+    #[error("the device was throttled")]
+    Throttled,
+    /// The device sent a message when those of the day were used up.
+    #[error("the hub's messages of the day are used up")]
+    QuotaExceeded,
     /// The hub is stopping.
     #[error("the hub is stopping")]
     Shutdown,
@@ -143,6 +149,8 @@ impl LinkClose {
             Self::Deleted => "deleted",
             Self::Violation(_) => "violation",
             Self::SlowReader(_) => "slowReader",
+            Self::Throttled => "throttled",
+            Self::QuotaExceeded => "quotaExceeded",
             Self::Shutdown => "shutdown",
         }
     }

@@ -129,6 +129,23 @@ impl DeviceLink {
             .command(|cell, now| cell.shard.twin_get(now, client, link, rid));
     }
 
+    /// See [`hub_core::Shard::twin_get_refused`].
+    pub(crate) fn twin_get_refused(&self, rid: &str, error: &HubError) {
+        let (client, link) = (&self.client, self.link);
+        self.hub
+            .slot(client)
+            .command(|cell, now| cell.shard.twin_get_refused(now, client, link, rid, error));
+    }
+
+    /// See [`hub_core::Shard::patch_reported_refused`].
+    pub(crate) fn patch_reported_refused(&self, rid: Option<&str>, error: &HubError) {
+        let (client, link) = (&self.client, self.link);
+        self.hub.slot(client).command(|cell, now| {
+            cell.shard
+                .patch_reported_refused(now, client, link, rid, error);
+        });
+    }
+
     /// See [`hub_core::Shard::patch_reported`].
     pub(crate) fn patch_reported(&self, patch: ReportedPatch<'_>) {
         let (client, link) = (&self.client, self.link);

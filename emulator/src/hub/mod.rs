@@ -27,6 +27,7 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use admission::Turn;
 pub use handle::{HubHandle, QueryPage};
 pub(crate) use handle::{HubParts, start};
 pub(crate) use links::{DeviceLink, LinkRequest};

@@ -63,6 +63,8 @@ enum RefusalReason {
     #[error("policy {0:?} does not permit DeviceConnect")]
     PolicyPermission(String),
     #[error(transparent)]
+    Throttled(#[from] hub_core::throttle::Refusal),
+    #[error(transparent)]
     Hub(#[from] LinkRefusal),
 }
 
@@ -89,6 +91,7 @@ impl RefusalReason {
             Self::UnknownPolicy(_) => "unknownPolicy",
             Self::PolicySignature(_) => "badSignature",
             Self::PolicyPermission(_) => "permission",
+            Self::Throttled(_) => "throttled",
             Self::Hub(refusal) => refusal.name(),
         }
     }
@@ -101,7 +104,9 @@ impl Refusal {
             RefusalReason::WillTopic(_)
             | RefusalReason::WillNotTelemetry
             | RefusalReason::WillQos => None,
-            RefusalReason::Hub(LinkRefusal::Disabled(_)) => Some(ConnectCode::ServerUnavailable),
+            RefusalReason::Hub(LinkRefusal::Disabled(_)) | RefusalReason::Throttled(_) => {
+                Some(ConnectCode::ServerUnavailable)
+            }
             _ => Some(ConnectCode::NotAuthorized),
         }
     }
@@ -133,6 +138,20 @@ pub(super) fn admit(
             reason,
         }
     })
+}
+
+/// Refuses a CONNECT that is one too many.
+pub(super) fn turn_away(
+    hub: &HubHandle,
+    connect: &Connect<'_>,
+    refusal: hub_core::throttle::Refusal,
+) -> Refusal {
+    let client = Login::parse(connect).ok().map(|login| login.identity);
+    let reason = RefusalReason::from(refusal);
+    if let Some(client) = &client {
+        hub.link_refused(client, reason.name(), reason.to_string());
+    }
+    Refusal { client, reason }
 }
 
 fn check(

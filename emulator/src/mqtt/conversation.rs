@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hub_core::link::LinkClose;
-use hub_core::{MethodResponse, ReportedPatch, Telemetry};
+use hub_core::throttle::Refusal;
+use hub_core::{HubError, MethodResponse, ReportedPatch, Telemetry};
 use hub_proto::ids::ClientIdentity;
 use hub_proto::mqtt::decode::decode;
 use hub_proto::mqtt::packet::{
@@ -18,6 +19,7 @@ use hub_proto::topic::{PublishTopic, parse_filter, parse_publish};
 
 use super::authenticate::{self, Admitted};
 use super::end::{End, NotLetIn};
+use super::gate::{Gate, Passage};
 use super::link::UNREAD_BYTES_HIGH;
 use super::mailbox::Mailbox;
 use super::operations::Operation;
@@ -33,6 +35,7 @@ pub(super) struct Conversation {
     linked: Option<Linked>,
     /// Whether packets were left for later, since the device has enough to read first.
     is_holding: bool,
+    gate: Gate,
 }
 
 #[derive(Debug)]
@@ -50,6 +53,7 @@ impl Conversation {
             mailbox,
             linked: None,
             is_holding: false,
+            gate: Gate::Open,
         }
     }
 
@@ -82,12 +86,21 @@ impl Conversation {
             let Some((packet, length)) = decoded.map_err(|broken| self.violated(broken))? else {
                 break;
             };
+            let client = self.linked.as_ref().map(|linked| linked.link.client());
+            let refusal = match self.gate.pass(&self.hub, client, &packet) {
+                Passage::Go => None,
+                Passage::Refused(refusal) => Some(refusal),
+                Passage::Wait => break,
+            };
             consumed += length;
             let event = self
                 .session
                 .receive(now, packet)
                 .map_err(|broken| self.violated(broken))?;
-            self.act(now, event)?;
+            match refusal {
+                None => self.act(now, event)?,
+                Some(refusal) => self.turn_away(&event, refusal)?,
+            }
             if let Some(reason) = self.mailbox.closed() {
                 // What follows was sent by a device that is no longer there.
                 return Err(End::ByHub(reason));
@@ -98,11 +111,23 @@ impl Conversation {
 
     /// When [`Conversation::handle_deadline`] is due.
     pub(super) fn poll_deadline(&self) -> Instant {
-        self.session.poll_deadline()
+        // Whoever waits his turn is not silent: he is not listened to.
+        self.gate
+            .until()
+            .unwrap_or_else(|| self.session.poll_deadline())
+    }
+
+    /// Whether the packet at the front waits its turn: nothing is acted on until then.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.gate.until().is_some()
     }
 
     /// Says whether the connection's time is up.
     pub(super) fn handle_deadline(&mut self, now: Instant) -> Option<End> {
+        if self.is_waiting() {
+            self.is_holding = self.gate.open(now);
+            return None;
+        }
         Some(match self.session.handle_deadline(now)? {
             Expired::ConnectTimeout => End::NotLetIn(NotLetIn::ConnectTimeout),
             Expired::KeepAlive => End::Here(LinkClose::KeepAlive),
@@ -161,6 +186,28 @@ impl Conversation {
         acted.map_err(End::Here)
     }
 
+    /// The throttles do not let an event through, or the tier has no such thing.
+    fn turn_away(&self, event: &Event<'_>, refusal: Refusal) -> Result<(), End> {
+        match (event, &self.linked) {
+            (Event::Connect(connect), _) => {
+                let refusal = authenticate::turn_away(&self.hub, connect, refusal);
+                Err(self.not_let_in(refusal))
+            }
+            (Event::Publish(publish), Some(linked)) => linked
+                .turn_away(&self.mailbox, publish, refusal)
+                .map_err(End::Here),
+            // Nothing else asks.
+            _ => Ok(()),
+        }
+    }
+
+    fn not_let_in(&self, refusal: authenticate::Refusal) -> End {
+        if let Some(code) = refusal.code() {
+            self.refuse(code);
+        }
+        End::NotLetIn(refusal.into())
+    }
+
     fn connect(&mut self, now: Instant, connect: &Connect<'_>) -> Result<(), End> {
         match authenticate::admit(&self.hub, connect, &self.mailbox) {
             Ok(Admitted {
@@ -176,12 +223,7 @@ impl Conversation {
                 self.linked = Some(Linked { link });
                 Ok(())
             }
-            Err(refusal) => {
-                if let Some(code) = refusal.code() {
-                    self.refuse(code);
-                }
-                Err(End::NotLetIn(refusal.into()))
-            }
+            Err(refusal) => Err(self.not_let_in(refusal)),
         }
     }
 
@@ -245,10 +287,33 @@ impl Linked {
             }
         }
         // After the effect: an acknowledged message is in the event log.
-        match publish.delivery {
-            Delivery::AtMostOnce => Ok(()),
-            Delivery::AtLeastOnce(packet_id) => mailbox.push(&Packet::PubAck(packet_id)),
+        acknowledge(mailbox, publish.delivery)
+    }
+
+    /// Twin requests are answered with the refusal's status. MQTT has no words to refuse a message, so
+    /// that ends the connection, and nothing is acknowledged.
+    fn turn_away(
+        &self,
+        mailbox: &Mailbox,
+        publish: &Publish<'_>,
+        refusal: Refusal,
+    ) -> Result<(), LinkClose> {
+        let is_quota = matches!(refusal, Refusal::Quota { .. });
+        let error = HubError::from(refusal);
+        match parse_publish(publish.topic, self.link.client()).map_err(violation)? {
+            PublishTopic::Telemetry { .. } | PublishTopic::MethodResponse { .. } => {
+                return Err(if is_quota {
+                    LinkClose::QuotaExceeded
+                } else {
+                    LinkClose::Throttled
+                });
+            }
+            PublishTopic::TwinGet { rid } => self.link.twin_get_refused(rid, &error),
+            PublishTopic::TwinPatchReported { rid, .. } => {
+                self.link.patch_reported_refused(rid, &error);
+            }
         }
+        acknowledge(mailbox, publish.delivery)
     }
 
     fn subscribe(&self, mailbox: &Mailbox, subscribe: &Subscribe<'_>) -> Result<(), LinkClose> {
@@ -288,6 +353,13 @@ impl Linked {
             }
         }
         mailbox.push(&Packet::UnsubAck(unsubscribe.packet_id))
+    }
+}
+
+fn acknowledge(mailbox: &Mailbox, delivery: Delivery) -> Result<(), LinkClose> {
+    match delivery {
+        Delivery::AtMostOnce => Ok(()),
+        Delivery::AtLeastOnce(packet_id) => mailbox.push(&Packet::PubAck(packet_id)),
     }
 }
 

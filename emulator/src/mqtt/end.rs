@@ -63,7 +63,10 @@ impl End {
             }
             Self::NotLetIn(reason) => warn!(%peer, %reason, "connection closed before CONNECT"),
             Self::Here(reason) | Self::ByHub(reason) => match reason {
-                LinkClose::Violation(_) | LinkClose::SlowReader(_) => {
+                LinkClose::Violation(_)
+                | LinkClose::SlowReader(_)
+                | LinkClose::Throttled
+                | LinkClose::QuotaExceeded => {
                     warn!(%peer, device, %reason, "link closed");
                 }
                 LinkClose::Goodbye

@@ -60,6 +60,11 @@ impl Input {
         }
     }
 
+    /// How many bytes are kept.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.rest.len()
+    }
+
     fn feed<E>(
         &mut self,
         fresh: &[u8],

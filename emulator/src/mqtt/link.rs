@@ -167,6 +167,9 @@ where
         if self.unread_bytes() >= UNREAD_BYTES_HIGH {
             return Poll::Pending;
         }
+        if self.conversation.is_waiting() {
+            return self.poll_gone(context);
+        }
         let is_holding = self.conversation.is_holding();
         let conversation = &mut self.conversation;
         let act = |bytes: &[u8]| conversation.receive(now, bytes);
@@ -181,6 +184,22 @@ where
             Ok(Read::Eof) => Some(self.conversation.lost()),
             Err(error) => Some(self.conversation.failed(&error)),
         })
+    }
+
+    /// Reads on while a packet waits its turn, within bounds, for nothing but to see whether the device
+    /// has gone: then its place is another's.
+    fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<Option<End>> {
+        if self.input.kept_bytes() >= KEPT_BYTES_HIGH {
+            return Poll::Pending;
+        }
+        let keep = |_: &[u8]| Ok::<_, End>(0);
+        Poll::Ready(
+            match ready!(self.input.poll_read(context, &mut self.io, keep)) {
+                Ok(Read::Eof) => Some(self.conversation.lost()),
+                Ok(Read::Some | Read::End(_)) => None,
+                Err(error) => Some(self.conversation.failed(&error)),
+            },
+        )
     }
 
     fn check_deadline(&mut self, now: Instant) -> Option<End> {
@@ -280,5 +299,7 @@ impl Output {
 /// With this much unread by the device, nothing more is read from it: it makes the hub no new work
 /// before it has taken the old.
 pub(super) const UNREAD_BYTES_HIGH: usize = 64 * 1024;
+/// How much a device may send ahead while a packet of its waits its turn; the largest packet fits.
+const KEPT_BYTES_HIGH: usize = 512 * 1024;
 /// How long a closing connection may take to take its last bytes and close its side.
 const FAREWELL: Duration = Duration::from_secs(1);

@@ -8,6 +8,7 @@
 //! | `conversation` | what a device's packets mean for the hub |
 //! | `authenticate` | who is let in |
 //! | `operations` | what devices do, as the ledger has it |
+//! | `gate` | which packets wait at the throttles |
 //! | `end` | why a connection ended |
 //! | `websocket` | a WebSocket as a byte stream |
 //!
@@ -16,6 +17,7 @@
 mod authenticate;
 mod conversation;
 mod end;
+mod gate;
 mod input;
 mod link;
 mod mailbox;

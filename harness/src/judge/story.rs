@@ -195,6 +195,8 @@ fn disconnected(reason: &str) -> String {
         "deleted" => "disconnected: its identity was removed",
         "violation" => "disconnected: it broke the protocol",
         "slowReader" => "disconnected: it read too slowly",
+        "throttled" => "disconnected: it was throttled",
+        "quotaExceeded" => "disconnected: the messages of the day are used up",
         "shutdown" => "disconnected: the hub stopped",
         other => return format!("disconnected: {}", words::brief(other)),
     }

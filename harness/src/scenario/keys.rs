@@ -162,6 +162,8 @@ pub(super) const DISCONNECT_REASONS: &[Word<()>] = &[
     ("deleted", ()),
     ("violation", ()),
     ("slowReader", ()),
+    ("throttled", ()),
+    ("quotaExceeded", ()),
     ("shutdown", ()),
 ];
 

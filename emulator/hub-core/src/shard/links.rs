@@ -201,6 +201,8 @@ impl Client {
             | LinkClose::Deleted
             | LinkClose::Violation(_)
             | LinkClose::SlowReader(_)
+            | LinkClose::Throttled
+            | LinkClose::QuotaExceeded
             | LinkClose::Shutdown => HubError::DeviceUnavailable,
         };
         common.event(now, &self.id, EventKind::Disconnected { reason });

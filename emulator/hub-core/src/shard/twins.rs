@@ -12,7 +12,9 @@ use crate::link::LinkId;
 use crate::output::ToDevice;
 use crate::query::{Query, Row};
 use crate::registry::IfMatch;
-use crate::twin::{DesiredChange, TagsChange, TwinDocument, TwinUpdate, UpdateMode};
+use crate::twin::{
+    DesiredChange, ReportedChange, TagsChange, TwinDocument, TwinUpdate, UpdateMode,
+};
 
 /// A reported patch as it came in.
 #[derive(Clone, Copy, Debug)]
@@ -113,12 +115,69 @@ impl Shard {
             client
                 .twin
                 .patch_reported(now.wall, patch.body, patch.if_version, &common.limits);
+        client.answer_patch(now, common, patch.rid, patched);
+    }
+
+    /// A device's read is not admitted.
+    pub fn twin_get_refused(
+        &mut self,
+        now: Now,
+        id: &ClientIdentity,
+        link: LinkId,
+        rid: &str,
+        error: &HubError,
+    ) {
+        let Some((client, common)) = self.reach_linked(id, link) else {
+            return;
+        };
+        client.last_activity = now.wall;
+        if client.hears_twin_responses() {
+            let (status, rid) = (error.code().http_status(), rid.into());
+            let body = error_body(error, &error.to_string(), common.next_refusal(), now.wall);
+            common.send(
+                link,
+                ToDevice::TwinResponse {
+                    status,
+                    rid,
+                    version: None,
+                    body,
+                },
+            );
+        }
+    }
+
+    /// A device's patch is not admitted.
+    pub fn patch_reported_refused(
+        &mut self,
+        now: Now,
+        id: &ClientIdentity,
+        link: LinkId,
+        rid: Option<&str>,
+        error: &HubError,
+    ) {
+        let Some((client, common)) = self.reach_linked(id, link) else {
+            return;
+        };
+        client.last_activity = now.wall;
+        client.answer_patch(now, common, rid, Err(error.clone()));
+    }
+}
+
+impl Client {
+    /// Tells the log what became of a patch, and the device, if it asked and listens.
+    fn answer_patch(
+        &self,
+        now: Now,
+        common: &mut Common,
+        rid: Option<&str>,
+        patched: Result<ReportedChange, HubError>,
+    ) {
         let (status, version, body) = match patched {
             Ok(change) => {
                 let version = change.version;
                 if change.changed {
                     let patch = change.patch;
-                    common.event(now, id, EventKind::Reported { version, patch });
+                    common.event(now, &self.id, EventKind::Reported { version, patch });
                 }
                 (204, Some(version), Vec::new())
             }
@@ -126,12 +185,17 @@ impl Shard {
                 let status = error.code().http_status();
                 let message = error.to_string();
                 let body = error_body(&error, &message, common.next_refusal(), now.wall);
-                common.event(now, id, EventKind::ReportedRefused { status, message });
+                common.event(
+                    now,
+                    &self.id,
+                    EventKind::ReportedRefused { status, message },
+                );
                 (status, None, body)
             }
         };
-        if let Some(rid) = patch.rid
-            && client.hears_twin_responses()
+        if let Some(rid) = rid
+            && self.hears_twin_responses()
+            && let Some(link) = self.link.online().map(|online| online.id)
         {
             let rid = rid.into();
             common.send(
@@ -145,9 +209,7 @@ impl Shard {
             );
         }
     }
-}
 
-impl Client {
     /// Tells the device, if it is there and listens. Nothing is kept for a device that does not: it
     /// reads the twin when it is back.
     pub(super) fn notify_desired(&mut self, now: Now, common: &mut Common, change: DesiredChange) {

@@ -7,4 +7,5 @@ mod connect;
 mod flow;
 mod session;
 mod support;
+mod throttles;
 mod timing;

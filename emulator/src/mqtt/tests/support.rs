@@ -11,6 +11,7 @@ use hub_proto::sas::{self, SasKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
+use crate::config::Throttling;
 use crate::hub::HubHandle;
 use crate::listener::ConnectionContext;
 use crate::stop::StopSwitch;
@@ -46,8 +47,17 @@ impl Bench {
     }
 
     pub(super) fn with_limits(limits: Limits) -> Self {
+        Self::with(limits, None)
+    }
+
+    /// A hub of a tier.
+    pub(super) fn throttled(throttling: Throttling) -> Self {
+        Self::with(Limits::default(), Some(throttling))
+    }
+
+    fn with(limits: Limits, throttling: Option<Throttling>) -> Self {
         let start = EXPIRY - i64::try_from(TOKEN_LIFE.as_secs()).unwrap();
-        let TestHub { context, switch } = TestHub::start_as(HOST, start, limits);
+        let TestHub { context, switch } = TestHub::start_with(HOST, start, limits, throttling);
         let hub = context.hub;
         let bench = Self { hub, switch };
         bench.register("dev1");
