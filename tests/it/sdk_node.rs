@@ -136,3 +136,21 @@ async fn node_keeps_its_subscriptions_over_a_renewed_token() {
 async fn node_keeps_its_subscriptions_over_a_renewed_token_on_websocket() {
     session("ws").await;
 }
+
+// SEMANTICS JOB-2, JOB-4, JOB-12
+#[tokio::test]
+async fn node_schedules_jobs_and_follows_them_to_their_end() {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    node.start(&hub, "jobs.js", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a method job reboots every device and is completed",
+            "a twin job reaches every device and is completed",
+            "a job in the future is cancelled",
+            "jobs are listed by their kind and status",
+            "a name that is taken and a job that runs no more are refused",
+        ]);
+}

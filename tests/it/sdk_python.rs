@@ -126,3 +126,22 @@ async fn a_python_device_lives_on_mqtt() {
 async fn a_python_device_lives_on_websocket() {
     session("ws").await;
 }
+
+// SEMANTICS JOB-2, JOB-4, JOB-6, JOB-13
+#[tokio::test]
+async fn python_schedules_jobs_and_follows_them_to_their_end() {
+    let Some((python, hub)) = judges().await else {
+        return;
+    };
+    python
+        .start(&hub, "jobs.py", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a method job reboots the device and is completed",
+            "a twin job reaches the device and is completed",
+            "a condition that is no condition fails the job, and says where",
+            "a job in the future is cancelled, and one that is over is not",
+            "an unknown job is unknown",
+        ]);
+}

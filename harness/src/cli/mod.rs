@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod exec;
 mod fleet;
+mod job;
 mod ledger;
 mod method;
 mod not_built;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CliError, completions, demo, device, doctor, env, events, exec, fleet, ledger, method,
+    CliError, completions, demo, device, doctor, env, events, exec, fleet, job, ledger, method,
     not_built, query, run, sas, start, trust, twin, up,
 };
 use crate::output::style;
@@ -33,6 +33,8 @@ enum Command {
     Twin(twin::TwinCommand),
     #[command(subcommand)]
     Method(method::MethodCommand),
+    #[command(subcommand)]
+    Job(job::JobCommand),
     Query(query::QueryArgs),
     Events(events::EventsArgs),
     Ledger(ledger::LedgerArgs),
@@ -86,6 +88,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Device(command) => device::run(command).await,
         Command::Twin(command) => twin::run(command).await,
         Command::Method(command) => method::run(command).await,
+        Command::Job(command) => job::run(command).await,
         Command::Query(args) => query::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,

@@ -59,13 +59,13 @@ pub struct MethodReply {
     pub payload: Value,
 }
 
-struct Call<'a> {
-    method: Method,
-    path: String,
-    body: Option<&'a Value>,
-    if_match: Option<&'a str>,
-    headers: Vec<(&'static str, String)>,
-    patience: Duration,
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) body: Option<&'a Value>,
+    pub(super) if_match: Option<&'a str>,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) patience: Duration,
 }
 
 impl ServiceClient {
@@ -207,11 +207,11 @@ impl ServiceClient {
         }
     }
 
-    async fn json(&mut self, call: Call<'_>) -> Result<Value, ServiceError> {
+    pub(super) async fn json(&mut self, call: Call<'_>) -> Result<Value, ServiceError> {
         parse(self.send(call).await?.body())
     }
 
-    async fn send(&mut self, call: Call<'_>) -> Result<Response<Bytes>, ServiceError> {
+    pub(super) async fn send(&mut self, call: Call<'_>) -> Result<Response<Bytes>, ServiceError> {
         let separator = if call.path.contains('?') { '&' } else { '?' };
         let uri = format!("{}{separator}api-version={API_VERSION}", call.path);
         tracing::debug!(method = %call.method, host = self.connection.endpoint().host_name, uri, "request");
@@ -259,7 +259,7 @@ impl ServiceClient {
     }
 }
 
-fn call<'a>(method: Method, path: String) -> Call<'a> {
+pub(super) fn call<'a>(method: Method, path: String) -> Call<'a> {
     Call {
         method,
         path,
@@ -278,12 +278,12 @@ fn twin_path(id: &str) -> String {
     format!("/twins/{}", utf8_percent_encode(id, SEGMENT))
 }
 
-fn parse(body: &[u8]) -> Result<Value, ServiceError> {
+pub(super) fn parse(body: &[u8]) -> Result<Value, ServiceError> {
     serde_json::from_slice(body)
         .map_err(|error| ServiceError::Protocol(format!("the hub's answer is not JSON: {error}")))
 }
 
-fn array(value: Value) -> Result<Vec<Value>, ServiceError> {
+pub(super) fn array(value: Value) -> Result<Vec<Value>, ServiceError> {
     match value {
         Value::Array(items) => Ok(items),
         _ => Err(ServiceError::Protocol(
@@ -293,13 +293,13 @@ fn array(value: Value) -> Result<Vec<Value>, ServiceError> {
 }
 
 /// RFC 3986's unreserved characters stay.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 const API_VERSION: &str = "2021-04-12";
-const CONTINUATION: &str = "x-ms-continuation";
+pub(super) const CONTINUATION: &str = "x-ms-continuation";
 const USER_AGENT: &str = concat!("hubnerite/", env!("CARGO_PKG_VERSION"));
 /// A token is made for each request; it need outlive no more than clocks that differ.
 const TOKEN_LIFE: Duration = Duration::from_mins(10);

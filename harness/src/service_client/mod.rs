@@ -1,4 +1,4 @@
-//! The service side of a hub over REST: identities, twins, methods, queries.
+//! The service side of a hub over REST: identities, twins, methods, jobs, queries.
 //!
 //! Works with any hub: its connection string names the host and the policy's key. Knows no command
 //! line and prints nothing.
@@ -6,9 +6,11 @@
 mod api;
 mod connection;
 mod error;
+mod jobs;
 mod roots;
 
 pub use api::{DeviceKeys, MethodCall, MethodReply, ServiceClient};
 pub use connection::Endpoint;
 pub use error::{Refusal, ServiceError};
+pub use jobs::JobFilter;
 pub use roots::trusted_roots;

@@ -176,3 +176,82 @@ fn the_doctor_looks_at_the_authority_of_the_hub_that_runs() {
     let authority = format!("certificate authority in {}, good until", dir.display());
     assert!(out.contains(&authority), "{out}{errors}");
 }
+
+/// SEMANTICS JOB-2, JOB-4, JOB-5
+#[test]
+fn jobs_are_made_waited_for_listed_and_cancelled() {
+    let hub = Hub::start();
+    hub.ok(&["device", "create", "pump-1"]);
+    let patch = r#"{"tags":{"site":"Oslo"}}"#;
+    let twin = [
+        "job",
+        "create",
+        "twins",
+        "-q",
+        "*",
+        "--twin-patch",
+        patch,
+        "--wait",
+    ];
+    let done = hub.ok(&twin);
+    assert_eq!(done, "twins  completed  1 devices: 1 succeeded, 0 failed");
+    let method = [
+        "job",
+        "create",
+        "m",
+        "-q",
+        "*",
+        "--method-name",
+        "reboot",
+        "--wait",
+    ];
+    let (code, out, errors) = hub.tool(&method);
+    assert_eq!(code, Some(1), "{errors}");
+    assert_eq!(out.trim(), "m  completed  1 devices: 0 succeeded, 1 failed");
+    let (code, out, _) = hub.tool(&[
+        "job",
+        "create",
+        "bad",
+        "-q",
+        "=",
+        "--method-name",
+        "x",
+        "--wait",
+    ]);
+    assert_eq!(code, Some(1));
+    assert!(
+        out.starts_with("bad  failed\nSQL query parse failed"),
+        "{out}"
+    );
+
+    let soon = "2099-01-01T00:00:00Z";
+    let (code, _, errors) = hub.tool(&[
+        "job",
+        "create",
+        "far",
+        "-q",
+        "*",
+        "--twin-patch",
+        "{}",
+        "--start-time",
+        soon,
+    ]);
+    assert!(code == Some(1) && errors.contains("168 hours"), "{errors}");
+    let list = hub.ok(&["job", "list", "--job-type", "scheduleDeviceMethod"]);
+    assert!(
+        list.contains("scheduleDeviceMethod  completed  1        1"),
+        "{list}"
+    );
+    let shown: Value = serde_json::from_str(&hub.ok(&["job", "show", "twins", "--json"])).unwrap();
+    assert_eq!(shown["updateTwin"]["tags"]["site"], "Oslo");
+    let (code, _, errors) = hub.tool(&["job", "cancel", "m"]);
+    assert!(
+        code == Some(1) && errors.contains("405 OperationNotAllowedInCurrentState"),
+        "{errors}"
+    );
+    let (code, _, errors) = hub.tool(&["job", "show", "nobody"]);
+    assert!(
+        code == Some(1) && errors.contains("the hub knows no job \"nobody\""),
+        "{errors}"
+    );
+}
