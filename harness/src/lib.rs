@@ -11,6 +11,7 @@
 //! | [`runner`] | hub, fleet, steps and judge in one loop |
 //! | [`live`] | a run as it goes, on a terminal or in a pipe |
 //! | [`report`] | a verdict as text, for people and machines |
+//! | `device_side`, `registration` | how devices reach a hub, and become known to it |
 //! | `target` | which hub a tool talks to |
 //! | `open_files` | how many files this process may have open |
 //! | `private_hub` | a hub on an address that nobody else uses |
@@ -24,12 +25,14 @@
 mod admin_client;
 pub mod cli;
 mod clock;
+mod device_side;
 pub mod exit_code;
 pub mod judge;
 pub mod live;
 mod open_files;
 mod output;
 mod private_hub;
+mod registration;
 mod reliance;
 pub mod report;
 pub mod runner;

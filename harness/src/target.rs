@@ -148,12 +148,17 @@ impl HubTarget {
         if !is_local(host) {
             return Value::Null;
         }
-        let admin = if self.admin.url == DEFAULT_URL {
+        let told = self.admin_at(host).json(HUB_PATH).await;
+        told.unwrap_or(Value::Null)
+    }
+
+    /// The admin API of the hub at `host`: the one named, or the one beside its address.
+    pub(crate) fn admin_at(&self, host: &str) -> AdminClient {
+        if self.admin.url == DEFAULT_URL {
             AdminClient::new(&admin_url_at(host))
         } else {
             self.admin.client()
-        };
-        admin.json(HUB_PATH).await.unwrap_or(Value::Null)
+        }
     }
 
     async fn running_hub(&self) -> Result<(ConnectionString, Value), CliError> {

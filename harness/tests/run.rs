@@ -206,11 +206,13 @@ fn gates_fail_a_run_that_passes() {
 }
 
 #[test]
-fn a_hub_elsewhere_is_refused_by_name() {
+fn a_hub_without_an_event_log_is_refused_by_name() {
     let folder = Folder::new();
-    let output = folder.run(&["passes.yaml", "--hub", "HostName=localhost"]);
-    assert_eq!(code(&output), Some(3));
-    assert!(stderr(&output).contains("`run --hub` is not built yet"));
+    let hub = "HostName=hub.azure-devices.net;SharedAccessKeyName=p;\
+               SharedAccessKey=aHVibmVyaXRlLWlvdGh1Ym93bmVyLXByaW1hcnktMDE=";
+    let output = folder.run(&["passes.yaml", "--clock", "real", "--ca", "ca", "--hub", hub]);
+    assert_eq!(code(&output), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("hub.azure-devices.net shows no event log"));
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! `hubnerite fleet`: virtual devices against any hub.
 
 mod arguments;
-mod endpoints;
-mod register;
 mod tell;
 
 use std::path::PathBuf;
@@ -20,13 +18,14 @@ use device_sim::netem::NetworkProfile;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use self::endpoints::Reach;
 use self::tell::Teller;
 use super::CliError;
 use super::signals::{Ending, Signals};
 use crate::clock::wall_now;
+use crate::device_side::Reach;
 use crate::exit_code;
 use crate::open_files;
+use crate::registration;
 use crate::scenario::IdPattern;
 use crate::service_client::ServiceError;
 use crate::target::{HubTarget, Reached};
@@ -140,7 +139,7 @@ pub(super) async fn run(args: FleetArgs) -> Result<u8, CliError> {
     let devices = match (listed, &hub) {
         (Some(devices), _) => devices,
         (None, Some(hub)) => {
-            let work = register::register;
+            let work = registration::register;
             match counted(&mut teller, "registering", hub, ids, work, &mut signals).await {
                 Ok(devices) => devices?,
                 Err(ending) => return Ok(ending.exit_code()),
@@ -164,7 +163,7 @@ pub(super) async fn run(args: FleetArgs) -> Result<u8, CliError> {
     let (metrics, ran) = drive(fleet, args.lasts, &mut teller, &mut signals).await;
     teller.summary(&metrics, ran);
     if let (true, Some(hub)) = (args.cleanup, &hub) {
-        let work = register::remove;
+        let work = registration::remove;
         match counted(&mut teller, "removing", hub, ids, work, &mut signals).await {
             Ok(removed) => removed?,
             Err(ending) => return Ok(ending.exit_code()),

@@ -8,16 +8,20 @@ use tokio::sync::watch;
 
 use super::signals::Signals;
 use super::{CliError, say};
+use crate::admin_client::DEFAULT_URL;
+use crate::device_side::Reach;
 use crate::exit_code;
 use crate::judge::verdict::{Outcome, Verdict};
 use crate::live;
 use crate::output::style::{BAD, paint};
 use crate::report::baseline::{Baseline, Gate, GateOutcome};
 use crate::report::{self, Destination, ReportKind, ReportRequest};
-use crate::runner::{Plan, RunOptions, run_plan_blocking};
+use crate::runner::{Elsewhere, Plan, RunOptions, run_plan_blocking};
 use crate::scenario::ast::{ClockKind, Scenario};
 use crate::scenario::{LoadOptions, ScenarioErrors, load};
+use crate::secret::Secret;
 use crate::settings::default_ca_dir;
+use crate::target::{AdminTarget, HubTarget};
 
 /// Run scenarios: a hub, a fleet, and a judge
 ///
@@ -31,6 +35,7 @@ Examples:
   hubnerite run scenarios/reboot.yaml
   hubnerite run scenarios/reboot.yaml --seed 7 --report html=reboot.html --report junit=out.xml
   hubnerite run scenarios/*.yaml --fail-fast
+  hubnerite run wave.yaml --clock real --hub \"$IOTHUB_CONNECTION_STRING\"
   hubnerite run nightly.yaml --baseline yesterday.json --fail-on 'p99.method > +20%'
 
 Exit codes:
@@ -74,9 +79,28 @@ pub(super) struct RunArgs {
     /// Keep the certificate authority in DIR (real time only); default: the user's data folder
     #[arg(long, value_name = "DIR", env = "HUBNERITE_CA", hide_env_values = true)]
     ca: Option<PathBuf>,
-    /// Judge a hub elsewhere: not built yet, and refused
-    #[arg(long, value_name = "CONNECTION_STRING", hide = true)]
-    hub: Option<crate::secret::Secret>,
+    #[command(flatten)]
+    elsewhere: ElsewhereArgs,
+}
+
+/// A hub of another process.
+#[derive(Args, Debug)]
+struct ElsewhereArgs {
+    /// Judge the running Hubnerite of this connection string, in real time; devices are made and removed
+    #[arg(long, value_name = "CONNECTION_STRING")]
+    hub: Option<Secret>,
+    /// Find that hub's event log by its admin API; default: beside its address
+    #[arg(
+        long = "admin",
+        value_name = "URL",
+        env = "HUBNERITE_ADMIN_URL",
+        hide_env_values = true,
+        default_value = DEFAULT_URL
+    )]
+    admin: String,
+    /// Leave the devices registered that were made in the hub of --hub
+    #[arg(long, requires = "hub")]
+    keep_devices: bool,
 }
 
 /// As on the command line.
@@ -94,12 +118,6 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
-    if args.hub.is_some() {
-        return Err(CliError::could_not_run(
-            "`run --hub` is not built yet: scenarios run against a hub of their own",
-        )
-        .with_remedy("drive devices against a hub elsewhere with `hubnerite fleet`"));
-    }
     if args.baseline.is_none() && args.gates.iter().any(Gate::needs_baseline) {
         let problem = "a --fail-on compares with a previous run";
         return Err(
@@ -121,7 +139,8 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
     crate::open_files::raise();
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
-    let (verdicts, interrupted_by) = run_all(&args, plans, &mut signals).await?;
+    let hub = elsewhere(&args, &plans).await?;
+    let (verdicts, interrupted_by) = run_all(&args, hub.as_ref(), plans, &mut signals).await?;
     let reported = tell(&args, &verdicts);
     let gates_hold = judge_gates(&args, &verdicts, baseline.as_ref());
     if let Some(code) = interrupted_by {
@@ -148,7 +167,7 @@ fn load_all(args: &RunArgs) -> Result<Vec<(PathBuf, Plan)>, CliError> {
         };
         for mut scenario in scenarios {
             args.adjust(&mut scenario);
-            match Plan::new(scenario) {
+            match args.holds(&scenario).and_then(|()| Plan::new(scenario)) {
                 Ok(plan) => plans.push((file.clone(), plan)),
                 Err(errors) => mistakes.push(errors),
             }
@@ -187,6 +206,14 @@ impl RunArgs {
         }
     }
 
+    /// Whether nothing in it needs a hub of its own where it has none.
+    fn holds(&self, scenario: &Scenario) -> Result<(), ScenarioErrors> {
+        match &self.elsewhere.hub {
+            Some(_) => Elsewhere::refuse(scenario),
+            None => Ok(()),
+        }
+    }
+
     fn is_wanted(&self, scenario: &Scenario) -> bool {
         self.tags.is_empty() || self.tags.iter().any(|tag| scenario.tags.contains(tag))
     }
@@ -220,9 +247,52 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
+/// The hub of --hub: a Hubnerite that runs, since its event log is what is judged.
+async fn elsewhere(
+    args: &RunArgs,
+    plans: &[(PathBuf, Plan)],
+) -> Result<Option<Elsewhere>, CliError> {
+    let Some(hub) = &args.elsewhere.hub else {
+        return Ok(None);
+    };
+    let target = HubTarget {
+        hub: Some(hub.clone()),
+        https_port: None,
+        ca: args.ca.clone(),
+        admin: AdminTarget {
+            url: args.elsewhere.admin.clone(),
+        },
+    };
+    let reached = target.reach().await?;
+    let host = reached.credential.host_name.clone();
+    if reached.told.is_null() {
+        let problem =
+            format!("{host} shows no event log, and judging a hub by polling is not built");
+        return Err(CliError::could_not_run(problem)
+            .with_remedy(
+                "start a Hubnerite with `hubnerite up`, and name its admin API with --admin URL",
+            )
+            .with_remedy("drive devices against any other hub with `hubnerite fleet`"));
+    }
+    let reach = Reach::find(&target, Some(&reached), None).await?;
+    let mut transports: Vec<_> = plans
+        .iter()
+        .flat_map(|(_, plan)| plan.transports())
+        .collect();
+    transports.sort_unstable_by_key(|transport| *transport as u8);
+    transports.dedup();
+    Ok(Some(Elsewhere {
+        endpoints: reach.all_endpoints(&transports).await?,
+        admin: target.admin_at(&host),
+        reached,
+        keep_devices: args.elsewhere.keep_devices,
+    }))
+}
+
 /// One scenario after the other; and the exit code of the signal that ended it early.
 async fn run_all(
     args: &RunArgs,
+    hub: Option<&Elsewhere>,
     plans: Vec<(PathBuf, Plan)>,
     signals: &mut Signals,
 ) -> Result<(Vec<Verdict>, Option<u8>), CliError> {
@@ -235,6 +305,7 @@ async fn run_all(
                 Some(dir) => Some(dir.clone()),
                 None => default_ca_dir().ok(),
             },
+            hub: hub.cloned(),
             interrupt,
             observer: live::observer(args.json),
         };

@@ -9,7 +9,7 @@ use super::engine::Judge;
 use crate::scenario::ast;
 
 /// Somebody waits for devices to meet a condition. Given back with [`Judge::forget`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Wait(u16);
 
 impl Judge {

@@ -6,12 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use emulator::HubHandle;
 use hub_proto::time::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::event::{Observer, RunEvent};
+use super::hub::Hub;
 use super::message::{Ending, Message};
 use super::observe::Follower;
 use super::plan::Plan;
@@ -21,7 +21,7 @@ use crate::scenario::ast::{Check, ClockKind, Step, StepKind};
 
 /// A run under way.
 pub(super) struct Course<'a> {
-    hub: HubHandle,
+    hub: &'a Hub,
     start: Timestamp,
     follower: Follower,
     judge: Judge,
@@ -45,6 +45,8 @@ pub(super) struct Finished {
     pub(super) is_interrupted: bool,
     /// Events that the judge did not see.
     pub(super) missed: u64,
+    /// Why the last of them could not be read.
+    pub(super) trouble: Option<String>,
 }
 
 /// Somebody waits for something.
@@ -62,14 +64,19 @@ enum Wait {
 
 impl<'a> Course<'a> {
     /// Starts now, by the hub's clock.
-    pub(super) fn new(plan: &'a Plan, hub: &HubHandle, observer: &'a mut dyn Observer) -> Self {
-        let start = hub.now().wall;
+    pub(super) async fn new(
+        plan: &Plan,
+        hub: &'a Hub,
+        observer: &'a mut dyn Observer,
+    ) -> Result<Self, String> {
+        let start = hub.now();
+        let follower = hub.follower(start).await?;
         let mut judge = Judge::new(&plan.scenario.checks, &plan.membership);
         prepare(&mut judge, &plan.scenario.steps);
-        Self {
-            hub: hub.clone(),
+        Ok(Self {
+            hub,
             start,
-            follower: Follower::new(hub.event_log().clone(), start),
+            follower,
             judge,
             waits: Vec::new(),
             online: BTreeSet::new(),
@@ -79,7 +86,7 @@ impl<'a> Course<'a> {
             observer,
             is_interrupted: false,
             has_beat: plan.scenario.clock == ClockKind::Real,
-        }
+        })
     }
 
     /// Drives `steps` to their end, then waits for what the judge still waits for.
@@ -96,23 +103,26 @@ impl<'a> Course<'a> {
                     self.is_interrupted = true;
                     break;
                 }
-                Some(message) = inbox.recv() => self.handle(message),
-                () = self.follower.appended() => self.feed(),
+                Some(message) = inbox.recv() => self.handle(message).await,
+                () = self.follower.appended() => {
+                    self.feed_some().await;
+                }
                 () = steps.as_mut() => break,
                 () = sleep(BEAT), if self.has_beat => {}
             }
             self.show();
         }
         while let Ok(message) = inbox.try_recv() {
-            self.handle(message);
+            self.handle(message).await;
         }
         if self.is_interrupted {
             self.note_interrupt();
         } else {
             self.wait_for_the_judge(&mut interrupt).await;
         }
-        self.feed_all();
+        self.feed_all().await;
         Finished {
+            trouble: self.follower.trouble().map(str::to_owned),
             at: self.at(),
             judge: self.judge,
             steps: self.results,
@@ -122,7 +132,7 @@ impl<'a> Course<'a> {
     }
 
     async fn wait_for_the_judge(&mut self, interrupt: &mut watch::Receiver<bool>) {
-        self.feed_all();
+        self.feed_all().await;
         self.judge.advance(self.at());
         let until = self.judge.undecided_until();
         self.observer.event(&RunEvent::Judging {
@@ -143,18 +153,22 @@ impl<'a> Course<'a> {
                     self.is_interrupted = true;
                     return;
                 }
-                () = self.follower.appended() => self.feed(),
+                () = self.follower.appended() => {
+                    self.feed_some().await;
+                }
                 () = sleep(left.min(beat)) => {}
             }
-            self.feed_all();
+            self.feed_all().await;
             self.judge.advance(self.at());
             self.show();
         }
     }
 
-    fn handle(&mut self, message: Message) {
-        // What the hub has logged so far lies before what the step says.
-        self.feed_all();
+    async fn handle(&mut self, message: Message) {
+        // What the hub has logged so far lies before what the step says. Progress says nothing.
+        if !matches!(message, Message::Progress { .. }) {
+            self.feed_all().await;
+        }
         match message {
             Message::Started {
                 anchor,
@@ -264,20 +278,16 @@ impl<'a> Course<'a> {
         self.waits.push(Wait::Condition { wait, missing });
     }
 
-    fn feed_all(&mut self) {
-        while self.feed_some() {}
+    async fn feed_all(&mut self) {
+        while self.feed_some().await {}
     }
 
-    fn feed(&mut self) {
-        self.feed_some();
-    }
-
-    /// One stretch; whether there was anything in it.
-    fn feed_some(&mut self) -> bool {
-        let stretch = self.follower.read();
+    /// One stretch; whether there may be another.
+    async fn feed_some(&mut self) -> bool {
+        let (stretch, may_be_more) = self.follower.read().await;
         self.missed += stretch.missed;
         if stretch.events.is_empty() {
-            return false;
+            return may_be_more;
         }
         self.events += stretch.events.len() as u64;
         for event in &stretch.events {
@@ -303,7 +313,7 @@ impl<'a> Course<'a> {
             }
             self.tell(wait);
         }
-        true
+        may_be_more
     }
 
     /// Tells who waits, and keeps the wait if it is not over.
@@ -342,7 +352,7 @@ impl<'a> Course<'a> {
 
     /// Since the scenario's start.
     fn at(&self) -> Duration {
-        self.hub.now().wall.saturating_since(self.start)
+        self.hub.now().saturating_since(self.start)
     }
 }
 

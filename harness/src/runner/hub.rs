@@ -1,5 +1,7 @@
-//! The hub that a run judges: embedded, without sockets in virtual time, with TLS in real time.
+//! The hub that a run judges: embedded, without sockets in virtual time, with TLS in real time; or one
+//! elsewhere.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -10,15 +12,135 @@ use emulator::config::{Ports, Throttling};
 use emulator::memory::{MemoryConfig, MemoryHub};
 use emulator::{Config, Emulator, HubHandle, RunningEmulator};
 use hub_core::Limits;
+use hub_proto::sas::SasKey;
 use hub_proto::time::Timestamp;
 use rustls::pki_types::ServerName;
 
 use super::access::Access;
+use super::elsewhere::Joined;
+use super::observe::Follower;
 use super::plan::HOST;
+use super::rest_service::RestService;
+use super::roster::Roster;
+use super::service::{InProcess, Service};
 use crate::output::host_name;
 use crate::private_hub;
 use crate::scenario::ast::{ClockKind, HubSpec};
 use crate::service_client::trusted_roots;
+
+/// The hub of a run.
+#[derive(Debug)]
+pub(super) enum Hub {
+    Embedded(EmbeddedHub),
+    Elsewhere(Box<Joined>),
+}
+
+/// The keys of the devices.
+#[derive(Debug)]
+pub(super) struct Keys(BTreeMap<Arc<str>, SasKey>);
+
+impl Keys {
+    /// Of a device of the plan.
+    pub(super) fn of(&self, device: &str) -> &SasKey {
+        self.0
+            .get(device)
+            .expect("every device of the plan has a key")
+    }
+}
+
+impl Hub {
+    /// Its time.
+    pub(super) fn now(&self) -> Timestamp {
+        match self {
+            Self::Embedded(hub) => hub.handle().now().wall,
+            Self::Elsewhere(hub) => hub.now(),
+        }
+    }
+
+    /// What a verdict calls it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::Embedded(_) => "embedded".to_owned(),
+            Self::Elsewhere(hub) => hub.host().to_owned(),
+        }
+    }
+
+    /// The ways in for devices.
+    pub(super) fn endpoints(&self) -> Result<Endpoints, HubError> {
+        match self {
+            Self::Embedded(hub) => hub.endpoints(),
+            Self::Elsewhere(hub) => Ok(hub.hub.endpoints.clone()),
+        }
+    }
+
+    pub(super) fn service(&self) -> Service {
+        match self {
+            Self::Embedded(hub) => Service::in_process(hub.handle().clone()),
+            Self::Elsewhere(hub) => Service::Rest(RestService::new(hub.hub.reached.clone())),
+        }
+    }
+
+    /// Its event log from now on, where `start` is the scenario's start.
+    pub(super) async fn follower(&self, start: Timestamp) -> Result<Follower, String> {
+        Ok(match self {
+            Self::Embedded(hub) => Follower::new(hub.handle().event_log().clone(), start),
+            Self::Elsewhere(hub) => Follower::elsewhere(hub.log().await?, start),
+        })
+    }
+
+    /// How programs that are not ours find it; none does without sockets.
+    pub(super) fn access(&self) -> Option<Access> {
+        match self {
+            Self::Embedded(hub) => hub.access(),
+            Self::Elsewhere(hub) => hub.access(),
+        }
+    }
+
+    /// The keys of the devices, which are registered.
+    pub(super) fn register(&self, roster: &Roster) -> Result<Keys, String> {
+        let mut keys = BTreeMap::new();
+        match self {
+            Self::Embedded(hub) => {
+                let service = InProcess::new(hub.handle().clone());
+                for (name, id) in roster.ids() {
+                    let key = roster.key(name);
+                    let created = service.create(id, &key);
+                    created.map_err(|refused| format!("{name} cannot be registered: {refused}"))?;
+                    keys.insert(Arc::clone(name), key);
+                }
+            }
+            // Registered when the hub was joined.
+            Self::Elsewhere(hub) => keys.extend(hub.keys.iter().cloned()),
+        }
+        Ok(Keys(keys))
+    }
+
+    /// Devices know the hub by this name.
+    pub(super) fn host(&self) -> Arc<str> {
+        match self {
+            Self::Embedded(_) => HOST.into(),
+            Self::Elsewhere(hub) => hub.host().into(),
+        }
+    }
+
+    /// Cuts every link; one elsewhere is not asked to.
+    pub(super) fn close_links(&self) {
+        if let Self::Embedded(hub) = self {
+            hub.handle().close_links();
+        }
+    }
+
+    /// Leaves things as they were before the run; in words what could not be.
+    pub(super) async fn stop(self) -> Option<String> {
+        match self {
+            Self::Embedded(hub) => {
+                hub.stop().await;
+                None
+            }
+            Self::Elsewhere(hub) => hub.leave().await,
+        }
+    }
+}
 
 /// A hub in this process.
 #[derive(Debug)]

@@ -11,7 +11,9 @@
 //! | `hub` | the embedded hub and the ways in |
 //! | `access` | how programs that are not ours find the hub |
 //! | `process` | a program that a step starts |
-//! | `service` | the service's side of it |
+//! | `elsewhere` | a hub that is not this process's |
+//! | `service`, `rest_service` | the service's side of it, in process and over REST |
+//! | `remote_log` | its event log, read from its admin API |
 //! | `run` | a run from start to verdict |
 //! | `course` | the one loop |
 //! | `steps` | carries steps out |
@@ -22,12 +24,15 @@
 
 mod access;
 mod course;
+mod elsewhere;
 mod event;
 mod hub;
 mod message;
 mod observe;
 mod plan;
 mod process;
+mod remote_log;
+mod rest_service;
 mod roster;
 mod run;
 mod service;
@@ -38,6 +43,7 @@ mod test_scenario;
 mod tests;
 mod words;
 
+pub use elsewhere::Elsewhere;
 pub use event::{Observer, RunEvent, Silent};
 pub use plan::Plan;
 pub use run::{RunOptions, run, run_blocking, run_plan_blocking};

@@ -1,26 +1,51 @@
-//! From the embedded hub's event log to what the judge sees. Reads the log, decides nothing.
+//! From the hub's event log to what the judge sees. Reads the log, decides nothing.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use emulator::EventLog;
-use hub_core::event::{Event, EventKind};
+use hub_core::event::EventKind;
 use hub_proto::ids::ClientIdentity;
 use hub_proto::time::Timestamp;
 use serde_json::Value;
 
+use super::remote_log::RemoteLog;
 use crate::judge::observed::{Observed, What};
 
 /// Reads the log from where it was at the start, in stretches.
 #[derive(Debug)]
 pub(super) struct Follower {
-    log: EventLog,
+    source: Source,
     start: Timestamp,
-    /// The number of the last event read.
-    read: u64,
-    /// Every name once: a run has many events and few devices. Looked up, never walked.
-    names: HashMap<ClientIdentity, Arc<str>>,
+    /// Why the last look came to nothing.
+    trouble: Option<String>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Embedded {
+        log: EventLog,
+        /// The number of the last event read.
+        read: u64,
+        names: Names,
+    },
+    Elsewhere(RemoteLog),
+}
+
+/// Every name once: a run has many events and few devices. Looked up, never walked.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashSet<Arc<str>>);
+
+impl Names {
+    pub(super) fn name(&mut self, device: &str) -> Arc<str> {
+        if let Some(known) = self.0.get(device) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = device.into();
+        self.0.insert(Arc::clone(&name));
+        name
+    }
 }
 
 /// A stretch of the log.
@@ -36,55 +61,88 @@ pub(super) struct Stretch {
 impl Follower {
     /// Follows `log` from its newest event on; `start` is the scenario's start by the hub's clock.
     pub(super) fn new(log: EventLog, start: Timestamp) -> Self {
-        let read = log.newest();
-        Self {
+        let source = Source::Embedded {
+            read: log.newest(),
             log,
-            start,
-            read,
-            names: HashMap::new(),
-        }
-    }
-
-    /// What has been appended since the last call, `STRETCH_EVENTS` at most.
-    pub(super) fn read(&mut self) -> Stretch {
-        let page = self.log.read(self.read, STRETCH_EVENTS);
-        let mut stretch = Stretch {
-            missed: page.missed,
-            ..Stretch::default()
+            names: Names::default(),
         };
-        for (seq, event) in page.events {
-            self.read = seq;
-            let observed = self.observe(seq, &event);
-            let device = &observed.device;
-            match event.kind {
-                EventKind::Subscribed { .. } => stretch.presence.push((Arc::clone(device), true)),
-                EventKind::Disconnected { .. } => {
-                    stretch.presence.push((Arc::clone(device), false));
-                }
-                _ => {}
+        Self {
+            source,
+            start,
+            trouble: None,
+        }
+    }
+
+    /// Follows the log of a hub elsewhere.
+    pub(super) fn elsewhere(log: RemoteLog, start: Timestamp) -> Self {
+        Self {
+            source: Source::Elsewhere(log),
+            start,
+            trouble: None,
+        }
+    }
+
+    /// What has been appended since the last call, as much as is read at a time, and whether there may
+    /// be more.
+    pub(super) async fn read(&mut self) -> (Stretch, bool) {
+        match &mut self.source {
+            Source::Embedded { log, read, names } => {
+                let stretch = read_embedded(log, read, names, self.start);
+                let may_be_more = !stretch.events.is_empty();
+                (stretch, may_be_more)
             }
-            stretch.events.push(observed);
+            Source::Elsewhere(log) => match log.read(self.start).await {
+                Ok(read) => {
+                    self.trouble = None;
+                    read
+                }
+                Err(trouble) => {
+                    self.trouble = Some(trouble);
+                    (Stretch::default(), false)
+                }
+            },
         }
-        stretch
     }
 
-    /// Comes back when [`Follower::read`] has something to give.
+    /// Why nothing could be read the last time; the next time goes on where the one before ended.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Comes back when [`Follower::read`] has something to give, or may have.
     pub(super) async fn appended(&self) {
-        self.log.appended_after(self.read).await;
-    }
-
-    fn observe(&mut self, seq: u64, event: &Event) -> Observed {
-        let device = self
-            .names
-            .entry(event.client.clone())
-            .or_insert_with(|| event.client.to_string().into());
-        Observed {
-            seq,
-            at: since(self.start, event.at),
-            device: Arc::clone(device),
-            what: what(&event.kind),
+        match &self.source {
+            Source::Embedded { log, read, .. } => log.appended_after(*read).await,
+            Source::Elsewhere(_) => tokio::time::sleep(LOOK_EVERY).await,
         }
     }
+}
+
+fn read_embedded(log: &EventLog, read: &mut u64, names: &mut Names, start: Timestamp) -> Stretch {
+    let page = log.read(*read, STRETCH_EVENTS);
+    let mut stretch = Stretch {
+        missed: page.missed,
+        ..Stretch::default()
+    };
+    for (seq, event) in page.events {
+        *read = seq;
+        let device = match &event.client {
+            ClientIdentity::Device(id) => names.name(id.as_str()),
+            module @ ClientIdentity::Module(..) => names.name(&module.to_string()),
+        };
+        match event.kind {
+            EventKind::Subscribed { .. } => stretch.presence.push((Arc::clone(&device), true)),
+            EventKind::Disconnected { .. } => stretch.presence.push((Arc::clone(&device), false)),
+            _ => {}
+        }
+        stretch.events.push(Observed {
+            seq,
+            at: since(start, event.at),
+            device,
+            what: what(&event.kind),
+        });
+    }
+    stretch
 }
 
 fn since(start: Timestamp, at: Timestamp) -> Duration {
@@ -167,10 +225,13 @@ fn json(text: &str) -> Value {
 
 /// So many are read at a time, so that nothing else waits long.
 const STRETCH_EVENTS: usize = 4096;
+/// How often a log elsewhere is looked at while nothing else asks for it.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
     use emulator::config::EventLogLimits;
+    use hub_core::event::Event;
     use hub_proto::ids::DeviceId;
     use serde_json::json;
 
@@ -191,13 +252,13 @@ mod tests {
         }
     }
 
-    #[test]
-    fn events_come_once_with_the_time_since_the_start() {
+    #[tokio::test]
+    async fn events_come_once_with_the_time_since_the_start() {
         let log = EventLog::new(EventLogLimits::default());
         log.append(event(99, EventKind::DeviceCreated));
         let mut follower = Follower::new(log.clone(), Timestamp::from_unix_seconds(100));
         log.append(event(102, reported(2, r#"{"status":"booted"}"#)));
-        let stretch = follower.read();
+        let stretch = follower.read().await.0;
         let expected = Observed {
             seq: 2,
             at: Duration::from_secs(2),
@@ -208,11 +269,11 @@ mod tests {
             },
         };
         assert_eq!(stretch.events, [expected]);
-        assert!(follower.read().events.is_empty());
+        assert!(follower.read().await.0.events.is_empty());
     }
 
-    #[test]
-    fn a_follower_that_is_too_slow_is_told_how_much_it_missed() {
+    #[tokio::test]
+    async fn a_follower_that_is_too_slow_is_told_how_much_it_missed() {
         let log = EventLog::new(EventLogLimits {
             events: 2,
             bytes: usize::MAX,
@@ -221,7 +282,7 @@ mod tests {
         for version in 1..=5 {
             log.append(event(1, reported(version, "{}")));
         }
-        let stretch = follower.read();
+        let stretch = follower.read().await.0;
         assert_eq!((stretch.missed, stretch.events.len()), (3, 2));
     }
 }

@@ -76,6 +76,13 @@ impl Plan {
         })
     }
 
+    /// What its virtual devices speak.
+    pub(crate) fn transports(&self) -> Vec<Transport> {
+        let cohorts = self.fleet.cohorts.iter();
+        let peopled = cohorts.filter(|cohort| !cohort.devices.is_empty());
+        peopled.map(|cohort| cohort.transport).collect()
+    }
+
     /// Whether programs that are not ours dial the hub, which then must be where they look for it.
     pub(super) fn has_outsiders(&self) -> bool {
         fn has_shell(steps: &[Step]) -> bool {

@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use device_sim::driver::Clock;
-use device_sim::fleet::Fleet;
+use device_sim::fleet::{Fleet, FleetPlan};
 use device_sim::metrics::{Metrics, Phase, Summary};
 use tokio::sync::{mpsc, watch};
 
 use super::access::Environment;
 use super::course::{Course, Finished};
+use super::elsewhere::Elsewhere;
 use super::event::{Observer, RunEvent, Silent};
-use super::hub::EmbeddedHub;
+use super::hub::{EmbeddedHub, Hub, Keys};
 use super::plan::Plan;
-use super::service::Service;
 use super::steps::{Background, Stage};
 use super::words;
 use crate::judge::ReplayContext;
@@ -30,6 +30,8 @@ pub struct RunOptions {
     pub replay: Option<String>,
     /// Where the certificate authority is kept, in real time; default: the user's data folder.
     pub ca_dir: Option<PathBuf>,
+    /// The hub to judge; default: an embedded one.
+    pub hub: Option<Elsewhere>,
     /// Turns true when the run shall end early; what there is by then is judged.
     pub interrupt: watch::Receiver<bool>,
     /// Watches.
@@ -41,6 +43,7 @@ impl Default for RunOptions {
         Self {
             replay: None,
             ca_dir: None,
+            hub: None,
             // Without its sender, nobody interrupts.
             interrupt: watch::channel(false).1,
             observer: Box::new(Silent),
@@ -115,36 +118,66 @@ pub fn run_plan_blocking(plan: &Plan, options: RunOptions) -> Verdict {
 /// virtual time is to jump.
 pub async fn run(plan: &Plan, mut options: RunOptions) -> Verdict {
     let scenario = &plan.scenario;
-    let hub = EmbeddedHub::start(
-        scenario.clock,
-        &scenario.hub,
-        options.ca_dir.take(),
-        plan.has_outsiders(),
-    )
-    .await;
-    let hub = match hub {
+    let hub = match bring_up(plan, &mut options).await {
         Ok(hub) => hub,
-        Err(error) => return could_not_run(scenario, format!("the hub did not start: {error}")),
-    };
-    let endpoints = match hub.endpoints() {
-        Ok(endpoints) => endpoints,
-        Err(error) => {
-            return could_not_run(scenario, format!("the hub cannot be reached: {error}"));
-        }
-    };
-    let service = Service::new(hub.handle().clone());
-    for (name, id) in plan.roster.ids() {
-        if let Err(refused) = service.create(id, &plan.roster.key(name)) {
-            return could_not_run(scenario, format!("{name} cannot be registered: {refused}"));
-        }
-    }
-    let environment = match environment(plan, &hub).await {
-        Ok(environment) => environment,
         Err(problem) => return could_not_run(scenario, problem),
     };
+    match run_with(plan, &hub, &mut options).await {
+        Ok((mut verdict, fleet)) => {
+            // What follows is no part of the run: nobody judges the goodbyes.
+            fleet.shutdown().await;
+            verdict.notes.extend(hub.stop().await);
+            observer_end(&mut options, &verdict);
+            verdict
+        }
+        Err(problem) => {
+            let left = hub.stop().await;
+            let mut verdict = could_not_run(scenario, problem);
+            verdict.notes.extend(left);
+            verdict
+        }
+    }
+}
+
+async fn bring_up(plan: &Plan, options: &mut RunOptions) -> Result<Hub, String> {
+    if let Some(hub) = options.hub.take() {
+        return Ok(Hub::Elsewhere(Box::new(hub.join(plan).await?)));
+    }
+    let (scenario, ca_dir) = (&plan.scenario, options.ca_dir.take());
+    let has_outsiders = plan.has_outsiders();
+    let hub = EmbeddedHub::start(scenario.clock, &scenario.hub, ca_dir, has_outsiders).await;
+    let hub = hub.map_err(|error| format!("the hub did not start: {error}"))?;
+    Ok(Hub::Embedded(hub))
+}
+
+/// The fleet with the keys that its devices have at this hub.
+fn fleet_of(plan: &Plan, hub: &Hub, keys: &Keys) -> FleetPlan {
+    let mut fleet = plan.fleet.clone();
+    let host = hub.host();
+    for device in fleet
+        .cohorts
+        .iter_mut()
+        .flat_map(|cohort| &mut cohort.devices)
+    {
+        device.key = keys.of(&device.id).clone();
+        device.host = Arc::clone(&host);
+    }
+    fleet
+}
+
+async fn run_with(
+    plan: &Plan,
+    hub: &Hub,
+    options: &mut RunOptions,
+) -> Result<(Verdict, Fleet), String> {
+    let scenario = &plan.scenario;
+    let endpoints = hub.endpoints();
+    let endpoints = endpoints.map_err(|error| format!("the hub cannot be reached: {error}"))?;
+    let keys = hub.register(&plan.roster)?;
+    let environment = environment(plan, hub).await?;
     let background = Background::default();
-    let clock = Clock::starting_at(hub.handle().now().wall);
-    let fleet = Mutex::new(Fleet::new(plan.fleet.clone(), endpoints, clock));
+    let clock = Clock::starting_at(hub.now());
+    let fleet = Mutex::new(Fleet::new(fleet_of(plan, hub, &keys), endpoints, clock));
     let observer = options.observer.as_mut();
     observer.event(&RunEvent::Started {
         scenario: scenario.name.clone(),
@@ -155,15 +188,16 @@ pub async fn run(plan: &Plan, mut options: RunOptions) -> Verdict {
         let (tell, inbox) = mpsc::channel(INBOX_MESSAGES);
         let stage = Stage {
             plan,
-            hub: &hub,
-            service,
+            hub,
+            keys: &keys,
+            service: hub.service(),
             fleet: &fleet,
             inbox: tell,
             environment,
             background: &background,
         };
         let steps = pin!(stage.run());
-        let course = Course::new(plan, hub.handle(), observer);
+        let course = Course::new(plan, hub, observer).await?;
         course.run(steps, inbox, options.interrupt.clone()).await
     };
     for (step, problem) in background.end().await {
@@ -176,16 +210,15 @@ pub async fn run(plan: &Plan, mut options: RunOptions) -> Verdict {
     // A fleet whose order panicked can still be measured and sent home.
     let fleet = fleet.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut verdict = conclude(plan, finished, &fleet.metrics(), options.replay.take());
-    verdict.notes.extend(reliance::lines(hub.handle()));
-    // What follows is no part of the run: nobody judges the goodbyes.
-    fleet.shutdown().await;
-    hub.stop().await;
-    observer_end(&mut options, &verdict);
-    verdict
+    if let Hub::Embedded(hub) = hub {
+        verdict.notes.extend(reliance::lines(hub.handle()));
+    }
+    verdict.hub = hub.name();
+    Ok((verdict, fleet))
 }
 
 /// What commands of the scenario are started with, if there are any.
-async fn environment(plan: &Plan, hub: &EmbeddedHub) -> Result<Option<Environment>, String> {
+async fn environment(plan: &Plan, hub: &Hub) -> Result<Option<Environment>, String> {
     let Some(access) = hub.access().filter(|_| plan.has_outsiders()) else {
         return Ok(None);
     };
@@ -228,6 +261,12 @@ fn conclude(plan: &Plan, finished: Finished, metrics: &Metrics, replay: Option<S
         verdict.notes.push(format!(
             "{} events had left the hub's log before they could be judged",
             finished.missed
+        ));
+    }
+    if let Some(trouble) = finished.trouble {
+        verdict.outcome = Outcome::Error;
+        verdict.notes.push(format!(
+            "the hub's event log could not be read to its end: {trouble}"
         ));
     }
     // Who is late in virtual time is not this machine.

@@ -1,7 +1,9 @@
-//! The service's side of an embedded hub: the calls that steps make, in process.
+//! The service's side of the hub: the calls that steps make, in process where the hub is embedded.
 //!
 //! The same types, bounds and refusals as behind the REST endpoint; only HTTP is left out, so that a
 //! run in virtual time needs no socket. Throttles are waited at as there.
+
+use std::borrow::Cow;
 
 use emulator::HubHandle;
 use hub_core::HubError;
@@ -16,11 +18,21 @@ use hub_proto::property_bag::PropertyBag;
 use hub_proto::sas::SasKey;
 use serde_json::{Value, json};
 
+use super::rest_service::RestService;
 use crate::scenario::ast::IdentityChange;
 
 /// A service of the hub, with all permissions.
 #[derive(Clone, Debug)]
-pub(super) struct Service {
+pub(super) enum Service {
+    /// Of the embedded hub.
+    InProcess(InProcess),
+    /// Of a hub elsewhere.
+    Rest(RestService),
+}
+
+/// Calls without HTTP.
+#[derive(Clone, Debug)]
+pub(super) struct InProcess {
     hub: HubHandle,
 }
 
@@ -29,8 +41,8 @@ pub(super) struct Service {
 #[error("{status} {code}: {message}")]
 pub(super) struct Refused {
     pub(super) status: u16,
-    pub(super) code: &'static str,
-    message: String,
+    pub(super) code: Cow<'static, str>,
+    pub(super) message: String,
 }
 
 /// A call that can be made on many devices.
@@ -55,13 +67,101 @@ impl From<HubError> for Refused {
         let code = error.code();
         Self {
             status: code.http_status(),
-            code: code.name(),
+            code: code.name().into(),
             message: error.to_string(),
         }
     }
 }
 
 impl Service {
+    pub(super) fn in_process(hub: HubHandle) -> Self {
+        Self::InProcess(InProcess::new(hub))
+    }
+
+    /// Enables, disables or deletes a device.
+    pub(super) async fn change(
+        &self,
+        id: &DeviceId,
+        change: IdentityChange,
+    ) -> Result<(), Refused> {
+        match self {
+            Self::InProcess(hub) => hub.change(id, change).await,
+            Self::Rest(hub) => hub.change(id.as_str(), change).await,
+        }
+    }
+
+    /// Calls a method; gives the device's status.
+    pub(super) async fn invoke(&self, id: &DeviceId, call: &MethodCall) -> Result<i32, Refused> {
+        match self {
+            Self::InProcess(hub) => hub.invoke(id, call).await,
+            Self::Rest(hub) => hub.invoke(id.as_str(), call).await,
+        }
+    }
+
+    /// The etag of a device's twin.
+    pub(super) async fn twin_etag(&self, id: &DeviceId) -> Result<String, Refused> {
+        match self {
+            Self::InProcess(hub) => hub.twin_etag(id).await,
+            Self::Rest(hub) => hub.twin_etag(id.as_str()).await,
+        }
+    }
+
+    /// Merges into desired properties and tags.
+    pub(super) async fn patch(
+        &self,
+        id: &DeviceId,
+        desired: Option<&Value>,
+        tags: Option<&Value>,
+        if_match: &IfMatch,
+    ) -> Result<(), Refused> {
+        match self {
+            Self::InProcess(hub) => hub.patch(id, desired, tags, if_match).await,
+            Self::Rest(hub) => {
+                let update = twin_update(desired, tags);
+                hub.patch(id.as_str(), &update, if_match).await
+            }
+        }
+    }
+
+    /// Sends a cloud-to-device message.
+    pub(super) async fn send(
+        &self,
+        id: &DeviceId,
+        message: &MessageToDevice<'_>,
+    ) -> Result<(), Refused> {
+        match self {
+            Self::InProcess(hub) => hub.send(id, message).await,
+            // The plan for a hub elsewhere has no such step.
+            Self::Rest(_) => Err(Refused {
+                status: 501,
+                code: "NotImplemented".into(),
+                message: "messages are not sent to a hub elsewhere".to_owned(),
+            }),
+        }
+    }
+
+    /// How many twins match, page by page.
+    pub(super) async fn count(&self, text: &str) -> Result<u64, Refused> {
+        match self {
+            Self::InProcess(hub) => hub.count(text).await,
+            Self::Rest(hub) => hub.count(text).await,
+        }
+    }
+}
+
+/// The body of a twin's patch.
+fn twin_update(desired: Option<&Value>, tags: Option<&Value>) -> Value {
+    let mut body = json!({});
+    if let Some(tags) = tags {
+        body["tags"] = tags.clone();
+    }
+    if let Some(desired) = desired {
+        body["properties"] = json!({"desired": desired});
+    }
+    body
+}
+
+impl InProcess {
     pub(super) fn new(hub: HubHandle) -> Self {
         Self { hub }
     }
@@ -133,13 +233,7 @@ impl Service {
         tags: Option<&Value>,
         if_match: &IfMatch,
     ) -> Result<(), Refused> {
-        let mut body = json!({});
-        if let Some(tags) = tags {
-            body["tags"] = tags.clone();
-        }
-        if let Some(desired) = desired {
-            body["properties"] = json!({"desired": desired});
-        }
+        let body = twin_update(desired, tags);
         self.hub.admit(Operation::TwinUpdate, 1).await?;
         let update = TwinUpdate::parse(body.to_string().as_bytes(), self.hub.limits())?;
         self.hub

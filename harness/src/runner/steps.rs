@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
 use super::access::Environment;
-use super::hub::EmbeddedHub;
+use super::hub::{Hub, Keys};
 use super::message::{Ending, Message};
 use super::plan::Plan;
 use super::roster::Chosen;
@@ -28,7 +28,8 @@ use crate::scenario::ast::{Step, StepKind, Target};
 #[derive(Debug)]
 pub(super) struct Stage<'a> {
     pub(super) plan: &'a Plan,
-    pub(super) hub: &'a EmbeddedHub,
+    pub(super) hub: &'a Hub,
+    pub(super) keys: &'a Keys,
     pub(super) service: Service,
     pub(super) fleet: &'a Mutex<Fleet>,
     pub(super) inbox: mpsc::Sender<Message>,
@@ -134,7 +135,7 @@ impl<'a> Stage<'a> {
                 Ending::Passed
             }
             StepKind::CutAllLinks => {
-                self.hub.handle().close_links();
+                self.hub.close_links();
                 Ending::Passed
             }
             StepKind::Wait(time) => {

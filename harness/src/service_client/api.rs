@@ -115,6 +115,16 @@ impl ServiceClient {
         array(self.json(list).await?)
     }
 
+    /// Replaces a device's identity, whatever its etag.
+    pub async fn update_device(&mut self, id: &str, identity: &Value) -> Result<(), ServiceError> {
+        let call = Call {
+            body: Some(identity),
+            if_match: Some("*"),
+            ..call(Method::PUT, device_path(id))
+        };
+        self.send(call).await.map(drop)
+    }
+
     /// Removes a device, whatever its etag.
     pub async fn delete_device(&mut self, id: &str) -> Result<(), ServiceError> {
         let call = Call {

@@ -6,6 +6,7 @@
 mod exec;
 mod fleet;
 mod log;
+mod run;
 mod support;
 mod tools;
 mod up;

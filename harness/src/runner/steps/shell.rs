@@ -79,8 +79,8 @@ impl Stage<'_> {
         };
         let devices = self.choose(target).devices;
         let commands = devices.iter().map(|device| {
-            let key = self.plan.roster.key(device);
-            self.command(place, shell, environment.for_device(device, &key))
+            let environment = environment.for_device(device, self.keys.of(device));
+            self.command(place, shell, environment)
         });
         let mut problems = Problems::default();
         for (device, result) in devices.iter().zip(join_all(commands).await) {

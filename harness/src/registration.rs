@@ -1,10 +1,10 @@
-//! Registers and removes the identities of a fleet over REST.
+//! Registers and removes identities of devices over REST.
 //!
 //! One request a device, several connections at once: bulk registration is not everywhere. A hub that
 //! throttles sets the pace.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use device_sim::fleet::DevicePlan;
@@ -16,9 +16,11 @@ use crate::service_client::{ServiceClient, ServiceError};
 use crate::target::Reached;
 
 /// What is done to each identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Work {
     Register,
+    /// Only such as there are not yet; notes those that were made.
+    Create(Arc<Mutex<Vec<Arc<str>>>>),
     Remove,
 }
 
@@ -32,7 +34,7 @@ struct Bench {
 }
 
 /// Registers devices, or reads the keys of those there are; `done` counts. In the order of `ids`.
-pub(super) async fn register(
+pub(crate) async fn register(
     hub: &Reached,
     ids: Vec<Arc<str>>,
     done: Arc<AtomicUsize>,
@@ -50,8 +52,23 @@ pub(super) async fn register(
         .collect()
 }
 
+/// Registers devices that must not be there yet. Those that were made are in `made` whatever comes of
+/// the others.
+pub(crate) async fn create(
+    hub: &Reached,
+    ids: Vec<Arc<str>>,
+    made: Arc<Mutex<Vec<Arc<str>>>>,
+) -> Result<Vec<(Arc<str>, SasKey)>, ServiceError> {
+    let mut keys = at_the_bench(hub, Work::Create(made), ids.clone(), Arc::default()).await?;
+    keys.sort_by_key(|(place, _)| *place);
+    let devices = ids.into_iter().zip(keys);
+    devices
+        .map(|(id, (_, key))| key.ok_or_else(|| no_key(&id)).map(|key| (id, key)))
+        .collect()
+}
+
 /// Removes devices; one that is not there is no matter.
-pub(super) async fn remove(
+pub(crate) async fn remove(
     hub: &Reached,
     ids: Vec<Arc<str>>,
     done: Arc<AtomicUsize>,
@@ -59,7 +76,8 @@ pub(super) async fn remove(
     at_the_bench(hub, Work::Remove, ids, done).await.map(drop)
 }
 
-/// Works on every id; the first error ends it all.
+/// Works on every id. After an error no other is begun, but those under way are ended: what became of
+/// a request that was cut off nobody would know.
 async fn at_the_bench(
     hub: &Reached,
     work: Work,
@@ -79,12 +97,18 @@ async fn at_the_bench(
         let client = ServiceClient::new(hub.endpoint.clone(), hub.credential.clone());
         running.spawn(Arc::clone(&bench).work(client));
     }
-    let mut keys = Vec::new();
+    let (mut keys, mut first_error) = (Vec::new(), None);
     while let Some(worked) = running.join_next().await {
         let worked = worked.map_err(|error| ServiceError::Protocol(error.to_string()))?;
-        keys.extend(worked?);
+        match worked {
+            Ok(worked) => keys.extend(worked),
+            Err(error) => {
+                bench.next.store(bench.ids.len(), Ordering::Relaxed);
+                first_error.get_or_insert(error);
+            }
+        }
     }
-    Ok(keys)
+    first_error.map_or(Ok(keys), Err)
 }
 
 impl Bench {
@@ -107,17 +131,19 @@ impl Bench {
     async fn work_on(
         &self,
         client: &mut ServiceClient,
-        id: &str,
+        id: &Arc<str>,
     ) -> Result<Option<SasKey>, ServiceError> {
         let mut pause = PAUSE_LEAST;
         loop {
-            let result = match self.work {
+            let result = match &self.work {
                 Work::Register => register_one(client, id).await,
+                Work::Create(made) => create_one(client, id, made).await,
                 Work::Remove => remove_one(client, id).await,
             };
             match result {
                 Err(ServiceError::Refused(refusal)) if refusal.status == TOO_MANY_REQUESTS => {
-                    tokio::time::sleep(pause).await;
+                    // Not all of them at the same instant again.
+                    tokio::time::sleep(jittered(pause, id)).await;
                     pause = (pause * 2).min(PAUSE_MOST);
                 }
                 other => return other,
@@ -137,6 +163,25 @@ async fn register_one(
         other => other?,
     };
     Ok(key(&identity))
+}
+
+async fn create_one(
+    client: &mut ServiceClient,
+    id: &Arc<str>,
+    made: &Mutex<Vec<Arc<str>>>,
+) -> Result<Option<SasKey>, ServiceError> {
+    let identity = client.create_device(id, None).await?;
+    let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+    made.push(Arc::clone(id));
+    Ok(key(&identity))
+}
+
+/// Half to all of `pause`, by the device.
+fn jittered(pause: Duration, id: &str) -> Duration {
+    let spread = id.bytes().fold(7_u32, |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(u32::from(byte))
+    });
+    pause.mul_f64(0.5 + f64::from(spread % 1000) / 2000.0)
 }
 
 async fn remove_one(client: &mut ServiceClient, id: &str) -> Result<Option<SasKey>, ServiceError> {

@@ -1,4 +1,4 @@
-//! How a fleet reaches its hub: which address, which port, whom it trusts.
+//! How devices reach their hub: which address, which port, whom they trust.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::target::{HubTarget, Reached, dial_host, is_local};
 
 /// A hub as devices see it.
 #[derive(Debug)]
-pub(super) struct Reach {
+pub(crate) struct Reach {
     /// The hub's name.
-    pub(super) host_name: String,
+    pub(crate) host_name: String,
     dial_host: String,
     told: Value,
     /// One for all devices: sessions that can be resumed are shared with it.
@@ -26,7 +26,7 @@ pub(super) struct Reach {
 
 impl Reach {
     /// Of the hub chosen, or of the one that the devices listed belong to.
-    pub(super) async fn find(
+    pub(crate) async fn find(
         target: &HubTarget,
         hub: Option<&Reached>,
         listed: Option<&[DevicePlan]>,
@@ -53,7 +53,7 @@ impl Reach {
     }
 
     /// The way for this transport, tried once: a port that is closed shows before thousands dial it.
-    pub(super) async fn endpoints(
+    pub(crate) async fn endpoints(
         &self,
         transport: Transport,
         port: Option<u16>,
@@ -81,6 +81,24 @@ impl Reach {
             Transport::Memory => {}
         }
         Ok(endpoints)
+    }
+
+    /// The ways for several transports, each tried once.
+    pub(crate) async fn all_endpoints(
+        &self,
+        transports: &[Transport],
+    ) -> Result<Endpoints, CliError> {
+        let mut all = Endpoints::default();
+        for transport in transports {
+            let found = self.endpoints(*transport, None).await?;
+            all = Endpoints {
+                mqtts: found.mqtts.or(all.mqtts),
+                mqtt: found.mqtt.or(all.mqtt),
+                wss: found.wss.or(all.wss),
+                memory: None,
+            };
+        }
+        Ok(all)
     }
 
     fn port(&self, transport: Transport) -> Option<u16> {

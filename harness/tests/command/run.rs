@@ -1,0 +1,90 @@
+//! `hubnerite run --hub` against a hub of another process.
+
+use serde_json::Value;
+
+use crate::support::Hub;
+
+const WAVE: &str = "
+name: a wave elsewhere
+clock: real
+fleet:
+  pumps: {count: 20, behaviour: reboot, transport: wss}
+  taps: {count: 5, behaviour: reboot}
+steps:
+  - {name: reboot, invoke: {on: all, method: reboot}}
+  - wait-until: {on: pumps, reported.iothubDM.reboot.status: booted, at-most: 30s}
+  - patch: {on: taps, tags: {site: a}, if-match: current}
+  - query: {text: \"SELECT * FROM devices WHERE tags.site = 'a'\", expect-count: 5}
+  - identity: {on: {device: taps-1}, change: disable}
+  - wait-until: {on: {device: taps-1}, connected: false, at-most: 10s}
+  - invoke: {on: {device: taps-1}, method: reboot, expect: {error: DeviceNotOnline}}
+checks:
+  - each: all
+    after: reboot
+    in-order:
+      - method: {name: reboot, status: 200}
+      - reported.iothubDM.reboot.status: rebooting
+      - disconnected-by: goodbye
+      - reported.iothubDM.reboot.status: booted
+    within: 30s
+  - {each: all, times: {reported.iothubDM.reboot.status: rebooting, at-least: 1, at-most: 1}}
+  - {each: {device: taps-1}, eventually: {disconnected-by: disabled}}
+";
+
+fn run(hub: &Hub, scenario: &str, flags: &[&str]) -> (Option<i32>, Value, String) {
+    std::fs::write(hub.dir.path().join("wave.yaml"), scenario).unwrap();
+    let connection_string = hub.ready["connectionString"].as_str().unwrap();
+    let mut args = vec!["run", "wave.yaml", "--json", "--hub", connection_string];
+    args.extend(flags);
+    let (code, out, errors) = hub.tool(&args);
+    let report: Value = serde_json::from_str(&out).unwrap_or_default();
+    (code, report["verdicts"][0].clone(), errors)
+}
+
+#[test]
+fn a_hub_elsewhere_is_judged_by_its_event_log_and_left_as_it_was() {
+    let hub = Hub::start();
+    hub.ok(&["device", "create", "here-before"]);
+    let (code, verdict, errors) = run(&hub, WAVE, &[]);
+    assert_eq!(code, Some(0), "{errors}\n{verdict:#}");
+    assert_eq!(verdict["hub"], "localhost");
+    assert_eq!(verdict["cohorts"][0]["methodsAnswered"], 20);
+    let left = hub.ok(&["device", "list"]);
+    assert!(
+        left.contains("here-before") && !left.contains("pumps"),
+        "{left}"
+    );
+
+    let (code, _, errors) = run(&hub, WAVE, &["--keep-devices"]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert!(hub.ok(&["device", "list"]).contains("pumps-20"));
+    // Whose devices these are, a second run cannot know.
+    let (code, verdict, _) = run(&hub, WAVE, &[]);
+    assert_eq!(code, Some(3));
+    let note = verdict["notes"][0].as_str().unwrap();
+    assert!(note.contains("409 DeviceAlreadyExists"), "{note}");
+    assert!(hub.ok(&["device", "list"]).contains("pumps-20"));
+}
+
+#[test]
+fn what_cannot_hold_elsewhere_is_refused_before_anything_starts() {
+    let hub = Hub::start();
+    let own = WAVE.replace("clock: real", "hub: {sas-grace: {live: 1s}}");
+    let own = own.replace(", transport: wss", "");
+    let own = own.replace(
+        "steps:",
+        "steps:\n  - cut-all-links\n  - send: {to: all, body: x}",
+    );
+    let (code, _, errors) = run(&hub, &own, &[]);
+    assert_eq!(code, Some(2));
+    for part in [
+        "time is virtual in this process alone",
+        "what `hub:` sets is set of the embedded hub alone",
+        "only the embedded hub can be told to cut all links",
+        "`send` is not built over REST",
+        "4 mistakes; nothing was run",
+    ] {
+        assert!(errors.contains(part), "{part}: {errors}");
+    }
+    assert!(hub.ok(&["device", "list"]).starts_with("no devices"));
+}
