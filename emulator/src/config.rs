@@ -8,6 +8,7 @@ use hub_core::Limits;
 use hub_core::throttle::{Scale, Shaping};
 use hub_proto::sas::{SasKey, SasToken};
 
+use crate::host_names::HubHost;
 use crate::random;
 
 /// Everything an emulator can be told. [`Config::new`] is a hub on the standard ports of
@@ -22,18 +23,27 @@ pub struct Config {
     pub admin_addresses: Vec<IpAddr>,
     /// The ports.
     pub ports: Ports,
-    /// Further host names the hub answers to, beside `localhost`, names under `.localhost` and
-    /// loopback addresses. Lower case.
+    /// Further host names of the default hub, beside `localhost`, `127.0.0.1`, `::1` and the
+    /// `addresses`. Lower case.
     pub host_names: Vec<String>,
+    /// Hubs of their own beside the default one, each with its registry, policies and event log. Those
+    /// that are loopback addresses are bound as well. Default: none.
+    pub hubs: Vec<HubHost>,
+    /// Whether a name under `.localhost`, or a loopback address, that was never seen makes a hub with
+    /// [`Config::policies`]. Default: no, and such a name is refused.
+    pub auto_create: bool,
+    /// How many hubs there may be beside the default one. Default: 10,000.
+    pub hubs_max: usize,
     /// Where the certificate authority is kept; made on first use.
     pub ca_dir: PathBuf,
-    /// The shared access policies.
+    /// The shared access policies that every hub begins with.
     pub policies: Policies,
-    /// The hub's bounds.
+    /// The bounds of each hub.
     pub limits: Limits,
-    /// The rates, the quota and the features of a tier. Default: none, and nothing is throttled.
+    /// The rates, the quota and the features of a tier, for each hub. Default: none, and nothing is
+    /// throttled.
     pub throttling: Option<Throttling>,
-    /// The event log's bounds.
+    /// The bounds of each hub's event log.
     pub event_log: EventLogLimits,
     /// Whether the hub's time moves by itself.
     pub clock: ClockMode,
@@ -142,6 +152,9 @@ impl Config {
             admin_addresses: Vec::new(),
             ports: Ports::default(),
             host_names: Vec::new(),
+            hubs: Vec::new(),
+            auto_create: false,
+            hubs_max: 10_000,
             ca_dir: ca_dir.into(),
             policies: Policies::well_known(),
             limits: Limits::default(),
@@ -153,6 +166,16 @@ impl Config {
 }
 
 impl Config {
+    /// Adds the addresses that are hubs of their own to those that are bound.
+    pub(crate) fn bind_addresses_of_hubs(&mut self) {
+        for address in self.hubs.iter().filter_map(HubHost::address) {
+            let is_bound = |bound: &IpAddr| *bound == address || bound.is_unspecified();
+            if !self.addresses.iter().any(is_bound) {
+                self.addresses.push(address);
+            }
+        }
+    }
+
     /// Where the admin endpoint is bound.
     pub(crate) fn admin_addresses(&self) -> Vec<IpAddr> {
         if !self.admin_addresses.is_empty() {

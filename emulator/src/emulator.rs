@@ -6,18 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub_core::HubError;
-use hub_proto::connection_string::{ConnectionString, Owner};
 use hub_proto::ids::ClientIdentity;
-use hub_proto::sas::SasKey;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use crate::clock::{Clock, MachineClock, VirtualClock};
 use crate::config::{ClockMode, Config, Ports};
+use crate::directory::{CreateHubError, Directory, DirectoryParts, HubRules, When};
 use crate::event_log::EventLog;
-use crate::host_names::HostNames;
-use crate::hub::{self, HubHandle, HubParts};
+use crate::host_names::{HostNames, HubHost};
+use crate::hub::HubHandle;
 use crate::listener::{self, AdminService, BindError, Bound, Service};
 use crate::stop::StopSwitch;
 use crate::tls::{self, Authority, TlsError, TrustFiles};
@@ -32,7 +31,7 @@ pub struct Emulator {
 /// does so in order.
 #[derive(Debug)]
 pub struct RunningEmulator {
-    hub: HubHandle,
+    directory: Directory,
     ports: Ports,
     addresses: Vec<IpAddr>,
     admin_address: Option<SocketAddr>,
@@ -59,6 +58,9 @@ pub enum StartError {
         /// What the system says; [`BindProblem::of`] tells the common cases apart.
         source: std::io::Error,
     },
+    /// A hub of its own cannot be there.
+    #[error("cannot make a hub")]
+    Hub(#[from] CreateHubError),
     /// The certificate authority cannot be opened or made.
     #[error("cannot use the certificate authority")]
     Authority(#[from] TlsError),
@@ -89,37 +91,23 @@ impl BindProblem {
 impl Emulator {
     /// Binds every endpoint of `config` and serves it until the result is stopped or dropped.
     pub async fn start(config: Config) -> Result<RunningEmulator, StartError> {
-        let admin_addresses = config.admin_addresses();
-        let Config {
-            addresses,
-            admin_addresses: _,
-            ports,
-            host_names,
-            ca_dir,
-            policies,
-            limits,
-            throttling,
-            event_log,
-            clock,
-        } = config;
         let machine = MachineClock::start();
-        let clock = match clock {
+        let clock = match config.clock {
             ClockMode::Machine => Clock::Machine(machine),
             ClockMode::Virtual => Clock::Virtual(VirtualClock::start()),
         };
+        let mut config = config;
+        config.bind_addresses_of_hubs();
+        let addresses = config.addresses.clone();
         // First of all: a port that is taken is the commonest failure, and leaves no trace.
-        let endpoints = Endpoints::bind(&addresses, &admin_addresses, ports)?;
-        let names = HostNames::new(&host_names, &endpoints.addresses);
-        let authority = open_authority(ca_dir, names.clone(), machine).await?;
-        let event_log = EventLog::new(event_log);
-        let hub = hub::start(HubParts {
-            clock,
-            limits,
-            throttling,
-            policies,
-            host_names: names,
-            event_log,
-        });
+        let admin_addresses = config.admin_addresses();
+        let endpoints = Endpoints::bind(&addresses, &admin_addresses, config.ports)?;
+        let certified = certified_names(&config, &endpoints.addresses);
+        let directory = start_directory(&config, &endpoints.addresses, clock)?;
+        let Config {
+            host_names, ca_dir, ..
+        } = config;
+        let authority = open_authority(ca_dir, certified, machine).await?;
         let switch = StopSwitch::new();
         let ports = endpoints.ports();
         let admin = AdminService {
@@ -130,11 +118,11 @@ impl Emulator {
         };
         let addresses = endpoints.addresses.clone();
         let admin_address = endpoints.admin_address();
-        let accept_loops = endpoints.serve(&authority, &admin, &hub, &switch);
+        let accept_loops = endpoints.serve(&authority, &admin, &directory, &switch);
         info!(?ports, ?addresses, "the endpoints are open");
         let switch = Some(switch);
         Ok(RunningEmulator {
-            hub,
+            directory,
             ports,
             addresses,
             admin_address,
@@ -220,7 +208,7 @@ impl Endpoints {
         self,
         authority: &Arc<Authority>,
         admin: &AdminService,
-        hub: &HubHandle,
+        directory: &Directory,
         switch: &StopSwitch,
     ) -> Vec<JoinHandle<()>> {
         let services = [
@@ -233,13 +221,49 @@ impl Endpoints {
         let mut accept_loops = Vec::new();
         for (bound, service) in services {
             for listener in bound.into_iter().flat_map(|bound| bound.listeners) {
-                let (hub, stop) = (hub.clone(), switch.token());
-                let accept_loop = listener::run(listener, service.clone(), hub, stop);
+                let (directory, stop) = (directory.clone(), switch.token());
+                let accept_loop = listener::run(listener, service.clone(), directory, stop);
                 accept_loops.push(tokio::spawn(accept_loop));
             }
         }
         accept_loops
     }
+}
+
+/// The names that certificates are issued for: those of every hub.
+fn certified_names(config: &Config, bound: &[IpAddr]) -> HostNames {
+    let full = config.hubs.iter().filter(|host| !host.is_local());
+    let mut names = config.host_names.clone();
+    names.extend(full.map(ToString::to_string));
+    HostNames::new(&names, bound)
+}
+
+/// Makes the default hub, and those of their own that the configuration names.
+fn start_directory(
+    config: &Config,
+    bound: &[IpAddr],
+    clock: Clock,
+) -> Result<Directory, CreateHubError> {
+    let own: Vec<_> = config.hubs.iter().filter_map(HubHost::address).collect();
+    let of_default = bound.iter().filter(|address| !own.contains(address));
+    let of_default: Vec<_> = of_default.copied().collect();
+    let directory = Directory::start(DirectoryParts {
+        clock,
+        limits: config.limits.clone(),
+        throttling: config.throttling,
+        policies: config.policies.clone(),
+        event_log: config.event_log,
+        names: HostNames::new(&config.host_names, &of_default),
+        own_addresses: own,
+        rules: HubRules {
+            auto_create: config.auto_create,
+            hubs_max: config.hubs_max,
+        },
+    });
+    for host in &config.hubs {
+        directory.create(host.clone(), When::Start)?;
+    }
+    Ok(directory)
 }
 
 /// Files are read and a key may be made: not work for a thread that serves connections.
@@ -270,19 +294,40 @@ fn export_trust(
 }
 
 impl RunningEmulator {
-    /// The hub, for calls in the same process.
+    /// The default hub, for calls in the same process.
     pub fn hub(&self) -> &HubHandle {
-        &self.hub
+        self.directory.default_hub()
     }
 
-    /// The hub's clock, if it moves by hand ([`ClockMode::Virtual`]).
+    /// The clock of all hubs, if it moves by hand ([`ClockMode::Virtual`]).
     pub fn virtual_clock(&self) -> Option<&VirtualClock> {
-        self.hub.clock().as_virtual()
+        self.hub().clock().as_virtual()
     }
 
-    /// The event log.
+    /// The hub of that name, beside the default one, if there is one.
+    pub fn hub_named(&self, name: &HubHost) -> Option<HubHandle> {
+        self.directory.get(name)
+    }
+
+    /// Every hub beside the default one, in the order of their names.
+    pub fn hubs(&self) -> Vec<(HubHost, HubHandle)> {
+        self.directory.list()
+    }
+
+    /// Makes a hub of its own, with the policies of the configuration and nothing else. Clients choose
+    /// it by its host name: it has the ports, the certificate authority and the clock of the others.
+    pub fn create_hub(&self, name: HubHost) -> Result<HubHandle, CreateHubError> {
+        self.directory.create(name, When::Later)
+    }
+
+    /// Removes a hub with all that is in it and closes its connections; says whether there was one.
+    pub fn delete_hub(&self, name: &HubHost) -> bool {
+        self.directory.delete(name)
+    }
+
+    /// The default hub's event log.
     pub fn event_log(&self) -> &EventLog {
-        self.hub.event_log()
+        self.hub().event_log()
     }
 
     /// The ports in use: never 0.
@@ -295,40 +340,20 @@ impl RunningEmulator {
         &self.addresses
     }
 
-    /// The connection string of a policy with its primary key, if there is such a policy.
+    /// The connection string of a policy of the default hub with its primary key, if there is such a
+    /// policy. [`HubHandle::connection_string`] does so for any hub.
     pub fn connection_string(&self, policy: &str, host: &str) -> Option<String> {
-        let key = self.hub.policies().get(policy)?.primary.clone();
-        Some(print_connection_string(
-            host,
-            Owner::Policy(policy.to_owned()),
-            key,
-        ))
+        self.hub().connection_string_at(policy, host)
     }
 
-    /// The connection string of a device or module with its primary key; an argument error if it
-    /// has no keys.
+    /// The connection string of a device or module of the default hub with its primary key; an
+    /// argument error if it has no keys.
     pub fn client_connection_string(
         &self,
         client: &ClientIdentity,
         host: &str,
     ) -> Result<String, HubError> {
-        let (authentication, owner) = match client {
-            ClientIdentity::Device(id) => (
-                self.hub.device(id)?.authentication,
-                Owner::Device(id.to_string()),
-            ),
-            ClientIdentity::Module(device, id) => (
-                self.hub.module(device, id)?.authentication,
-                Owner::Module(device.to_string(), id.to_string()),
-            ),
-        };
-        let Some(keys) = authentication.keys() else {
-            let kind = authentication.kind();
-            return Err(HubError::Argument(format!(
-                "{client} has authentication {kind}, and no keys"
-            )));
-        };
-        Ok(print_connection_string(host, owner, keys.primary.clone()))
+        self.hub().client_connection_string_at(client, host)
     }
 
     /// Where the CA certificate is, as a PEM file.
@@ -360,7 +385,7 @@ impl RunningEmulator {
         };
         // Who connects from here on is turned away, so no link comes up behind our back.
         switch.signal();
-        self.hub.close_links();
+        self.directory.close_links();
         if !switch.drained(STOP_PATIENCE).await {
             warn!("some connections are still busy after {STOP_PATIENCE:?}; they are cut");
         }
@@ -376,20 +401,9 @@ impl Drop for RunningEmulator {
         }
         // A panicked shard must not make a panicking test abort.
         if !std::thread::panicking() {
-            self.hub.close_links();
+            self.directory.close_links();
         }
     }
-}
-
-fn print_connection_string(host: &str, owner: Owner, key: SasKey) -> String {
-    let host_name = host.to_owned();
-    ConnectionString {
-        host_name,
-        gateway_host_name: None,
-        owner,
-        key,
-    }
-    .expose()
 }
 
 /// How long a stop waits for connections: longer than one of MQTT takes to say goodbye.

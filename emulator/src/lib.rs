@@ -46,7 +46,8 @@
 //! | `http` | what the HTTP endpoints share: serving a connection, reading a request's target |
 //! | [`ledger`] | every operation, how near it is to the real hub's, and how often it was used |
 //! | `news` | what that repeats is worth a line in the process's log |
-//! | `host_names` | the names the hub answers to |
+//! | `directory` | which hub a host name means; makes and removes hubs |
+//! | `host_names` | which names are ours, and whose each is |
 //! | `random` | keys and tracking ids from the secure source |
 //! | [`tls`] | the certificate authority, leaves on demand, trust exports |
 
@@ -54,6 +55,7 @@ mod admin;
 mod amqp;
 mod clock;
 pub mod config;
+mod directory;
 mod emulator;
 pub mod event_log;
 mod host_names;
@@ -73,7 +75,9 @@ pub mod tls;
 
 pub use clock::{Unsettled, VirtualClock};
 pub use config::Config;
+pub use directory::{CreateHubError, HubsFull};
 pub use emulator::{BindProblem, Emulator, RunningEmulator, StartError};
 pub use event_log::EventLog;
+pub use host_names::{HubHost, HubNameError};
 pub use hub::HubHandle;
 pub use rest::service_openapi;

@@ -18,6 +18,8 @@ use tracing::{debug, error, warn};
 use crate::admin::{self, AdminContext};
 use crate::amqp;
 use crate::config::Ports;
+use crate::directory::{Directory, NoHub, cut};
+use crate::host_names::HubHost;
 use crate::hub::HubHandle;
 use crate::mqtt;
 use crate::rest;
@@ -27,12 +29,47 @@ use crate::tls::{self, Authority, TrustFiles};
 /// What a front end needs to serve one connection. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionContext {
-    /// The hub.
+    /// Every hub of the process.
+    pub(crate) directory: Directory,
+    /// The hub that is spoken to; the default one until the client names another.
     pub(crate) hub: HubHandle,
+    /// The hub of its own that the client has named on its way in (SNI, `Host`): it may not name
+    /// another one then.
+    pub(crate) door: Option<HubHost>,
     /// Who is at the other end.
     pub(crate) peer: SocketAddr,
     /// To be held as long as the connection lives; comes back when it shall end.
     pub(crate) stop: StopToken,
+}
+
+impl ConnectionContext {
+    /// A connection that has said nothing yet.
+    pub(crate) fn new(directory: &Directory, peer: SocketAddr, stop: StopToken) -> Self {
+        let (directory, hub) = (directory.clone(), directory.default_hub().clone());
+        Self {
+            directory,
+            hub,
+            door: None,
+            peer,
+            stop,
+        }
+    }
+
+    /// The connection as one to the hub that the client calls `host`.
+    pub(crate) fn to(&self, host: &str) -> Result<Self, NoHub> {
+        let hub = self.directory.find(host)?;
+        let own = hub.own_name();
+        if let Some(door) = &self.door
+            && own != Some(door)
+        {
+            let (door, host) = (door.clone(), cut(host));
+            return Err(NoHub::Contradiction { door, host });
+        }
+        let mut named = self.clone();
+        named.door = own.cloned();
+        named.hub = hub;
+        Ok(named)
+    }
 }
 
 /// Which front end serves the connections of a listener.
@@ -137,7 +174,12 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 /// Accepts until the emulator stops, then waits for the connections. Aborting it aborts them.
-pub(crate) async fn run(listener: TcpListener, service: Service, hub: HubHandle, stop: StopToken) {
+pub(crate) async fn run(
+    listener: TcpListener,
+    service: Service,
+    directory: Directory,
+    stop: StopToken,
+) {
     let mut connections = JoinSet::new();
     let mut stopping = stop.clone();
     let stopped = stopping.stopped();
@@ -148,11 +190,10 @@ pub(crate) async fn run(listener: TcpListener, service: Service, hub: HubHandle,
             Some(ended) = connections.join_next() => report(ended),
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => {
-                    let (hub, stop) = (hub.clone(), stop.clone());
-                    let context = ConnectionContext { hub, peer, stop };
+                    let context = ConnectionContext::new(&directory, peer, stop.clone());
                     connections.spawn(service.clone().serve(socket, context));
                 }
-                Err(error) => pause_after(&error, &hub).await,
+                Err(error) => pause_after(&error, directory.default_hub()).await,
             },
         }
     }
@@ -187,7 +228,7 @@ async fn pause_after(error: &io::Error, hub: &HubHandle) {
 }
 
 impl Service {
-    async fn serve(self, socket: TcpStream, context: ConnectionContext) {
+    async fn serve(self, socket: TcpStream, mut context: ConnectionContext) {
         if let Err(error) = socket.set_nodelay(true) {
             debug!(peer = %context.peer, %error, "TCP_NODELAY is refused");
         }
@@ -196,17 +237,17 @@ impl Service {
         match self {
             Self::Mqtt => Box::pin(mqtt::serve(socket, context)).await,
             Self::Mqtts(authority) => {
-                if let Some(stream) = shake_hands(socket, authority, &context).await {
+                if let Some(stream) = shake_hands(socket, authority, &mut context).await {
                     Box::pin(mqtt::serve(stream, context)).await;
                 }
             }
             Self::Amqps(authority) => {
-                if let Some(stream) = shake_hands(socket, authority, &context).await {
+                if let Some(stream) = shake_hands(socket, authority, &mut context).await {
                     Box::pin(amqp::serve(stream, context)).await;
                 }
             }
             Self::Https(authority) => {
-                if let Some(stream) = shake_hands(socket, authority, &context).await {
+                if let Some(stream) = shake_hands(socket, authority, &mut context).await {
                     Box::pin(rest::serve_connection(stream, context)).await;
                 }
             }
@@ -235,7 +276,7 @@ impl Service {
 async fn shake_hands(
     socket: TcpStream,
     authority: Arc<Authority>,
-    context: &ConnectionContext,
+    context: &mut ConnectionContext,
 ) -> Option<Box<TlsStream<TcpStream>>> {
     let peer = context.peer;
     let local = socket.local_addr().ok()?.ip();
@@ -250,7 +291,10 @@ async fn shake_hands(
     });
     tokio::select! {
         accepted = accept => match accepted {
-            Ok(Ok(stream)) => return Some(stream),
+            Ok(Ok(stream)) => {
+                context.door = door(stream.get_ref().1.server_name(), &context.directory);
+                return Some(stream);
+            }
             Ok(Err(reason)) => {
                 let cause = std::error::Error::source(&reason).map(ToString::to_string);
                 warn!(%peer, %reason, cause, "TLS handshake failed");
@@ -260,6 +304,13 @@ async fn shake_hands(
         () = stop.stopped() => {}
     }
     None
+}
+
+/// The hub of its own that a client asked for by SNI. Of a name without a hub nothing follows: what
+/// the client says next is refused where it can read why.
+fn door(server_name: Option<&str>, directory: &Directory) -> Option<HubHost> {
+    let named = HubHost::spelled(server_name?)?;
+    directory.get(&named).map(|_| named)
 }
 
 const BACKLOG: i32 = 1024;

@@ -13,9 +13,9 @@ use tracing::warn;
 
 use crate::clock::Clock;
 use crate::config::{EventLogLimits, Policies, Throttling};
-use crate::event_log::EventLog;
+use crate::directory::{Directory, DirectoryParts, HubRules};
 use crate::host_names::HostNames;
-use crate::hub::{self, HubHandle, HubParts};
+use crate::hub::HubHandle;
 use crate::listener::ConnectionContext;
 use crate::mqtt;
 use crate::stop::{StopSwitch, StopToken};
@@ -23,7 +23,7 @@ use crate::stop::{StopSwitch, StopToken};
 /// A hub without sockets. Dropping it cuts every link; [`MemoryHub::stop`] does so in order.
 #[derive(Debug)]
 pub struct MemoryHub {
-    hub: HubHandle,
+    directory: Directory,
     switch: StopSwitch,
 }
 
@@ -43,7 +43,7 @@ pub struct MemoryConfig {
 /// The way into a hub for devices. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct MemoryDoor {
-    hub: HubHandle,
+    directory: Directory,
     stop: StopToken,
 }
 
@@ -62,38 +62,40 @@ impl MemoryConfig {
 impl MemoryHub {
     /// Starts a hub with the well-known policies on the current runtime. It answers to `localhost`.
     pub fn start(config: MemoryConfig) -> Self {
-        let hub = hub::start(HubParts {
+        let directory = Directory::start(DirectoryParts {
             clock: Clock::start_at(config.start_time),
             limits: config.limits,
             throttling: config.throttling,
             policies: Policies::well_known(),
-            host_names: HostNames::new(&[], &[]),
-            event_log: EventLog::new(config.event_log),
+            event_log: config.event_log,
+            names: HostNames::default(),
+            own_addresses: Vec::new(),
+            rules: HubRules::ONE_HUB,
         });
         Self {
-            hub,
+            directory,
             switch: StopSwitch::new(),
         }
     }
 
     /// The hub, for the calls of services.
     pub fn hub(&self) -> &HubHandle {
-        &self.hub
+        self.directory.default_hub()
     }
 
     /// The way in for devices. A door that is still held makes [`MemoryHub::stop`] wait.
     pub fn door(&self) -> MemoryDoor {
         MemoryDoor {
-            hub: self.hub.clone(),
+            directory: self.directory.clone(),
             stop: self.switch.token(),
         }
     }
 
     /// Closes every connection and waits for them for a bounded time.
     pub async fn stop(self) {
-        let Self { hub, switch } = self;
+        let Self { directory, switch } = self;
         switch.signal();
-        hub.close_links();
+        directory.close_links();
         if !switch.drained(STOP_PATIENCE).await {
             warn!("some connections in memory are still busy after {STOP_PATIENCE:?}");
         }
@@ -104,11 +106,8 @@ impl MemoryDoor {
     /// A new connection, served as one of plain TCP would be: what is written speaks MQTT.
     pub fn connect(&self) -> DuplexStream {
         let (device_end, hub_end) = tokio::io::duplex(PIPE_BYTES);
-        let context = ConnectionContext {
-            hub: self.hub.clone(),
-            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            stop: self.stop.clone(),
-        };
+        let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let context = ConnectionContext::new(&self.directory, peer, self.stop.clone());
         tokio::spawn(Box::pin(mqtt::serve(hub_end, context)));
         device_end
     }

@@ -10,9 +10,8 @@ use hub_proto::time::Timestamp;
 
 use crate::clock::Clock;
 use crate::config::{EventLogLimits, Policies, Throttling};
-use crate::event_log::EventLog;
+use crate::directory::{Directory, DirectoryParts, HubRules};
 use crate::host_names::HostNames;
-use crate::hub::{HubParts, start};
 use crate::listener::ConnectionContext;
 use crate::stop::StopSwitch;
 
@@ -41,11 +40,17 @@ impl TestHub {
             NOW_UNIX_S,
             Limits::default(),
             Some(throttling),
+            false,
         )
     }
 
     pub(crate) fn start_as(host: &str, now_unix_s: i64, limits: Limits) -> Self {
-        Self::start_with(host, now_unix_s, limits, None)
+        Self::start_with(host, now_unix_s, limits, None, false)
+    }
+
+    /// As [`TestHub::start`], and a name never seen makes a hub.
+    pub(crate) fn start_with_auto_create() -> Self {
+        Self::start_with("hub.example", NOW_UNIX_S, Limits::default(), None, true)
     }
 
     pub(crate) fn start_with(
@@ -53,21 +58,24 @@ impl TestHub {
         now_unix_s: i64,
         limits: Limits,
         throttling: Option<Throttling>,
+        auto_create: bool,
     ) -> Self {
         let switch = StopSwitch::new();
-        let hub = start(HubParts {
+        let directory = Directory::start(DirectoryParts {
             clock: Clock::start_at(Timestamp::from_unix_seconds(now_unix_s)),
             limits,
             throttling,
             policies: Policies::well_known(),
-            host_names: HostNames::new(&[host.to_owned()], &[]),
-            event_log: EventLog::new(EventLogLimits::default()),
+            event_log: EventLogLimits::default(),
+            names: HostNames::new(&[host.to_owned()], &[]),
+            own_addresses: Vec::new(),
+            rules: HubRules {
+                auto_create,
+                hubs_max: 3,
+            },
         });
-        let context = ConnectionContext {
-            hub,
-            peer: "127.0.0.1:50000".parse().unwrap(),
-            stop: switch.token(),
-        };
+        let peer = "127.0.0.1:50000".parse().unwrap();
+        let context = ConnectionContext::new(&directory, peer, switch.token());
         Self { context, switch }
     }
 

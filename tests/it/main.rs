@@ -1,5 +1,6 @@
 //! Hubnerite judged from outside, in one binary.
 
+mod hubs;
 mod ledger;
 mod real_devices;
 mod rest;

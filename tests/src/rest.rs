@@ -25,6 +25,8 @@ pub struct Rest {
     address: SocketAddr,
     config: Arc<ClientConfig>,
     policy_key: String,
+    /// What the hub is called.
+    host: String,
 }
 
 /// What the hub answered.
@@ -50,6 +52,17 @@ impl Rest {
             address,
             config: Arc::new(config),
             policy_key,
+            host: address.ip().to_string(),
+        }
+    }
+
+    /// The same back end at another hub of the process, by its host name.
+    #[must_use]
+    pub fn at(&self, host: &str) -> Self {
+        let host = host.to_owned();
+        Self {
+            host,
+            ..self.clone()
         }
     }
 
@@ -72,8 +85,8 @@ impl Rest {
         headers: &[(&str, &str)],
         body: Vec<u8>,
     ) -> Answer {
-        let host = self.address.ip().to_string();
-        let authorization = sas::token(&host, &self.policy_key, sas::soon(), Some("iothubowner"));
+        let host = &self.host;
+        let authorization = sas::token(host, &self.policy_key, sas::soon(), Some("iothubowner"));
         let separator = if path.contains('?') { '&' } else { '?' };
         let mut request = Request::builder()
             .method(verb)
@@ -143,7 +156,7 @@ impl Rest {
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
         let tcp = TcpStream::connect(self.address).await?;
-        let name = ServerName::from(self.address.ip());
+        let name = ServerName::try_from(self.host.clone())?;
         let tls = TlsConnector::from(Arc::clone(&self.config))
             .connect(name, tcp)
             .await?;

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::answer::Problem;
-use super::route::{Parameter, RequestBody};
+use super::route::{RequestBody, Route};
 use super::serve::AdminContext;
 use crate::http::query_parameter;
 use crate::hub::HubHandle;
@@ -75,16 +75,17 @@ impl Call {
 }
 
 /// Refuses parameters that the operation does not know: a misspelt one would change what is asked.
-pub(super) fn check_parameters(uri: &Uri, known: &[Parameter]) -> Result<(), Problem> {
+pub(super) fn check_parameters(uri: &Uri, route: &Route) -> Result<(), Problem> {
     let pairs = uri.query().unwrap_or_default().split('&');
     for pair in pairs.filter(|pair| !pair.is_empty()) {
         let name = pair.split_once('=').map_or(pair, |(name, _)| name);
         let name = percent_decode_str(name).decode_utf8_lossy();
-        if !known
-            .iter()
+        if !route
+            .known_parameters()
             .any(|known| known.name.eq_ignore_ascii_case(&name))
         {
-            let names: Vec<_> = known.iter().map(|parameter| parameter.name).collect();
+            let known = route.known_parameters();
+            let names: Vec<_> = known.map(|parameter| parameter.name).collect();
             let remedy = if names.is_empty() {
                 "this operation has none".to_owned()
             } else {

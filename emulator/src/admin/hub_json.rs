@@ -12,6 +12,7 @@ use super::answer::{Answer, JSON, json_document};
 use super::call::Call;
 use super::route::{Handler, ResponseBody, Route};
 use crate::config::{Policies, Policy};
+use crate::host_names::HubHost;
 use crate::tls::TrustFiles;
 
 pub(super) const ROUTES: &[Route] = &[Route {
@@ -57,7 +58,7 @@ fn schema() -> Value {
 #[serde(rename_all = "camelCase")]
 struct HubBody<'a> {
     host_name: &'a str,
-    /// Names beside `localhost`, names under `.localhost` and loopback addresses.
+    /// Names of the default hub beside `localhost` and the addresses bound.
     further_host_names: &'a [String],
     ports: PortsBody,
     /// By policy, with the primary key.
@@ -86,14 +87,16 @@ struct TrustBody {
     pkcs12: PathBuf,
 }
 
-/// A client is told the name under which it came: whatever leads to this endpoint leads to the hub.
+/// A client of the default hub is told the name under which it came, since that leads to it; another
+/// hub has a name of its own.
 fn show(call: &Call) -> Answer {
     let context = &call.context;
     let (ports, trust) = (context.ports, context.trust.borrow().clone());
-    let host_name = host_name(&call.host);
+    let own_name = call.hub.own_name();
+    let host_name = own_name.map_or_else(|| host_name(&call.host), HubHost::as_str);
     let body = HubBody {
         host_name,
-        further_host_names: &context.host_names,
+        further_host_names: own_name.map_or(&*context.host_names, |_| &[]),
         ports: PortsBody {
             mqtts: ports.mqtts,
             amqps: ports.amqps,

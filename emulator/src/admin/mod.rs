@@ -8,6 +8,7 @@
 //! | `serve` | one connection: who may ask, and for what |
 //! | `route` | the table of operations; finds the one that is asked for |
 //! | `call` | a request as its operation sees it |
+//! | `choose` | which hub an operation is about |
 //! | `answer` | answers and problems |
 //! | `openapi` | the table as a document for programs |
 //! | `health`, `trust`, `hub_json` | that it lives, whom to trust, how to connect |
@@ -16,6 +17,7 @@
 
 mod answer;
 mod call;
+mod choose;
 mod clock;
 mod event_json;
 mod events;

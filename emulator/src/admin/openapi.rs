@@ -37,7 +37,7 @@ pub(super) fn document() -> Value {
         "info": {
             "title": "Hubnerite admin API",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "For tests and tools. Where a process holds several hubs, the Host header says which is meant."
+            "description": "For tests and tools. Where a process holds several hubs, the parameter hub, or else the Host header, says which is meant."
         },
         "paths": paths,
         "components": { "schemas": { "Problem": Problem::schema() } }
@@ -83,7 +83,7 @@ fn parameters(route: &Route) -> Vec<Value> {
             "name": name, "in": "path", "required": true, "schema": { "type": "string" }
         })
     });
-    let in_query = route.parameters.iter().map(|parameter| {
+    let in_query = route.known_parameters().map(|parameter| {
         let kind = match parameter.kind {
             ParameterKind::Text => "string",
             ParameterKind::Number => "integer",

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, Problem};
 use super::call::Call;
-use super::{clock, events, health, hub_json, ledger, openapi, trust};
+use super::{choose, clock, events, health, hub_json, ledger, openapi, trust};
 
 /// One operation.
 #[derive(Debug)]
@@ -22,12 +22,27 @@ pub(super) struct Route {
     pub(super) path: &'static str,
     /// One line for people.
     pub(super) summary: &'static str,
-    /// The parameters of the query; any other is refused.
+    /// The parameters of the query, beside the one that names a hub; any other is refused.
     pub(super) parameters: &'static [Parameter],
     /// The body it takes; none is read where it takes none.
     pub(super) request: Option<RequestBody>,
     pub(super) response: ResponseBody,
     pub(super) handler: Handler,
+}
+
+impl Route {
+    /// Whether it is about one hub of the process, and not about the process.
+    pub(super) fn is_about_a_hub(&self) -> bool {
+        let of_process = ["/admin/openapi.json", "/admin/clock", "/admin/hubs"];
+        self.path.starts_with("/admin/")
+            && !of_process.iter().any(|path| self.path.starts_with(path))
+    }
+
+    /// Every parameter that it knows.
+    pub(super) fn known_parameters(&self) -> impl Iterator<Item = &Parameter> {
+        let of_hub = self.is_about_a_hub().then_some(&choose::PARAMETER);
+        self.parameters.iter().chain(of_hub)
+    }
 }
 
 /// A parameter of the query.

@@ -13,10 +13,11 @@ use tracing::{debug, warn};
 
 use super::answer::{Answer, Problem};
 use super::call::{Call, check_parameters, read_body};
+use super::choose;
 use super::route::{self, Found, Handler};
 use crate::config::Ports;
+use crate::directory::Directory;
 use crate::http::{self, HeadBounds};
-use crate::hub::HubHandle;
 use crate::listener::ConnectionContext;
 use crate::tls::TrustFiles;
 
@@ -74,15 +75,20 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let host = http::host(&request).unwrap_or_default();
-    let hub = context.connection.hub.clone();
-    check_host(&hub, &host)?;
-    check_origin(&hub, request.headers())?;
+    let directory = &context.connection.directory;
+    check_host(directory, &host)?;
+    check_origin(directory, request.headers())?;
     let (route, values) = match route::find(request.method(), request.uri().path()) {
         Found::Route(route, values) => (route, values),
         Found::OtherVerbs(verbs) => return Err(wrong_verb(&request, verbs)),
         Found::Nothing => return Err(no_such_path(request.uri())),
     };
-    check_parameters(request.uri(), route.parameters)?;
+    check_parameters(request.uri(), route)?;
+    let hub = if route.is_about_a_hub() {
+        choose::hub(directory, request.uri(), &host)?
+    } else {
+        directory.default_hub().clone()
+    };
     let (head, body) = request.into_parts();
     let body = match &route.request {
         Some(expected) => read_body(body, expected).await?,
@@ -105,8 +111,8 @@ where
 }
 
 /// A page of the web can point its own name at 127.0.0.1; it shall not read keys here.
-fn check_host(hub: &HubHandle, host: &str) -> Result<(), Problem> {
-    if hub.is_host(host) {
+fn check_host(directory: &Directory, host: &str) -> Result<(), Problem> {
+    if directory.accepts(host) {
         return Ok(());
     }
     warn!(
@@ -120,12 +126,13 @@ fn check_host(hub: &HubHandle, host: &str) -> Result<(), Problem> {
 
 /// A page of the web can also post to `localhost` itself, without reading the answer. Browsers then
 /// say where the page is from.
-fn check_origin(hub: &HubHandle, headers: &HeaderMap) -> Result<(), Problem> {
+fn check_origin(directory: &Directory, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(origin) = headers.get(ORIGIN) else {
         return Ok(());
     };
     let page = origin.to_str().ok().and_then(|origin| origin.parse().ok());
-    let is_ours = page.is_some_and(|page: Uri| page.host().is_some_and(|host| hub.is_host(host)));
+    let is_ours =
+        page.is_some_and(|page: Uri| page.host().is_some_and(|host| directory.accepts(host)));
     if is_ours {
         return Ok(());
     }

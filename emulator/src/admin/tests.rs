@@ -19,9 +19,11 @@ use tokio::sync::watch;
 use super::events::{Selection, lines};
 use super::serve::{AdminContext, handle, serve_connection};
 use crate::config::{EventLogLimits, Ports};
+use crate::directory::When;
 use crate::event_log::EventLog;
+use crate::host_names::HubHost;
 use crate::stop::StopSwitch;
-use crate::test_hub::TestHub;
+use crate::test_hub::{TestHub, spec};
 use crate::tls::TrustFiles;
 
 fn context(hub: &TestHub, dir: &Path) -> AdminContext {
@@ -206,6 +208,10 @@ async fn the_hub_says_how_to_reach_it() {
 async fn the_hub_is_called_what_the_client_calls_it() {
     let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
     let context = context(&hub, dir.path());
+    for name in ["127.0.0.3", "orders"] {
+        let name = HubHost::parse(name).unwrap();
+        hub.context.directory.create(name, When::Start).unwrap();
+    }
     let cases = [
         ("localhost:8080", "localhost"),
         ("127.0.0.1:8080", "localhost"),
@@ -222,6 +228,42 @@ async fn the_hub_is_called_what_the_client_calls_it() {
         let start = format!("HostName={expected};");
         assert!(string.starts_with(&start), "{asked}: {string}");
     }
+}
+
+#[tokio::test]
+async fn a_hub_of_its_own_is_asked_for_by_parameter_and_never_made_by_looking() {
+    // HUB-3
+    let (hub, dir) = (
+        TestHub::start_with_auto_create(),
+        tempfile::tempdir().unwrap(),
+    );
+    let context = context(&hub, dir.path());
+    let name = HubHost::parse("orders").unwrap();
+    let orders = hub.context.directory.create(name, When::Start).unwrap();
+    orders.create_device(spec("d")).unwrap();
+    for (uri, host, expected) in [
+        ("/admin/events?hub=orders", "localhost", 1),
+        ("/admin/events", "orders.localhost", 1),
+        ("/admin/events?hub=localhost", "orders.localhost", 0),
+        ("/admin/events", "localhost", 0),
+    ] {
+        let (status, body) = get(&context, uri, host).await;
+        assert_eq!(
+            (status, body.lines().count()),
+            (200, expected),
+            "{uri} {host}"
+        );
+    }
+    for (uri, host) in [
+        ("/admin/events?hub=other", "localhost"),
+        ("/admin/hub", "other.localhost"),
+    ] {
+        let (status, body) = get(&context, uri, host).await;
+        assert_eq!(status, 404, "{uri} {host}");
+        assert!(body.contains("--hub-name other"), "{body}");
+    }
+    assert_eq!(get(&context, "/health", "other.localhost").await.0, 200);
+    assert_eq!(hub.context.directory.list().len(), 1);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ where
         hub,
         peer,
         mut stop,
+        ..
     } = context;
     let told = tokio::select! {
         told = tokio::time::timeout(REFUSED_WITHIN, refuse(&mut io)) => told,

@@ -1,7 +1,7 @@
 //! The hub as a whole, and the calls of the service.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use hub_core::c2d::C2dMessage;
@@ -14,6 +14,7 @@ use hub_core::twin::{TwinDocument, TwinUpdate, UpdateMode};
 use hub_core::{HubError, Limits};
 use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::Now;
+use tokio::runtime;
 use tokio::sync::oneshot;
 
 use super::admission::{Admission, bag_bytes};
@@ -23,7 +24,7 @@ use super::slot::{MethodOutcome, ShardSlot};
 use crate::clock::{Clock, Due};
 use crate::config::{Policies, Throttling};
 use crate::event_log::EventLog;
-use crate::host_names::HostNames;
+use crate::host_names::{HubHost, HubNames};
 use crate::ledger::{self, UseCounters};
 use crate::news::News;
 
@@ -35,10 +36,15 @@ pub struct HubHandle(Arc<Hub>);
 struct Hub {
     parts: HubParts,
     admission: Arc<Admission>,
-    shards: [Arc<ShardSlot>; SHARDS],
+    /// Made when a device first needs one, so that a hub of a few devices costs little.
+    shards: [OnceLock<Arc<ShardSlot>>; SHARDS],
+    /// Where their timers run.
+    runtime: runtime::Handle,
     jobs: JobsSlot,
     counts: Counts,
     next_link: AtomicU64,
+    /// Whether the hub was removed: nobody is let in any more.
+    is_retired: AtomicBool,
     news: News,
     uses: UseCounters,
 }
@@ -68,7 +74,7 @@ pub(crate) struct HubParts {
     pub(crate) limits: Limits,
     pub(crate) throttling: Option<Throttling>,
     pub(crate) policies: Policies,
-    pub(crate) host_names: HostNames,
+    pub(crate) names: HubNames,
     pub(crate) event_log: EventLog,
 }
 
@@ -81,43 +87,46 @@ pub struct QueryPage {
     pub next_after: Option<DeviceId>,
 }
 
-/// Makes a hub and starts its timers on the current runtime; they end with the last handle.
+/// Makes a hub whose timers run on the current runtime; they end with the last handle.
 pub(crate) fn start(mut parts: HubParts) -> HubHandle {
     if let Some(throttling) = parts.throttling {
         throttling.scale.bind(&mut parts.limits);
     }
-    let admission = Arc::new(Admission::new(
-        parts.clock.clone(),
-        HUB_NAME,
-        parts.throttling,
-    ));
-    let shards = std::array::from_fn(|_| {
-        // The hub itself counts identities, since the devices of a small hub need not spread
-        // evenly over the shards.
-        let slot = ShardSlot::new(
-            parts.clock.clone(),
-            parts.event_log.clone(),
-            Arc::clone(&admission),
-            parts.limits.clone(),
-        );
-        let slot = Arc::new(slot);
-        parts.clock.attach(Arc::downgrade(&slot) as Weak<dyn Due>);
-        tokio::spawn(ShardSlot::run_timer(Arc::downgrade(&slot)));
-        slot
-    });
+    let admission = Admission::new(parts.clock.clone(), parts.names.main(), parts.throttling);
     let jobs = JobsSlot::new(parts.clock.clone(), parts.limits.jobs.clone());
     let hub = HubHandle(Arc::new(Hub {
         parts,
-        admission,
-        shards,
+        admission: Arc::new(admission),
+        shards: std::array::from_fn(|_| OnceLock::new()),
+        runtime: runtime::Handle::current(),
         jobs,
         counts: Counts::default(),
         next_link: AtomicU64::new(1),
+        is_retired: AtomicBool::new(false),
         news: News::default(),
         uses: UseCounters::new(),
     }));
     tokio::spawn(hub.0.jobs.run(WeakHub(Arc::downgrade(&hub.0))));
     hub
+}
+
+impl Hub {
+    fn new_slot(&self) -> Arc<ShardSlot> {
+        let parts = &self.parts;
+        // The hub itself counts identities, since the devices of a small hub need not spread
+        // evenly over the shards.
+        let slot = ShardSlot::new(
+            parts.clock.clone(),
+            parts.event_log.clone(),
+            Arc::clone(&self.admission),
+            parts.limits.clone(),
+        );
+        let slot = Arc::new(slot);
+        parts.clock.attach(Arc::downgrade(&slot) as Weak<dyn Due>);
+        let timer = ShardSlot::run_timer(Arc::downgrade(&slot));
+        self.runtime.spawn(timer);
+        slot
+    }
 }
 
 /// The hub as a whole.
@@ -144,7 +153,18 @@ impl HubHandle {
 
     /// Whether `host` (as in a user name, a token or a `Host` header, without port) is this hub.
     pub fn is_host(&self, host: &str) -> bool {
-        self.0.parts.host_names.accepts(host)
+        self.0.parts.names.accepts(host)
+    }
+
+    /// The host name of connection strings: `localhost`, or the hub's own name. A default hub bound on
+    /// neither `127.0.0.1` nor `::1` goes by its first address.
+    pub fn host_name(&self) -> &str {
+        self.0.parts.names.main()
+    }
+
+    /// The host name of a hub that is not the default one.
+    pub fn own_name(&self) -> Option<&HubHost> {
+        self.0.parts.names.own()
     }
 
     /// Whether the refusal of what is not built, `gap`, is worth a line in the process's log.
@@ -180,9 +200,9 @@ impl HubHandle {
         &self.0.counts
     }
 
-    /// Every shard's slot.
-    pub(super) fn slots(&self) -> &[Arc<ShardSlot>] {
-        &self.0.shards
+    /// The slots of the shards that any device ever needed.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<ShardSlot>> {
+        self.0.shards.iter().filter_map(OnceLock::get)
     }
 
     pub(super) fn next_link_id(&self) -> LinkId {
@@ -195,11 +215,18 @@ impl HubHandle {
 
     /// A device and its modules live in one shard.
     pub(super) fn slot_of(&self, device: &DeviceId) -> &ShardSlot {
-        &self.0.shards[shard_of(device)]
+        self.0.shards[shard_of(device)].get_or_init(|| self.0.new_slot())
     }
 
-    pub(super) fn shards(&self) -> &[Arc<ShardSlot>] {
-        &self.0.shards
+    /// Ends every link for good: who is let in from here on is to be put out again.
+    pub(crate) fn retire(&self) {
+        self.0.is_retired.store(true, Ordering::SeqCst);
+        self.close_links();
+    }
+
+    /// Whether the hub was removed.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.0.is_retired.load(Ordering::SeqCst)
     }
 
     pub(super) fn jobs_of_hub(&self) -> &JobsSlot {
@@ -208,7 +235,7 @@ impl HubHandle {
 
     /// Ends every link as a hub does that stops. Devices may come back at once, unless it does stop.
     pub fn close_links(&self) {
-        for slot in &self.0.shards {
+        for slot in self.slots() {
             // A link that comes up meanwhile is found in the next round.
             loop {
                 let mut links: Vec<_> = slot.read_links(|links| links.keys().copied().collect());
@@ -281,7 +308,7 @@ impl HubHandle {
         limit: usize,
     ) -> Result<QueryPage, HubError> {
         let mut found = Vec::new();
-        for slot in &self.0.shards {
+        for slot in self.slots() {
             // One more than asked for tells whether there is another page.
             let limit = limit.saturating_add(1);
             found.extend(slot.read(|shard| shard.select(query, after, limit)));
@@ -359,6 +386,3 @@ impl HubHandle {
             .command(|cell, now| cell.shard.purge_messages(now, id))
     }
 }
-
-/// As refusals call it.
-const HUB_NAME: &str = "localhost";

@@ -243,8 +243,8 @@ async fn find(hub: &HubHandle, shared: &Shared, search: Search, condition: &str)
         }
     };
     let (mut found, mut known_until) = (Vec::new(), None);
-    let shards = hub.shards();
-    for shard in shards {
+    let shards: Vec<_> = hub.slots().collect();
+    for shard in &shards {
         // Each shard gives its share; what a page of them all can hold ends where the first ends.
         let share = limit / shards.len() + 1;
         let (devices, is_last) = find_in_shard(shard, &condition, after.clone(), share).await;

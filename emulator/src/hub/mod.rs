@@ -10,6 +10,7 @@
 //! | `handle` | [`HubHandle`]: the hub as a whole, and the service's calls |
 //! | `registry` | identities, and how many there may be |
 //! | `jobs` | scheduled jobs: the service's calls, and the task that carries them out |
+//! | `connect` | its name and its connection strings |
 //! | `links` | what connected devices do |
 //! | `admission` | who waits his turn, and what the day's account is charged for |
 //! | `slot` | one shard with its mutex, its links, its open calls and its timer |
@@ -17,6 +18,7 @@
 //! | `outlet` | what the hub wants of a connection |
 
 mod admission;
+mod connect;
 mod handle;
 mod jobs;
 mod links;

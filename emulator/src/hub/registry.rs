@@ -60,7 +60,7 @@ impl HubHandle {
     /// Up to `limit` identities of all shards, in the order of their ids.
     pub fn devices(&self, limit: usize) -> Vec<DeviceIdentity> {
         let of_shard = |slot: &Arc<ShardSlot>| slot.read(|shard| shard.devices(None, limit));
-        let mut devices: Vec<_> = self.slots().iter().flat_map(of_shard).collect();
+        let mut devices: Vec<_> = self.slots().flat_map(of_shard).collect();
         devices.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         devices.truncate(limit);
         devices

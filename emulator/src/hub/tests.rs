@@ -18,7 +18,7 @@ use super::{DeviceLink, HubHandle, HubParts, LinkOutlet, LinkRequest, start};
 use crate::clock::{Clock, MachineClock};
 use crate::config::{EventLogLimits, Policies};
 use crate::event_log::EventLog;
-use crate::host_names::HostNames;
+use crate::host_names::{HostNames, HubNames};
 
 fn hub(limits: Limits) -> HubHandle {
     start(HubParts {
@@ -26,7 +26,7 @@ fn hub(limits: Limits) -> HubHandle {
         limits,
         throttling: None,
         policies: Policies::well_known(),
-        host_names: HostNames::default(),
+        names: HubNames::Default(HostNames::default()),
         event_log: EventLog::new(EventLogLimits::default()),
     })
 }

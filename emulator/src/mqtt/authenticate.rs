@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use hub_core::link::{Credential, LinkRefusal, Will};
+use hub_core::link::{Credential, LinkClose, LinkRefusal, Will};
 use hub_proto::ids::ClientIdentity;
 use hub_proto::mqtt::login::{Login, LoginError};
 use hub_proto::mqtt::packet::{self, Connect, ConnectCode};
@@ -18,7 +18,9 @@ use hub_proto::topic::{PublishTopic, TopicError, parse_publish};
 
 use super::mailbox::Mailbox;
 use super::operations::Operation;
+use crate::directory::NoHub;
 use crate::hub::{DeviceLink, HubHandle, LinkRequest};
+use crate::listener::ConnectionContext;
 
 /// A device that was let in.
 #[derive(Debug)]
@@ -40,8 +42,10 @@ pub(super) struct Refusal {
 enum RefusalReason {
     #[error(transparent)]
     Login(#[from] LoginError),
-    #[error("host {0:?} is not this hub")]
-    ForeignHost(String),
+    #[error(transparent)]
+    Host(#[from] NoHub),
+    #[error("the hub was removed meanwhile")]
+    Removed,
     #[error("the will is not for the device's own telemetry topic: {0}")]
     WillTopic(TopicError),
     #[error("the will is for a topic other than the device's own telemetry topic")]
@@ -82,7 +86,8 @@ impl RefusalReason {
         match self {
             // Without a client id there is no device to tell of.
             Self::Login(_) => "login",
-            Self::ForeignHost(_) => "foreignHost",
+            Self::Host(NoHub::Foreign(_) | NoHub::Contradiction { .. }) => "foreignHost",
+            Self::Host(NoHub::Unknown(_) | NoHub::Full(_)) | Self::Removed => "unknownHub",
             Self::WillTopic(_) | Self::WillNotTelemetry | Self::WillQos => "will",
             Self::NoToken => "noToken",
             Self::Token(_) => "badToken",
@@ -117,9 +122,9 @@ impl Refusal {
     }
 }
 
-/// Checks a CONNECT and brings the link up if it may be.
+/// Finds the hub that a CONNECT names, checks it there and brings the link up if it may be.
 pub(super) fn admit(
-    hub: &HubHandle,
+    arrival: &ConnectionContext,
     connect: &Connect<'_>,
     mailbox: &Arc<Mailbox>,
 ) -> Result<Admitted, Refusal> {
@@ -128,7 +133,17 @@ pub(super) fn admit(
         reason: RefusalReason::Login(error),
     })?;
     let client = login.identity.clone();
-    check(hub, connect, login, mailbox).map_err(|reason| {
+    let named = arrival.to(login.host);
+    // Who names no hub is told of where people look first.
+    let hub = named
+        .as_ref()
+        .map_or(&arrival.hub, |arrival| &arrival.hub)
+        .clone();
+    let checked = match named {
+        Ok(_) => check(&hub, connect, login, mailbox),
+        Err(no_hub) => Err(no_hub.into()),
+    };
+    checked.map_err(|reason| {
         if let Some(operation) = reason.not_built() {
             hub.note_refusal(operation.key());
         }
@@ -160,9 +175,6 @@ fn check(
     login: Login<'_>,
     mailbox: &Arc<Mailbox>,
 ) -> Result<Admitted, RefusalReason> {
-    if !hub.is_host(login.host) {
-        return Err(RefusalReason::ForeignHost(cut(login.host)));
-    }
     let will = connect
         .will
         .as_ref()
@@ -183,6 +195,10 @@ fn check(
         client_type: login.client_type,
     };
     let link = hub.link_up(request, mailbox.clone())?;
+    if hub.is_retired() {
+        link.down(LinkClose::Shutdown);
+        return Err(RefusalReason::Removed);
+    }
     Ok(Admitted {
         link,
         credential_ends: now.mono + live_until.saturating_since(now.wall),

@@ -9,6 +9,7 @@ use hub_core::throttle::Refusal;
 use hub_core::{HubError, MethodResponse, ReportedPatch, Telemetry};
 use hub_proto::ids::ClientIdentity;
 use hub_proto::mqtt::decode::decode;
+use hub_proto::mqtt::login::Login;
 use hub_proto::mqtt::packet::{
     ConnAck, Connect, ConnectCode, Delivery, Packet, Publish, QoS, SubAck, Subscribe, Unsubscribe,
 };
@@ -24,10 +25,14 @@ use super::link::UNREAD_BYTES_HIGH;
 use super::mailbox::Mailbox;
 use super::operations::Operation;
 use crate::hub::{DeviceLink, HubHandle};
+use crate::listener::ConnectionContext;
 
 /// The server's side of one connection.
 #[derive(Debug)]
 pub(super) struct Conversation {
+    /// Until CONNECT says which hub is meant. In a box, since it is of no use after that.
+    arrival: Option<Box<ConnectionContext>>,
+    /// The one that CONNECT names, the default one until then.
     hub: HubHandle,
     session: ServerSession,
     mailbox: Arc<Mailbox>,
@@ -45,10 +50,11 @@ struct Linked {
 
 impl Conversation {
     /// A connection that has just been opened.
-    pub(super) fn new(hub: HubHandle, mailbox: Arc<Mailbox>) -> Self {
-        let session = ServerSession::new(hub.now().mono, SessionLimits::default());
+    pub(super) fn new(arrival: ConnectionContext, mailbox: Arc<Mailbox>) -> Self {
+        let session = ServerSession::new(arrival.hub.now().mono, SessionLimits::default());
         Self {
-            hub,
+            hub: arrival.hub.clone(),
+            arrival: Some(Box::new(arrival)),
             session,
             mailbox,
             linked: None,
@@ -86,6 +92,9 @@ impl Conversation {
             let Some((packet, length)) = decoded.map_err(|broken| self.violated(broken))? else {
                 break;
             };
+            if let Packet::Connect(connect) = &packet {
+                self.turn_to_named_hub(connect);
+            }
             let client = self.linked.as_ref().map(|linked| linked.link.client());
             let refusal = match self.gate.pass(&self.hub, client, &packet) {
                 Passage::Go => None,
@@ -201,6 +210,16 @@ impl Conversation {
         }
     }
 
+    /// Whose throttles a CONNECT meets. One that names no hub is refused later, by its reason.
+    fn turn_to_named_hub(&mut self, connect: &Connect<'_>) {
+        let Some(arrival) = &self.arrival else { return };
+        if let Ok(login) = Login::parse(connect)
+            && let Ok(named) = arrival.to(login.host)
+        {
+            self.hub = named.hub;
+        }
+    }
+
     fn not_let_in(&self, refusal: authenticate::Refusal) -> End {
         if let Some(code) = refusal.code() {
             self.refuse(code);
@@ -209,16 +228,18 @@ impl Conversation {
     }
 
     fn connect(&mut self, now: Instant, connect: &Connect<'_>) -> Result<(), End> {
-        match authenticate::admit(&self.hub, connect, &self.mailbox) {
+        let Some(arrival) = self.arrival.take() else {
+            return Err(self.violated(Violation::SecondConnect));
+        };
+        match authenticate::admit(&arrival, connect, &self.mailbox) {
             Ok(Admitted {
                 link,
                 credential_ends,
             }) => {
                 self.session.accept(now, Some(credential_ends));
-                self.hub
-                    .note_use(Operation::of_connect(link.client()).key());
+                link.note_use(Operation::of_connect(link.client()).key());
                 if connect.will.is_some() {
-                    self.hub.note_use(Operation::LeaveWill.key());
+                    link.note_use(Operation::LeaveWill.key());
                 }
                 self.linked = Some(Linked { link });
                 Ok(())

@@ -27,12 +27,8 @@ pub(crate) async fn serve<IO>(io: IO, context: ConnectionContext)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let ConnectionContext {
-        hub,
-        peer,
-        mut stop,
-    } = context;
-    let mut connection = Connection::new(io, hub);
+    let (peer, mut stop) = (context.peer, context.stop.clone());
+    let mut connection = Connection::new(io, context);
     let mut end = tokio::select! {
         // By chance is not by seed.
         biased;
@@ -61,6 +57,7 @@ where
 #[derive(Debug)]
 struct Connection<IO> {
     io: IO,
+    /// For its clock, which all hubs share.
     hub: HubHandle,
     mailbox: Arc<Mailbox>,
     conversation: Conversation,
@@ -90,9 +87,10 @@ impl<IO> Connection<IO>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    fn new(io: IO, hub: HubHandle) -> Self {
+    fn new(io: IO, context: ConnectionContext) -> Self {
         let mailbox = Arc::new(Mailbox::default());
-        let conversation = Conversation::new(hub.clone(), Arc::clone(&mailbox));
+        let hub = context.hub.clone();
+        let conversation = Conversation::new(context, Arc::clone(&mailbox));
         let timer_at = conversation.poll_deadline();
         let mut timer = hub.clock().timer();
         timer.set(Some(timer_at));

@@ -60,9 +60,7 @@ enum Fault {
     Signature(String),
     #[error("the token ran out at {0}, more than the grace ago")]
     Expired(Timestamp),
-    #[error(
-        "the token's audience does not cover this hub; start it with --host NAME to add a name"
-    )]
+    #[error("the token's audience does not cover the hub that the request names")]
     Audience,
     #[error("policy {policy:?} does not give the permission {need:?}")]
     Permission { policy: String, need: Need },

@@ -65,8 +65,13 @@ where
         Err(_) => Shape::Legacy,
     };
     let ledger_key = route.as_ref().ok().map(|route| route.ledger_key);
-    let outcome = match route {
-        Ok(route) => answer(context, route, request).await,
+    let mut hub = context.hub.clone();
+    let outcome = match route.map(|route| (route, to_named_hub(context, &request))) {
+        Ok((route, Ok(named))) => {
+            hub.clone_from(&named.hub);
+            answer(&named, route, request).await
+        }
+        Ok((_, Err(no_hub))) => Err(no_hub),
         Err(error) => Err(error.into()),
     };
     let mut reply = outcome.unwrap_or_else(|refusal| {
@@ -74,10 +79,10 @@ where
         if code == ErrorCode::NotImplemented
             && let Some(key) = ledger_key
         {
-            context.hub.note_refusal(key);
+            hub.note_refusal(key);
         }
         // Some SDKs show their user the reason phrase of a 501 and nothing else.
-        if code == ErrorCode::NotImplemented && context.hub.gap_is_news(text) {
+        if code == ErrorCode::NotImplemented && hub.gap_is_news(text) {
             let path = cut(&path);
             warn!(%verb, path, "501: {text} (told once a minute)");
         } else {
@@ -91,7 +96,7 @@ where
     reply
 }
 
-/// The order of the checks: whose hub, who, what may they, which version, and only then the device.
+/// The order of the checks, once the hub is known: who, what may they, which version, and only then the device.
 async fn answer<B>(
     context: &ConnectionContext,
     route: Route,
@@ -101,7 +106,6 @@ where
     B: Body<Data = Bytes> + fmt::Debug + Send + 'static,
     B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    check_host(context, &request)?;
     let operation = route.operation;
     auth::authorise(&context.hub, request.headers(), operation)?;
     context.hub.note_use(route.ledger_key);
@@ -138,25 +142,21 @@ fn not_built(operation: &Operation) -> Refusal {
     }
 }
 
-fn check_host<B>(context: &ConnectionContext, request: &Request<B>) -> Result<(), Refusal> {
+/// The connection as one to the hub that the request names.
+fn to_named_hub<B>(
+    context: &ConnectionContext,
+    request: &Request<B>,
+) -> Result<ConnectionContext, Refusal> {
     let Some(host) = http::host(request) else {
         return Err(Refusal::new(
             ErrorCode::GenericBadRequest,
             "The request names no host.",
         ));
     };
-    if context.hub.is_host(&host) {
-        return Ok(());
-    }
-    let host = cut(&host);
-    warn!(
-        host,
-        "a request for a host that is not this hub; start it with --host NAME to add one"
-    );
-    Err(Refusal::new(
-        ErrorCode::IotHubNotFound,
-        format!("This hub does not answer to the host name '{host}': start it with --host {host}"),
-    ))
+    context.to(&host).map_err(|no_hub| {
+        warn!(reason = %no_hub, "a request names no hub that is here");
+        Refusal::new(ErrorCode::IotHubNotFound, no_hub.to_string())
+    })
 }
 
 /// A text of a client's choosing, short enough for a log line.

@@ -21,6 +21,7 @@ use crate::settings::{ConfigFlag, EndpointFlags, HubFlags, Settings, SettingsFil
 Examples:
   hubnerite up                                       the SDKs' ports, on 127.0.0.1 and ::1
   hubnerite up --address 127.0.0.2                   a second hub beside it, HostName=127.0.0.2
+  hubnerite up --hub-name orders --hub-name billing  hubs of their own, HostName=orders.localhost
   hubnerite up --host myhub.azure-devices.net        with `127.0.0.1 myhub.azure-devices.net` in
                                                      /etc/hosts, for code with a fixed name
   hubnerite up --https-port 0 --mqtts-port 0 --json  free ports, told in JSON

@@ -6,5 +6,5 @@ pub(crate) mod style;
 mod table;
 
 pub(crate) use narrative::{Lane, Narrative};
-pub(crate) use ready::{Ready, host_name};
+pub(crate) use ready::Ready;
 pub(crate) use table::table;

@@ -35,7 +35,7 @@ impl Ready {
     /// What `hub` says of itself, ready after `took`.
     pub(crate) fn of(hub: &RunningEmulator, took: Duration) -> Self {
         let addresses = hub.addresses().to_vec();
-        let host = host_name(&addresses);
+        let host = hub.hub().host_name().to_owned();
         Self {
             connection_string: hub
                 .connection_string("iothubowner", &host)
@@ -154,19 +154,6 @@ impl Ready {
     }
 }
 
-/// `localhost` where that leads to the hub, else its first address.
-pub(crate) fn host_name(addresses: &[IpAddr]) -> String {
-    let leads_here = |address: &IpAddr| {
-        address.is_unspecified()
-            || *address == IpAddr::from([127, 0, 0, 1])
-            || *address == IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])
-    };
-    match addresses.first() {
-        Some(first) if !addresses.iter().any(leads_here) => first.to_string(),
-        _ => "localhost".to_owned(),
-    }
-}
-
 fn line(name: &str, value: &str, note: &str, kind: &str) -> String {
     let label = paint(LABEL, format!("{name:<6}"));
     if kind.is_empty() && note.is_empty() {
@@ -243,23 +230,5 @@ mod tests {
             .to_json()
             .replace(&std::process::id().to_string(), "PID");
         insta::assert_snapshot!(json, @r#"{"addresses":["127.0.0.1","::1"],"adminUrl":"http://localhost:8080","caPath":"/home/me/.local/share/hubnerite/ca.pem","connectionString":"HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5","hostName":"localhost","pid":PID,"ports":{"admin":8080,"amqps":5671,"https":443,"mqtt":null,"mqtts":8883},"readyMs":31}"#);
-    }
-
-    #[test]
-    fn the_host_is_localhost_exactly_where_localhost_leads_to_the_hub() {
-        let cases: [(&[&str], &str); 5] = [
-            (&["127.0.0.1", "::1"], "localhost"),
-            (&["0.0.0.0"], "localhost"),
-            (&["127.3.2.1"], "127.3.2.1"),
-            (&["10.0.0.1", "::1"], "localhost"),
-            (&[], "localhost"),
-        ];
-        for (addresses, expected) in cases {
-            let addresses: Vec<IpAddr> = addresses
-                .iter()
-                .map(|address| address.parse().unwrap())
-                .collect();
-            assert_eq!(host_name(&addresses), expected, "{addresses:?}");
-        }
     }
 }

@@ -23,7 +23,6 @@ use super::plan::HOST;
 use super::rest_service::RestService;
 use super::roster::Roster;
 use super::service::{InProcess, Service};
-use crate::output::host_name;
 use crate::private_hub;
 use crate::scenario::ast::{ClockKind, HubSpec};
 use crate::service_client::trusted_roots;
@@ -250,7 +249,7 @@ impl EmbeddedHub {
         let Self::Sockets(hub) = self else {
             return None;
         };
-        let host = host_name(hub.addresses());
+        let host = hub.hub().host_name().to_owned();
         let text = hub.connection_string("iothubowner", &host)?;
         Some(Access {
             connection_string: text.into(),

@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use emulator::HubHost;
 use hub_core::throttle::Tier;
 use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
@@ -26,6 +27,8 @@ pub struct SettingsFile {
     pub(super) admin_address: Option<Vec<IpAddr>>,
     pub(super) plain_mqtt: Option<bool>,
     pub(super) host: Option<Vec<String>>,
+    pub(super) hub_name: Option<Vec<HubHost>>,
+    pub(super) auto_create: Option<bool>,
     pub(super) ca: Option<PathBuf>,
     pub(super) random_keys: Option<bool>,
     #[serde(deserialize_with = "tier")]
@@ -49,6 +52,8 @@ pub(crate) const KEYS: &[&str] = &[
     "admin-address",
     "plain-mqtt",
     "host",
+    "hub-name",
+    "auto-create",
     "ca",
     "random-keys",
     "tier",
@@ -176,7 +181,8 @@ mod tests {
     fn every_key_is_read() {
         let file = parse(
             "address = ['127.0.0.5']\nmqtts-port = 0\nhttps-port = 'off'\namqps-port = 5672\nmqtt-port = 1884\n\
-             admin-port = 8081\nadmin-address = ['0.0.0.0']\nplain-mqtt = true\nhost = ['a.example']\nca = '/x'\n\
+             admin-port = 8081\nadmin-address = ['0.0.0.0']\nplain-mqtt = true\nhost = ['a.example']\n\
+             hub-name = ['orders']\nauto-create = true\nca = '/x'\n\
              random-keys = true\ntier = 's2'\nunits = 3\nsas-connect-grace = 1\nsas-live-grace = 2\nclock = 'virtual'\nready-file = '/r'\n\
              log = 'debug'\n",
         )
@@ -191,6 +197,8 @@ mod tests {
             admin_address: Some(vec!["0.0.0.0".parse().unwrap()]),
             plain_mqtt: Some(true),
             host: Some(vec!["a.example".into()]),
+            hub_name: Some(vec![HubHost::parse("orders").unwrap()]),
+            auto_create: Some(true),
             ca: Some("/x".into()),
             random_keys: Some(true),
             tier: Some(Tier::S2),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use emulator::HubHost;
 use hub_core::throttle::Tier;
 use serde::{Deserialize, Serialize};
 
@@ -25,8 +26,7 @@ pub struct ConfigFlag {
 /// What kind of hub it is.
 #[derive(Args, Clone, Debug, Default)]
 pub struct HubFlags {
-    /// Answer to NAME too, beside localhost, names under .localhost and loopback addresses
-    /// (repeatable)
+    /// Let the default hub answer to NAME too, beside localhost and the addresses (repeatable)
     #[arg(
         long,
         value_name = "NAME",
@@ -35,6 +35,26 @@ pub struct HubFlags {
         value_delimiter = ','
     )]
     pub host: Vec<String>,
+    /// Run a hub of its own beside the default one: orders (HostName=orders.localhost), a loopback
+    /// address such as 127.0.0.7, or a full host name (repeatable)
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "HUBNERITE_HUB_NAME",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub hub_name: Vec<HubHost>,
+    /// Make a hub for each name under .localhost, or loopback address, when it is first named
+    #[arg(
+        long,
+        env = "HUBNERITE_AUTO_CREATE", hide_env_values = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
+    pub auto_create: Option<bool>,
     /// Keep the certificate authority in DIR; default: the user's data folder
     #[arg(long, value_name = "DIR", env = "HUBNERITE_CA", hide_env_values = true)]
     pub ca: Option<PathBuf>,

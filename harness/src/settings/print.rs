@@ -22,6 +22,8 @@ struct Shown {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     admin_address: Vec<IpAddr>,
     host: Vec<String>,
+    hub_name: Vec<String>,
+    auto_create: bool,
     ca: String,
     random_keys: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,6 +54,8 @@ impl Settings {
             admin_port: port(self.ports.admin),
             admin_address: config.admin_addresses,
             host: self.host_names.clone(),
+            hub_name: self.hubs.iter().map(ToString::to_string).collect(),
+            auto_create: self.auto_create,
             ca: path(&self.ca_dir),
             random_keys: self.random_keys,
             tier: self.scale.map(|scale| scale.tier().name()),
@@ -88,7 +92,7 @@ mod tests {
     #[test]
     fn settings_are_shown_as_the_file_that_would_set_them() {
         let file = "ca = '/data/hub'\nplain-mqtt = true\nhttps-port = 'off'\nhost = ['A.example']\n\
-                    log = 'debug'\ntier = 'S1'\n";
+                    hub-name = ['orders']\nlog = 'debug'\ntier = 'S1'\n";
         let settings = merged(toml::from_str(file).unwrap());
         let shown = settings.to_toml();
         insta::assert_snapshot!(shown, @r#"
@@ -99,6 +103,8 @@ mod tests {
         mqtt-port = 1883
         admin-port = 8080
         host = ["a.example"]
+        hub-name = ["orders.localhost"]
+        auto-create = false
         ca = "/data/hub"
         random-keys = false
         tier = "S1"

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use emulator::Config;
 use emulator::config::{ClockMode, Policies, Ports, Throttling};
+use emulator::{Config, HubHost};
 use etcetera::BaseStrategy;
 use hub_core::throttle::{Scale, ScaleError};
 use thiserror::Error;
@@ -25,6 +25,10 @@ pub struct Settings {
     pub ports: Ports,
     /// Further host names, in lower case.
     pub host_names: Vec<String>,
+    /// Hubs beside the default one.
+    pub hubs: Vec<HubHost>,
+    /// Whether a name never seen makes a hub.
+    pub auto_create: bool,
     /// The certificate authority's folder.
     pub ca_dir: PathBuf,
     /// Whether keys are drawn afresh.
@@ -99,6 +103,8 @@ impl Settings {
                 .iter()
                 .map(|name| name.to_ascii_lowercase())
                 .collect(),
+            hubs: either(hub.hub_name, file.hub_name),
+            auto_create: hub.auto_create.or(file.auto_create).unwrap_or(false),
             ca_dir: hub.ca.or(file.ca).map_or_else(default_ca_dir, Ok)?,
             random_keys: hub.random_keys.or(file.random_keys).unwrap_or(false),
             scale,
@@ -129,6 +135,8 @@ impl Settings {
             ClockFlag::Real => ClockMode::Machine,
             ClockFlag::Virtual => ClockMode::Virtual,
         };
+        config.hubs.clone_from(&self.hubs);
+        config.auto_create = self.auto_create;
         if self.random_keys {
             config.policies = Policies::random();
         }

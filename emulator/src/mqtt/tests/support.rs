@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 use crate::config::Throttling;
+use crate::directory::Directory;
 use crate::hub::HubHandle;
 use crate::listener::ConnectionContext;
 use crate::stop::StopSwitch;
@@ -36,6 +37,7 @@ pub(super) const DISCONNECT: &[u8] = &[0xe0, 0];
 
 /// A hub without sockets.
 pub(super) struct Bench {
+    pub(super) directory: Directory,
     pub(super) hub: HubHandle,
     pub(super) switch: StopSwitch,
 }
@@ -57,9 +59,14 @@ impl Bench {
 
     fn with(limits: Limits, throttling: Option<Throttling>) -> Self {
         let start = EXPIRY - i64::try_from(TOKEN_LIFE.as_secs()).unwrap();
-        let TestHub { context, switch } = TestHub::start_with(HOST, start, limits, throttling);
-        let hub = context.hub;
-        let bench = Self { hub, switch };
+        let TestHub { context, switch } =
+            TestHub::start_with(HOST, start, limits, throttling, false);
+        let (directory, hub) = (context.directory, context.hub);
+        let bench = Self {
+            directory,
+            hub,
+            switch,
+        };
         bench.register("dev1");
         bench
     }
@@ -71,11 +78,8 @@ impl Bench {
     /// A connection on which nothing has been said.
     pub(super) fn dial(&self) -> Device {
         let (io, server) = duplex(64 * 1024);
-        let context = ConnectionContext {
-            hub: self.hub.clone(),
-            peer: "127.0.0.1:1234".parse().unwrap(),
-            stop: self.switch.token(),
-        };
+        let peer = "127.0.0.1:1234".parse().unwrap();
+        let context = ConnectionContext::new(&self.directory, peer, self.switch.token());
         Device {
             io,
             task: tokio::spawn(crate::mqtt::serve(server, context)),
