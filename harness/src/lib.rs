@@ -23,6 +23,7 @@
 //! | `clock` | reads the wall clock |
 
 mod admin_client;
+pub mod capacity;
 pub mod cli;
 mod clock;
 mod device_side;

@@ -13,6 +13,7 @@ mod job;
 mod ledger;
 mod method;
 mod not_built;
+mod plan;
 mod port_holder;
 mod print;
 mod query;

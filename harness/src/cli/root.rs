@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
     CliError, completions, demo, device, doctor, env, events, exec, fleet, job, ledger, method,
-    not_built, query, run, sas, start, trust, twin, up,
+    not_built, plan, query, run, sas, start, trust, twin, up,
 };
 use crate::output::style;
 
@@ -47,8 +47,7 @@ enum Command {
     Lesson(not_built::NotBuiltArgs),
     #[command(hide = true)]
     Studio(not_built::NotBuiltArgs),
-    #[command(hide = true)]
-    Plan(not_built::NotBuiltArgs),
+    Plan(plan::PlanArgs),
 }
 
 /// Runs the command line of this process.
@@ -101,7 +100,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
             "teach by exercises that it checks",
         )),
         Command::Studio(_) => Err(not_built::refuse("studio", "show the hub in a browser")),
-        Command::Plan(_) => Err(not_built::refuse("plan", "work out what a fleet will need")),
+        Command::Plan(args) => plan::run(args).await,
         Command::Completions(args) => Ok(completions::run(&args, Cli::command())),
     }
 }

@@ -148,7 +148,6 @@ fn a_command_that_is_not_built_is_refused_by_its_name() {
     for args in [
         vec!["lesson"],
         vec!["studio", "--help"],
-        vec!["plan", "a.yaml", "-x"],
     ] {
         let (code, out, errors) = run(hubnerite(dir.path()).args(&args));
         assert_eq!((code, out.as_str()), (Some(2), ""), "{args:?}");
