@@ -154,3 +154,24 @@ async fn node_schedules_jobs_and_follows_them_to_their_end() {
             "a name that is taken and a job that runs no more are refused",
         ]);
 }
+
+// SEMANTICS CFG-2, CFG-3, CFG-5, CFG-6, CFG-7, CFG-8, CFG-11, CFG-14
+#[tokio::test]
+async fn node_manages_configurations_and_its_device_hears_of_them() {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    node.start(&hub, "configurations.js", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a configuration is added and read",
+            "a configuration is not added twice",
+            "a device that comes to be targeted hears of its desired properties",
+            "the metrics count the device",
+            "the higher priority wins, until it goes below",
+            "an update keeps the content, and a stale etag is refused",
+            "content is applied on one device",
+            "a configuration that is removed leaves what it wrote",
+        ]);
+}

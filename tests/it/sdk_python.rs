@@ -145,3 +145,23 @@ async fn python_schedules_jobs_and_follows_them_to_their_end() {
             "an unknown job is unknown",
         ]);
 }
+
+// SEMANTICS CFG-2, CFG-5, CFG-8, CFG-11, CFG-12
+#[tokio::test]
+async fn python_manages_configurations_and_its_device_hears_of_them() {
+    let Some((python, hub)) = judges().await else {
+        return;
+    };
+    python
+        .start(&hub, "configurations.py", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a configuration is created once",
+            "a device that comes to be targeted hears of its desired properties",
+            "a configuration is read with its metrics",
+            "a configuration is updated under its etag, quoted or not",
+            "queries are tested without writing",
+            "a configuration is deleted, and the twin keeps its values",
+        ]);
+}

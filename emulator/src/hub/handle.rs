@@ -18,6 +18,7 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use super::admission::{Admission, bag_bytes};
+use super::configurations::{self, ConfigurationDesk};
 use super::jobs::JobsSlot;
 use super::placement::{SHARDS, shard_of};
 use super::slot::{MethodOutcome, ShardSlot};
@@ -45,6 +46,7 @@ struct Hub {
     next_link: AtomicU64,
     /// Whether the hub was removed: nobody is let in any more.
     is_retired: AtomicBool,
+    desk: Arc<ConfigurationDesk>,
     news: News,
     uses: UseCounters,
 }
@@ -64,6 +66,13 @@ pub(super) struct WeakHub(Weak<Hub>);
 impl WeakHub {
     pub(super) fn upgrade(&self) -> Option<HubHandle> {
         self.0.upgrade().map(HubHandle)
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // The task of the configurations finds the hub gone and ends.
+        self.desk.wake();
     }
 }
 
@@ -93,6 +102,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
         throttling.scale.bind(&mut parts.limits);
     }
     let admission = Admission::new(parts.clock.clone(), parts.names.main(), parts.throttling);
+    let desk = Arc::new(ConfigurationDesk::new(&parts.limits));
     let jobs = JobsSlot::new(parts.clock.clone(), parts.limits.jobs.clone());
     let hub = HubHandle(Arc::new(Hub {
         parts,
@@ -103,10 +113,13 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
         counts: Counts::default(),
         next_link: AtomicU64::new(1),
         is_retired: AtomicBool::new(false),
+        desk: Arc::clone(&desk),
         news: News::default(),
         uses: UseCounters::new(),
     }));
     tokio::spawn(hub.0.jobs.run(WeakHub(Arc::downgrade(&hub.0))));
+    let weak = WeakHub(Arc::downgrade(&hub.0));
+    tokio::spawn(configurations::run(weak, desk));
     hub
 }
 
@@ -119,6 +132,7 @@ impl Hub {
             parts.clock.clone(),
             parts.event_log.clone(),
             Arc::clone(&self.admission),
+            Arc::clone(&self.desk),
             parts.limits.clone(),
         );
         let slot = Arc::new(slot);
@@ -207,6 +221,10 @@ impl HubHandle {
 
     pub(super) fn next_link_id(&self) -> LinkId {
         LinkId(self.0.next_link.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn desk(&self) -> &ConfigurationDesk {
+        &self.0.desk
     }
 
     pub(super) fn slot(&self, client: &ClientIdentity) -> &ShardSlot {

@@ -13,11 +13,13 @@
 //! | `connect` | its name and its connection strings |
 //! | `links` | what connected devices do |
 //! | `admission` | who waits his turn, and what the day's account is charged for |
+//! | `configurations` | automatic configurations over all shards |
 //! | `slot` | one shard with its mutex, its links, its open calls and its timer |
 //! | `placement` | which device lives in which shard |
 //! | `outlet` | what the hub wants of a connection |
 
 mod admission;
+mod configurations;
 mod connect;
 mod handle;
 mod jobs;
@@ -30,6 +32,7 @@ mod slot;
 mod tests;
 
 pub(crate) use admission::Turn;
+pub(crate) use configurations::CountedConfiguration;
 pub use handle::{HubHandle, QueryPage};
 pub(crate) use handle::{HubParts, start};
 pub(crate) use links::{DeviceLink, LinkRequest};

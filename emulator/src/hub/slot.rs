@@ -14,6 +14,7 @@ use hub_proto::time::{Instant, Now};
 use tokio::sync::{Notify, oneshot};
 
 use super::admission::Admission;
+use super::configurations::{ChangedTwins, ConfigurationDesk};
 use super::outlet::LinkOutlet;
 use crate::clock::{Clock, Due};
 use crate::event_log::EventLog;
@@ -27,6 +28,7 @@ pub(super) struct ShardSlot {
     clock: Clock,
     event_log: EventLog,
     admission: Arc<Admission>,
+    desk: Arc<ConfigurationDesk>,
     cell: Mutex<ShardCell>,
     /// Tells the timer task that its deadline has become earlier.
     rearm: Arc<Notify>,
@@ -40,6 +42,8 @@ pub(super) struct ShardCell {
     pub(super) calls: HashMap<CallId, oneshot::Sender<MethodOutcome>>,
     /// The links the shard knows of.
     pub(super) links: HashMap<LinkId, Link>,
+    /// The twins that configurations have not seen since they changed.
+    pub(super) changed: ChangedTwins,
     /// When the timer task will look at the shard next.
     timer: Option<Instant>,
 }
@@ -56,18 +60,21 @@ impl ShardSlot {
         clock: Clock,
         event_log: EventLog,
         admission: Arc<Admission>,
+        desk: Arc<ConfigurationDesk>,
         limits: Limits,
     ) -> Self {
         let cell = ShardCell {
             shard: Shard::new(limits),
             calls: HashMap::new(),
             links: HashMap::new(),
+            changed: ChangedTwins::default(),
             timer: None,
         };
         Self {
             clock,
             event_log,
             admission,
+            desk,
             cell: Mutex::new(cell),
             rearm: Arc::new(Notify::new()),
         }
@@ -94,7 +101,7 @@ impl ShardSlot {
         // Read with the lock held, so that time never runs backwards for a shard.
         let now = self.clock.now();
         let result = command(&mut cell, now);
-        cell.carry_out(now, &self.event_log, &self.admission);
+        cell.carry_out(now, &self.event_log, &self.admission, &self.desk);
         self.arm(&mut cell);
         result
     }
@@ -143,7 +150,7 @@ impl ShardSlot {
             .is_some_and(|deadline| deadline <= now.mono)
         {
             cell.shard.handle_deadline(now);
-            cell.carry_out(now, &self.event_log, &self.admission);
+            cell.carry_out(now, &self.event_log, &self.admission, &self.desk);
         }
         cell.timer = cell.shard.poll_deadline();
         cell.timer
@@ -168,7 +175,13 @@ impl Drop for ShardSlot {
 }
 
 impl ShardCell {
-    fn carry_out(&mut self, now: Now, event_log: &EventLog, admission: &Admission) {
+    fn carry_out(
+        &mut self,
+        now: Now,
+        event_log: &EventLog,
+        admission: &Admission,
+        desk: &ConfigurationDesk,
+    ) {
         // A link that cannot take its messages is a link that ended; that is a command of its own,
         // so it waits until the outputs of this one are done.
         let mut overrun = Vec::new();
@@ -192,6 +205,7 @@ impl ShardCell {
                     }
                     Output::Event(event) => {
                         admission.note(&event);
+                        self.changed.note(&event, desk);
                         event_log.append(event);
                     }
                 }

@@ -27,6 +27,8 @@ pub(super) enum Need {
     ServiceConnect,
     /// No source ties the purge of a queue to one permission.
     RegistryWriteOrServiceConnect,
+    /// Nor the reading of configurations.
+    RegistryReadOrServiceConnect,
 }
 
 impl Need {
@@ -38,6 +40,11 @@ impl Need {
             Self::ServiceConnect => permissions.service_connect,
             Self::RegistryWriteOrServiceConnect => {
                 permissions.registry_write || permissions.service_connect
+            }
+            Self::RegistryReadOrServiceConnect => {
+                permissions.registry_read
+                    || permissions.registry_write
+                    || permissions.service_connect
             }
         }
     }

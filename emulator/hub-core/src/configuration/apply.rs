@@ -164,7 +164,12 @@ fn collect_versions(children: &[tree::Entry], versions: &mut BTreeSet<u32>) {
 /// The merge patch that makes each section exactly what it is to be.
 fn patch_of(desired: &Section, sections: Vec<Assignment>) -> Patch {
     let mut whole = PatchNode::Object(Patch::default());
-    for Assignment { path, node } in sections {
+    for section in sections {
+        // Deleting what is not there must not make what is above it.
+        if section.node == PatchNode::Null && holds(desired, &section) {
+            continue;
+        }
+        let Assignment { path, node } = section;
         let mut children = Some(&*desired.children);
         let mut place = &mut whole;
         for (depth, name) in path.iter().enumerate() {

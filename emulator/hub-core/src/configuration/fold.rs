@@ -102,12 +102,15 @@ impl Fold {
     }
 }
 
-/// Puts `new` at `path` inside `node`.
+/// Puts `new` at `path` inside `node`. Deleting what is not there makes nothing.
 fn embed(node: &mut PatchNode, path: &[SmolStr], new: PatchNode) {
     let [name, below @ ..] = path else {
         *node = new;
         return;
     };
+    if new == PatchNode::Null && !has_member(node, name) {
+        return;
+    }
     if !matches!(node, PatchNode::Object(_)) {
         *node = PatchNode::Object(Patch::default());
     }
@@ -115,6 +118,13 @@ fn embed(node: &mut PatchNode, path: &[SmolStr], new: PatchNode) {
         unreachable!("made an object above");
     };
     embed(members.member_mut(name), below, new);
+}
+
+fn has_member(node: &PatchNode, name: &SmolStr) -> bool {
+    match node {
+        PatchNode::Object(patch) => patch.entries().iter().any(|(key, _)| key == name),
+        PatchNode::Null | PatchNode::Leaf(_) => false,
+    }
 }
 
 #[cfg(test)]

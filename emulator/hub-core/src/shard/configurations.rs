@@ -10,6 +10,7 @@ use hub_proto::time::Now;
 
 use super::state::{Client, Common, Shard};
 use crate::configuration::apply::{self, Fact};
+use crate::configuration::targets::Target;
 use crate::configuration::{
     ConfigurationId, ConfigurationStatus, Content, ContentKind, Metric, Record, Targets,
 };
@@ -31,34 +32,59 @@ impl Shard {
     /// Makes one twin what the configurations that match it want it to be. A twin that is not there
     /// any more is passed over.
     pub fn configure(&mut self, now: Now, id: &ClientIdentity, targets: &Targets) {
-        if let Ok((device, common)) = self.reach(id) {
-            device.configure(now, common, targets);
+        let Ok(client) = self.look_up(id) else { return };
+        let identity = self.document_identity(client);
+        let row = Row::twin(&client.twin, &identity);
+        let matching = targets.matching(kind_of(id), row);
+        if let Ok((client, common)) = self.reach(id) {
+            client.configure(now, common, &matching);
         }
     }
 
-    /// The same for up to `limit` twins after `after`, of those that a configuration in `written`
-    /// matches or targeted before. Gives the last twin looked at, if there may be more.
+    /// The same for up to `limit` twins after `after`, devices first: all of them or, if `written` is
+    /// given, those that a configuration in it matches or targeted before. Gives the last twin looked
+    /// at, if there may be more.
     pub fn configure_after(
         &mut self,
         now: Now,
-        after: Option<&DeviceId>,
+        after: Option<ClientIdentity>,
         limit: usize,
         targets: &Targets,
-        written: &BTreeSet<ConfigurationId>,
-    ) -> Option<DeviceId> {
-        let ids: Vec<ClientIdentity> = self
-            .devices_after(after)
-            .take(limit)
-            .map(|device| device.id.clone())
-            .collect();
-        for id in &ids {
-            let (device, common) = self.reach(id).ok()?;
-            if device.is_concerned(targets, written) {
-                device.configure(now, common, targets);
+        written: Option<&BTreeSet<ConfigurationId>>,
+    ) -> Option<ClientIdentity> {
+        let mut last = None;
+        let (mut seen, mut concerned) = (0, Vec::new());
+        for client in self.clients_after(after).take(limit) {
+            let is_concerned = |written| self.is_concerned(client, targets, written);
+            if written.is_none_or(is_concerned) {
+                concerned.push(client.id.clone());
             }
+            seen += 1;
+            last = Some(&client.id);
         }
-        let last = ids.into_iter().nth(limit.checked_sub(1)?)?;
-        Some(last.device_id().clone())
+        let last = last.filter(|_| seen == limit).cloned();
+        for id in &concerned {
+            self.configure(now, id, targets);
+        }
+        last
+    }
+
+    /// Whether one of the configurations in `written` matches, or did when the twin was evaluated
+    /// last. What the others say of the twin cannot have changed.
+    fn is_concerned(
+        &self,
+        client: &Client,
+        targets: &Targets,
+        written: &BTreeSet<ConfigurationId>,
+    ) -> bool {
+        let record = client.configurations.as_deref();
+        let mut known = record.into_iter().flat_map(Record::statuses);
+        if known.any(|(id, _)| written.contains(id)) {
+            return true;
+        }
+        let identity = self.document_identity(client);
+        let row = Row::twin(&client.twin, &identity);
+        targets.any_matches(kind_of(&client.id), row, |id| written.contains(id))
     }
 
     /// Writes a content into one twin, once; no configuration remembers it.
@@ -99,39 +125,47 @@ impl Shard {
     }
 
     /// Adds to each of `counts` how many rows of its metric are among up to `limit` twins after
-    /// `after`. Gives the last twin looked at, if there may be more.
+    /// `after`, devices first. Gives how many twins it looked at and the last of them, if there may be
+    /// more.
     pub fn count_rows(
         &self,
-        after: Option<&DeviceId>,
+        after: Option<ClientIdentity>,
         limit: usize,
         metrics: &[Metric],
         counts: &mut [u64],
-    ) -> (usize, Option<DeviceId>) {
+    ) -> (usize, Option<ClientIdentity>) {
         let mut last = None;
         let mut seen = 0;
-        for device in self.devices_after(after).take(limit) {
-            let identity = self.document_identity(device);
-            let row = Row::twin(&device.twin, &identity);
+        for client in self.clients_after(after).take(limit) {
+            let identity = self.document_identity(client);
+            let row = Row::twin(&client.twin, &identity);
+            let collection = if client.is_device() {
+                Collection::Devices
+            } else {
+                Collection::Modules
+            };
             for (metric, count) in metrics.iter().zip(&mut *counts) {
                 let query = &metric.query;
-                let matches = query.collection() == Collection::Devices && query.matches(row);
+                let matches = query.collection() == collection && query.matches(row);
                 *count += u64::from(matches);
             }
             seen += 1;
-            last = Some(device.id.device_id());
+            last = Some(&client.id);
         }
         (seen, last.filter(|_| seen == limit).cloned())
     }
 }
 
+/// Which content is for a client's twin.
+fn kind_of(id: &ClientIdentity) -> ContentKind {
+    match id {
+        ClientIdentity::Device(_) => ContentKind::Device,
+        ClientIdentity::Module(..) => ContentKind::Module,
+    }
+}
+
 impl Client {
-    fn configure(&mut self, now: Now, common: &mut Common, targets: &Targets) {
-        let Some(part) = self.own_part() else {
-            return;
-        };
-        let identity = self.document_identity(part);
-        let row = Row::twin(&self.twin, &identity);
-        let matching = targets.matching(ContentKind::Device, row);
+    fn configure(&mut self, now: Now, common: &mut Common, matching: &[&Target]) {
         if matching.is_empty() && self.configurations.is_none() {
             return;
         }
@@ -139,7 +173,7 @@ impl Client {
         counts.forget(self.configurations.as_deref());
         let (at, limits) = (now.wall, &common.limits);
         let record = &mut self.configurations;
-        let facts = apply::apply(at, &matching, &mut self.twin, record, limits);
+        let facts = apply::apply(at, matching, &mut self.twin, record, limits);
         counts.note(record.as_deref());
         for fact in facts {
             let kind = match fact {
@@ -158,22 +192,6 @@ impl Client {
             };
             common.event(now, &self.id, kind);
         }
-    }
-
-    /// Whether one of the configurations in `written` matches, or did when the twin was evaluated
-    /// last. What the others say of the twin cannot have changed.
-    fn is_concerned(&self, targets: &Targets, written: &BTreeSet<ConfigurationId>) -> bool {
-        let record = self.configurations.as_deref();
-        let mut known = record.into_iter().flat_map(Record::statuses);
-        if known.any(|(id, _)| written.contains(id)) {
-            return true;
-        }
-        let Some(part) = self.own_part() else {
-            return false;
-        };
-        let identity = self.document_identity(part);
-        let row = Row::twin(&self.twin, &identity);
-        targets.any_matches(ContentKind::Device, row, |id| written.contains(id))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whom configurations target, and what becomes of the twins.
 
+use hub_core::configuration::{ConfigurationSpec, Content};
 use hub_core::{EventKind, Limits};
 use serde_json::json;
 
@@ -189,4 +190,28 @@ fn a_twin_without_room_is_told_once_and_keeps_what_it_had() {
     );
     hub.settle();
     assert_eq!(hub.counts("c1"), (1, 1));
+}
+
+#[test]
+fn module_content_is_for_the_twins_of_modules_alone() {
+    // CFG-5
+    let mut hub = red();
+    hub.create_module("d1", "pump");
+    hub.patch("d1/pump", r#"{"tags":{"site":"a"}}"#);
+    let content = r#"{"moduleContent":{"properties.desired.x":1}}"#;
+    hub.put(ConfigurationSpec {
+        content: Content::parse(content, &Limits::default()).unwrap(),
+        ..spec("c1", 1, "from devices.modules where tags.site = 'a'", "{}")
+    });
+    hub.put(spec("c2", 1, "*", r#"{"properties.desired.y":1}"#));
+    hub.settle();
+    assert_eq!(hub.desired("d1/pump"), json!({"x":1}));
+    assert_eq!(hub.desired("d1"), json!({"y":1}));
+    hub.create_module("d2", "valve");
+    hub.patch("d2/valve", r#"{"tags":{"site":"a"}}"#);
+    hub.settle();
+    assert_eq!((hub.counts("c1"), hub.counts("c2")), ((2, 2), (2, 2)));
+    hub.delete_device("d1");
+    hub.settle();
+    assert_eq!((hub.counts("c1"), hub.counts("c2")), ((1, 1), (1, 1)));
 }

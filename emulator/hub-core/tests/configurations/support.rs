@@ -6,10 +6,10 @@ use std::time::Duration;
 use hub_core::configuration::{
     ConfigurationId, ConfigurationSpec, ConfigurationState, Configurations, Content, Work,
 };
-use hub_core::registry::{Authentication, DeviceSpec, IfMatch, SymmetricKeys};
+use hub_core::registry::{Authentication, DeviceSpec, IfMatch, ModuleSpec, SymmetricKeys};
 use hub_core::twin::{TwinUpdate, UpdateMode};
 use hub_core::{ConfigurationCounts, EventKind, HubError, Limits, Output, Shard};
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 use hub_proto::sas::SasKey;
 use hub_proto::time::{Instant, Now, Timestamp};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub(crate) struct Hub {
     pub(crate) shard: Shard,
     pub(crate) configurations: Configurations,
     pub(crate) events: Vec<EventKind>,
-    changed: BTreeSet<DeviceId>,
+    changed: BTreeSet<ClientIdentity>,
     milliseconds: u64,
     /// Twins looked at in one go.
     chunk: usize,
@@ -30,6 +30,16 @@ pub(crate) fn id(text: &str) -> DeviceId {
 
 pub(crate) fn name(text: &str) -> ConfigurationId {
     ConfigurationId::parse(text).unwrap()
+}
+
+/// A device, or with a slash a module: `d1/m1`.
+fn client(text: &str) -> ClientIdentity {
+    match text.split_once('/') {
+        None => ClientIdentity::Device(id(text)),
+        Some((device, module)) => {
+            ClientIdentity::Module(id(device), ModuleId::parse(module).unwrap())
+        }
+    }
 }
 
 /// A configuration over devices.
@@ -89,6 +99,21 @@ impl Hub {
         self.drain();
     }
 
+    pub(crate) fn create_module(&mut self, device: &str, module: &str) {
+        let key = SasKey::from_bytes(&[1; 32]);
+        let spec = ModuleSpec {
+            device: id(device),
+            id: ModuleId::parse(module).unwrap(),
+            authentication: Authentication::Sas(SymmetricKeys {
+                primary: key.clone(),
+                secondary: key,
+            }),
+            managed_by: None,
+        };
+        self.shard.create_module(self.now(), spec).unwrap();
+        self.drain();
+    }
+
     pub(crate) fn delete_device(&mut self, device: &str) {
         let now = self.now();
         self.shard
@@ -101,7 +126,7 @@ impl Hub {
         let update = TwinUpdate::parse(body.as_bytes(), &Limits::default()).unwrap();
         let (now, merge) = (self.now(), UpdateMode::Merge);
         self.shard
-            .update_twin(now, &id(device).into(), update, merge, &IfMatch::Absent)
+            .update_twin(now, &client(device), update, merge, &IfMatch::Absent)
             .unwrap();
         self.drain();
     }
@@ -153,7 +178,7 @@ impl Hub {
     fn evaluate(&mut self, written: &BTreeSet<ConfigurationId>) {
         let (now, targets) = (self.now(), self.configurations.targets());
         for device in std::mem::take(&mut self.changed) {
-            self.shard.configure(now, &device.into(), &targets);
+            self.shard.configure(now, &device, &targets);
             self.drain();
         }
         let mut after = None;
@@ -161,7 +186,7 @@ impl Hub {
             let chunk = self.chunk;
             after = self
                 .shard
-                .configure_after(now, after.as_ref(), chunk, &targets, written);
+                .configure_after(now, after, chunk, &targets, Some(written));
             self.drain();
             if after.is_none() {
                 break;
@@ -176,14 +201,14 @@ impl Hub {
                 continue;
             };
             if event.kind.concerns_configurations() {
-                self.changed.insert(event.client.device_id().clone());
+                self.changed.insert(event.client);
             }
             self.events.push(event.kind);
         }
     }
 
     pub(crate) fn twin(&self, device: &str) -> Value {
-        let document = self.shard.twin(&id(device).into()).unwrap();
+        let document = self.shard.twin(&client(device)).unwrap();
         serde_json::from_str(&document.json).unwrap()
     }
 

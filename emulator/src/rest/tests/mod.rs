@@ -1,6 +1,7 @@
 //! The endpoint as its clients see it, without sockets.
 
 mod access;
+mod configurations;
 mod connection;
 mod identities;
 mod jobs;

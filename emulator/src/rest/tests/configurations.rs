@@ -1,0 +1,183 @@
+//! Automatic configurations over REST, on a hub without sockets.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::support::TestHub;
+
+const BODY: &str = r#"{"id":"c1","schemaVersion":"1.0","labels":{"a":"b"},"priority":10,"etag":"*",
+    "content":{"deviceContent":{"properties.desired.x":{"y":1.0}}},"targetCondition":"tags.site='a'",
+    "metrics":{"queries":{"all":"SELECT * FROM devices"}}}"#;
+
+async fn settle() {
+    // The clock of the tests stands still but for this.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+async fn hub() -> TestHub {
+    let hub = TestHub::start();
+    for (device, site) in [("d1", "a"), ("d2", "b")] {
+        hub.register(device).await;
+        let tags = format!(r#"{{"tags":{{"site":"{site}"}}}}"#);
+        hub.quick("PATCH", &format!("/twins/{device}"), &tags).await;
+    }
+    hub
+}
+
+async fn read(hub: &TestHub, path: &str) -> Value {
+    let answer = hub.quick("GET", path, "").await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.json()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_is_written_evaluated_and_read_as_the_service_prints_it() {
+    // CFG-5, CFG-6, CFG-11
+    let hub = hub().await;
+    let made = hub.quick("PUT", "/configurations/c1", BODY).await;
+    assert_eq!(
+        (made.status.as_u16(), made.header("etag")),
+        (200, Some("\"MQ==\""))
+    );
+    let mut body = made.json();
+    assert_eq!(body["systemMetrics"]["results"], json!({}));
+    assert!(
+        made.body
+            .contains(r#""content":{"deviceContent":{"properties.desired.x":{"y":1.0}}}"#)
+    );
+    settle().await;
+    let now = read(&hub, "/configurations/c1").await;
+    body["systemMetrics"]["results"] = json!({"targetedCount":1,"appliedCount":1});
+    body["metrics"]["results"] = json!({"all":2});
+    assert_eq!(now, body);
+    assert_eq!(read(&hub, "/configurations/").await, json!([now]));
+    let twin = read(&hub, "/twins/d1").await;
+    assert_eq!(twin["configurations"], json!({"c1":{"status":"Applied"}}));
+    assert_eq!(twin["properties"]["desired"]["x"], json!({"y":1.0}));
+    let x = &twin["properties"]["desired"]["$metadata"]["x"];
+    assert_eq!(x["$lastUpdatedBy"], "c1");
+    // A twin that changes and a device that appears are evaluated without being asked.
+    hub.quick("PATCH", "/twins/d2", r#"{"tags":{"site":"a"}}"#)
+        .await;
+    settle().await;
+    let now = read(&hub, "/configurations/c1").await;
+    assert_eq!(now["systemMetrics"]["results"]["appliedCount"], 2);
+    let gone = hub.quick("DELETE", "/configurations/c1", "").await;
+    assert_eq!(gone.status, 204);
+    settle().await;
+    let twin = read(&hub, "/twins/d1").await;
+    assert_eq!(
+        (
+            twin.get("configurations"),
+            &twin["properties"]["desired"]["x"]
+        ),
+        (None, &json!({"y":1.0}))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_are_refused_with_the_codes_of_configurations() {
+    // CFG-1, CFG-2, CFG-4
+    let hub = hub().await;
+    hub.quick("PUT", "/configurations/c1", BODY).await;
+    let other = BODY.replace("\"c1\"", "\"c2\"");
+    let of = |from: &str, to: &str| other.replace(from, to);
+    let cases = [
+        ("c1", BODY.to_owned(), "ConfigurationAlreadyExists"),
+        ("C2", of("\"c2\"", "\"C2\""), "ArgumentInvalid"),
+        ("c3", other.clone(), "ArgumentInvalid"),
+        ("c2", "{}".to_owned(), "InvalidConfigurationContent"),
+        (
+            "c2",
+            of("properties.desired.x", "tags.x"),
+            "InvalidConfigurationContent",
+        ),
+        (
+            "c2",
+            of("tags.site=", "tags.site=="),
+            "InvalidConfigurationTargetCondition",
+        ),
+        (
+            "c2",
+            of("SELECT", "SELEC"),
+            "InvalidConfigurationCustomMetricsQuery",
+        ),
+        (
+            "c2",
+            of("\"priority\":10", "\"priority\":-1"),
+            "ArgumentInvalid",
+        ),
+        (
+            "c2",
+            of("{\"a\":\"b\"}", "{\"a\":1}"),
+            "DeserializationError",
+        ),
+        (
+            "c2",
+            of("deviceContent", "moduleContent"),
+            "InvalidConfigurationTargetCondition",
+        ),
+    ];
+    for (id, body, code) in cases {
+        let answer = hub
+            .quick("PUT", &format!("/configurations/{id}"), &body)
+            .await;
+        assert_eq!(answer.code(), code, "{body}");
+    }
+    for (etag, status) in [
+        ("\"Mg==\"", 412),
+        ("MQ==", 200),
+        ("\"Mg==\"", 200),
+        ("\"*\"", 200),
+    ] {
+        let request = hub
+            .request("PUT", "/configurations/c1")
+            .header("If-Match", etag);
+        assert_eq!(hub.call(request, BODY).await.status, status, "{etag}");
+    }
+    let missing = hub
+        .request("PUT", "/configurations/c2")
+        .header("If-Match", "\"*\"");
+    assert_eq!(
+        hub.call(missing, &other).await.code(),
+        "ConfigurationNotFound"
+    );
+    for verb in ["GET", "DELETE"] {
+        let missing = hub.quick(verb, "/configurations/c2", "").await;
+        assert_eq!(missing.code(), "ConfigurationNotFound");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn queries_are_tested_and_content_is_applied_once() {
+    // CFG-12, CFG-14
+    let hub = hub().await;
+    let body = r#"{"targetCondition":"*","customMetricQueries":{"bad":"SELEC","good":"SELECT * FROM devices"}}"#;
+    let test = hub
+        .quick("POST", "/configurations/testQueries", body)
+        .await
+        .json();
+    assert_eq!(test["targetConditionError"], "unexpected '*' at 1:1");
+    assert_eq!(
+        test["customMetricQueryErrors"].as_object().unwrap().len(),
+        1
+    );
+    let apply = |id: &'static str, body: &'static str| {
+        let path = format!("/devices/{id}/applyConfigurationContent");
+        let hub = &hub;
+        async move { hub.quick("POST", &path, body).await }
+    };
+    let content = r#"{"deviceContent":{"properties.desired.x":1}}"#;
+    assert_eq!(apply("d1", content).await.status, 204);
+    let twin = read(&hub, "/twins/d1").await;
+    assert_eq!(twin["properties"]["desired"]["x"], 1);
+    assert_eq!(twin.get("configurations"), None);
+    assert_eq!(apply("nobody", content).await.code(), "DeviceNotFound");
+    assert_eq!(
+        apply("d1", "{}").await.code(),
+        "InvalidConfigurationContent"
+    );
+    let deployment = r#"{"modulesContent":{"$edgeAgent":{"properties.desired":{}}}}"#;
+    assert_eq!(apply("d1", deployment).await.code(), "NotImplemented");
+}
