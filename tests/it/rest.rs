@@ -34,7 +34,6 @@ async fn what_is_not_built_is_refused_by_its_name() {
     for (verb, path) in [
         ("GET", "/statistics/devices"),
         ("GET", "/devices/d/modules"),
-        ("GET", "/jobs/v2/query"),
         ("GET", "/configurations"),
     ] {
         let answer = rest.send(verb, path, &[], Vec::new()).await;

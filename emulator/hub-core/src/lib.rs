@@ -31,5 +31,6 @@ pub use event::{Event, EventKind};
 pub use limits::Limits;
 pub use output::Output;
 pub use shard::{
-    ConfigurationCounts, FoundTargets, MethodResponse, ReportedPatch, Shard, Telemetry,
+    ConfigurationCounts, FoundTargets, MethodResponse, ReportedPatch, Search, SearchBounds, Shard,
+    Telemetry,
 };

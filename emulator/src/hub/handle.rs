@@ -7,7 +7,6 @@ use std::time::Duration;
 use hub_core::c2d::C2dMessage;
 use hub_core::link::{LinkClose, LinkId};
 use hub_core::method::{InvokeMethod, MethodResult};
-use hub_core::query::Query;
 use hub_core::registry::IfMatch;
 use hub_core::throttle::{Operation, Tier};
 use hub_core::twin::{TwinDocument, TwinUpdate, UpdateMode};
@@ -85,15 +84,6 @@ pub(crate) struct HubParts {
     pub(crate) policies: Policies,
     pub(crate) names: HubNames,
     pub(crate) event_log: EventLog,
-}
-
-/// One page of a query.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueryPage {
-    /// Documents, as JSON texts.
-    pub items: Vec<String>,
-    /// The last device of the page, if there may be more.
-    pub next_after: Option<DeviceId>,
 }
 
 /// Makes a hub whose timers run on the current runtime; they end with the last handle.
@@ -219,6 +209,11 @@ impl HubHandle {
         self.0.shards.iter().filter_map(OnceLock::get)
     }
 
+    /// The slot of the shard with this number, if there is one yet.
+    pub(super) fn slot_at(&self, shard: usize) -> Option<&Arc<ShardSlot>> {
+        self.0.shards.get(shard)?.get()
+    }
+
     pub(super) fn next_link_id(&self) -> LinkId {
         LinkId(self.0.next_link.fetch_add(1, Ordering::Relaxed))
     }
@@ -298,7 +293,7 @@ impl HubHandle {
     }
 }
 
-/// Twins and queries.
+/// Twins.
 impl HubHandle {
     /// See [`hub_core::Shard::twin`].
     pub fn twin(&self, id: &ClientIdentity) -> Result<TwinDocument, HubError> {
@@ -315,42 +310,6 @@ impl HubHandle {
     ) -> Result<TwinDocument, HubError> {
         self.slot(id)
             .command(|cell, now| cell.shard.update_twin(now, id, update, mode, if_match))
-    }
-
-    /// Up to `limit` matching twins of all shards, in the order of their ids, after `after`. A page
-    /// ends early before it has more than [`Limits::query_page_bytes`].
-    pub fn query(
-        &self,
-        query: &Query,
-        after: Option<&DeviceId>,
-        limit: usize,
-    ) -> Result<QueryPage, HubError> {
-        let mut found = Vec::new();
-        for slot in self.slots() {
-            // One more than asked for tells whether there is another page.
-            let limit = limit.saturating_add(1);
-            found.extend(slot.read(|shard| shard.select(query, after, limit)));
-        }
-        found.sort_unstable();
-        let is_last = found.len() <= limit;
-        found.truncate(limit);
-        let (mut items, mut bytes) = (Vec::new(), 0);
-        let mut last = None;
-        for id in found {
-            // One shard and one document at a time: nobody waits behind a whole page.
-            let document = self.slot_of(&id).read(|shard| shard.selected(query, &id));
-            if let Some(document) = document {
-                bytes += document.len();
-                if bytes > self.limits().query_page_bytes && !items.is_empty() {
-                    let next_after = last;
-                    return Ok(QueryPage { items, next_after });
-                }
-                items.push(document);
-            }
-            last = Some(id);
-        }
-        let next_after = last.filter(|_| !is_last);
-        Ok(QueryPage { items, next_after })
     }
 }
 

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `handle` | [`HubHandle`]: the hub as a whole, and the service's calls |
 //! | `registry` | identities, and how many there may be |
+//! | `queries` | searching all shards, page by page |
 //! | `jobs` | scheduled jobs: the service's calls, and the task that carries them out |
 //! | `connect` | its name and its connection strings |
 //! | `links` | what connected devices do |
@@ -26,6 +27,7 @@ mod jobs;
 mod links;
 mod outlet;
 mod placement;
+mod queries;
 mod registry;
 mod slot;
 #[cfg(test)]
@@ -33,7 +35,8 @@ mod tests;
 
 pub(crate) use admission::Turn;
 pub(crate) use configurations::CountedConfiguration;
-pub use handle::{HubHandle, QueryPage};
+pub use handle::HubHandle;
 pub(crate) use handle::{HubParts, start};
 pub(crate) use links::{DeviceLink, LinkRequest};
 pub(crate) use outlet::LinkOutlet;
+pub use queries::{QueryCursor, QueryPage, QueryPlace};

@@ -8,6 +8,7 @@ use hub_core::method::{InvokeMethod, Timeouts};
 use hub_core::output::ToDevice;
 use hub_core::query::Query;
 use hub_core::registry::{Authentication, DeviceSpec, IfMatch, SymmetricKeys};
+use hub_core::twin::{TwinUpdate, UpdateMode};
 use hub_core::{HubError, Limits};
 use hub_proto::ids::{ClientIdentity, DeviceId, MethodName};
 use hub_proto::mqtt::packet::QoS;
@@ -132,17 +133,8 @@ async fn listings_and_pages_of_queries_are_in_the_order_of_ids_over_all_shards()
             .eq(names[..40].iter())
     );
 
-    let query = Query::parse("SELECT * FROM devices").unwrap();
-    let (mut seen, mut after, mut pages) = (Vec::new(), None, 0);
-    loop {
-        let page = hub.query(&query, after.as_ref(), 25).unwrap();
-        seen.extend(page.items);
-        pages += 1;
-        match page.next_after {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
+    let (seen, pages) = all_pages(&hub, "SELECT * FROM devices", 25).await;
+    let pages = pages.len();
     // The last page is full, and known to be the last.
     assert_eq!((seen.len(), pages), (100, 4));
     for (name, document) in names.iter().zip(&seen) {
@@ -157,8 +149,7 @@ async fn listings_and_pages_of_queries_are_in_the_order_of_ids_over_all_shards()
 async fn a_page_of_a_query_ends_before_it_has_too_many_bytes() {
     // Q-3
     let names: Vec<String> = (0..10).map(|n| format!("device-{n}")).collect();
-    let query = Query::parse("SELECT * FROM devices").unwrap();
-    let pages = |bytes: usize, limit: usize| {
+    let pages = async |bytes: usize, limit: usize| {
         let hub = hub(Limits {
             query_page_bytes: bytes,
             ..Limits::default()
@@ -166,28 +157,94 @@ async fn a_page_of_a_query_ends_before_it_has_too_many_bytes() {
         for name in &names {
             create(&hub, name).unwrap();
         }
-        let (mut pages, mut seen, mut after) = (Vec::new(), Vec::new(), None);
-        loop {
-            let page = hub.query(&query, after.as_ref(), limit).unwrap();
-            pages.push(page.items.len());
-            seen.extend(page.items);
-            match page.next_after {
-                Some(next) => after = Some(next),
-                None => break,
-            }
-        }
+        let (seen, pages) = all_pages(&hub, "SELECT * FROM devices", limit).await;
         for (name, document) in names.iter().zip(&seen) {
             assert!(document.contains(name), "{name}: {document}");
         }
         (pages, seen)
     };
-    let (_, documents) = pages(usize::MAX, 100);
+    let (_, documents) = pages(usize::MAX, 100).await;
     let one = documents[0].len();
-    assert_eq!(pages(3 * one, 100).0, [3, 3, 3, 1]);
-    assert_eq!(pages(3 * one - 1, 100).0, [2, 2, 2, 2, 2]);
-    assert_eq!(pages(3 * one, 2).0, [2, 2, 2, 2, 2]);
+    assert_eq!(pages(3 * one, 100).await.0, [3, 3, 3, 1]);
+    assert_eq!(pages(3 * one - 1, 100).await.0, [2, 2, 2, 2, 2]);
+    assert_eq!(pages(3 * one, 2).await.0, [2, 2, 2, 2, 2]);
     // A document too large for any page is a page of its own.
-    assert_eq!(pages(1, 100).0, [1; 10]);
+    assert_eq!(pages(1, 100).await.0, [1; 10]);
+}
+
+/// All items of a query, and how many each page has.
+async fn all_pages(hub: &HubHandle, text: &str, limit: usize) -> (Vec<String>, Vec<usize>) {
+    let query = Query::parse(text).unwrap();
+    let (mut seen, mut pages, mut after) = (Vec::new(), Vec::new(), None);
+    loop {
+        let page = hub.query(&query, after.as_ref(), limit).await.unwrap();
+        pages.push(page.items.len());
+        seen.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return (seen, pages);
+        }
+    }
+}
+
+#[tokio::test]
+async fn top_and_groups_hold_across_pages_and_shards() {
+    // Q-3 Q-6
+    let hub = hub(Limits::default());
+    for n in 0..60 {
+        let name = format!("device-{n:02}");
+        create(&hub, &name).unwrap();
+        let body = format!("{{\"tags\":{{\"site\":\"s{}\"}}}}", n % 7);
+        let update = TwinUpdate::parse(body.as_bytes(), hub.limits()).unwrap();
+        let id = DeviceId::parse(&name).unwrap().into();
+        hub.update_twin(&id, update, UpdateMode::Merge, &IfMatch::Absent)
+            .unwrap();
+    }
+    let cases: [(&str, usize, &[usize]); 9] = [
+        ("SELECT TOP 25 * FROM devices", 10, &[10, 10, 5]),
+        ("SELECT TOP 20 deviceId FROM devices", 10, &[10, 10]),
+        ("SELECT TOP 99 deviceId FROM devices", 40, &[40, 20]),
+        ("SELECT TOP 0 * FROM devices", 10, &[0]),
+        ("SELECT COUNT() FROM devices", 1, &[1]),
+        (
+            "SELECT tags.site FROM devices GROUP BY tags.site",
+            3,
+            &[3, 3, 1],
+        ),
+        (
+            "SELECT TOP 4 tags.site FROM devices GROUP BY tags.site",
+            3,
+            &[3, 1],
+        ),
+        (
+            "SELECT deviceId FROM devices WHERE tags.site = 's1'",
+            4,
+            &[4, 4, 1],
+        ),
+        (
+            "SELECT deviceId FROM devices WHERE STARTSWITH(id, 'device-1')",
+            10,
+            &[10],
+        ),
+    ];
+    for (text, limit, expected) in cases {
+        let (_, pages) = all_pages(&hub, text, limit).await;
+        assert_eq!(pages, expected, "{text}");
+    }
+    let text = "SELECT tags.site, COUNT() AS n FROM devices WHERE deviceId != 'device-00' GROUP BY tags.site";
+    let (items, _) = all_pages(&hub, text, 2).await;
+    assert_eq!(
+        items,
+        [
+            r#"{"site":"s0","n":8}"#,
+            r#"{"site":"s1","n":9}"#,
+            r#"{"site":"s2","n":9}"#,
+            r#"{"site":"s3","n":9}"#,
+            r#"{"site":"s4","n":8}"#,
+            r#"{"site":"s5","n":8}"#,
+            r#"{"site":"s6","n":8}"#,
+        ]
+    );
 }
 
 #[tokio::test]

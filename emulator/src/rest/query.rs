@@ -3,9 +3,11 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hub_core::HubError;
-use hub_core::query::Query;
+use hub_core::jobs::{JobNumber, RowCursor};
+use hub_core::query::{GroupKey, Query};
 use hub_proto::error_code::ErrorCode;
-use hub_proto::ids::DeviceId;
+use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
+use hyper::body::Bytes;
 use hyper::header::HeaderName;
 use hyper::{HeaderMap, Method};
 use sha1::{Digest, Sha1};
@@ -18,6 +20,7 @@ use super::json::JsonObject;
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, json, set};
 use super::request::header;
+use crate::hub::{QueryCursor, QueryPlace};
 
 /// Queries.
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
@@ -25,9 +28,9 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation {
     verb: Method::POST,
     path: "devices/query",
     need: Need::ServiceConnect,
-    fidelity: Fidelity::Partial("the greater part of the query language"),
+    fidelity: Fidelity::Exact,
     shape: Shape::Legacy,
-    answer: Answer::WithBody(run),
+    answer: Answer::Later(|call, body| Box::pin(run(call, body))),
     document: Document {
         summary: "Runs a query, page by page.",
         query: &[],
@@ -48,25 +51,24 @@ pub(super) const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-contin
 pub(super) const ITEM_TYPE: HeaderName = HeaderName::from_static("x-ms-item-type");
 
 /// `POST /devices/query`.
-fn run(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
-    let text = read_text(body)?;
-    let query = Query::parse(&text).map_err(|error| match HubError::from(error) {
-        gap @ HubError::NotImplemented(_) => Refusal::from(gap),
+async fn run(call: &Call, body: Bytes) -> Result<Reply, Refusal> {
+    let text = read_text(&body)?;
+    let query = Query::parse(&text).map_err(|error| {
         // The real hub says "BadRequest" and no more; what follows is for the developer.
-        error => Refusal::argument(error.to_string()).prefixed("BadRequest: "),
+        Refusal::argument(error.to_string()).prefixed("BadRequest: ")
     })?;
     let limit = read_limit(call.headers())?;
     let after = match call.header(CONTINUATION.as_str()) {
         Some(token) => Some(read_token(token, &text)?),
         None => None,
     };
-    let page = call.hub.query(&query, after.as_ref(), limit)?;
+    let page = call.hub.query(&query, after.as_ref(), limit).await?;
     let mut reply = json(format!("[{}]", page.items.join(",")));
     // C# parses this with an eye on case.
-    set(&mut reply, ITEM_TYPE, "Twin");
-    if let Some(next_after) = page.next_after {
+    set(&mut reply, ITEM_TYPE, query.item_type().as_str());
+    if let Some(next) = page.next {
         // Left out on the last page: Node takes an empty text for one more page, for ever.
-        set(&mut reply, CONTINUATION, &print_token(&next_after, &text));
+        set(&mut reply, CONTINUATION, &print_token(&next, &text));
     }
     Ok(reply)
 }
@@ -101,29 +103,81 @@ pub(super) fn page_size(text: &str, name: &str) -> Result<usize, Refusal> {
     }
 }
 
-/// A token says after which device to go on, and of which query it is. It holds no state of ours, so
-/// it is good for ever and on any connection.
-fn print_token(after: &DeviceId, query: &str) -> String {
+/// A token says of which query it is, how many items were served, and behind what to go on. It holds no
+/// state of ours, so it is good for ever and on any connection.
+fn print_token(cursor: &QueryCursor, query: &str) -> String {
     let mut token = digest(query).to_vec();
-    token.extend_from_slice(after.as_str().as_bytes());
+    token.extend(cursor.served.to_be_bytes());
+    match &cursor.place {
+        QueryPlace::Client(client) => {
+            token.push(CLIENT);
+            token.extend(client.to_string().as_bytes());
+        }
+        QueryPlace::Group(key) => {
+            token.push(GROUP);
+            token.extend(key.as_bytes());
+        }
+        QueryPlace::JobRow(cursor) => {
+            token.push(JOB_ROW);
+            token.extend(cursor.job.0.to_be_bytes());
+            // Rows are as many as devices, which 32 bits count.
+            token.extend(u32::try_from(cursor.row).unwrap_or(u32::MAX).to_be_bytes());
+        }
+    }
     BASE64_URL_SAFE_NO_PAD.encode(token)
 }
 
-fn read_token(token: &str, query: &str) -> Result<DeviceId, Refusal> {
+const CLIENT: u8 = b'c';
+const GROUP: u8 = b'g';
+const JOB_ROW: u8 = b'j';
+
+fn read_token(token: &str, query: &str) -> Result<QueryCursor, Refusal> {
     let unreadable = || Refusal::argument("BadRequest: the continuation token cannot be read");
     let bytes = BASE64_URL_SAFE_NO_PAD
         .decode(token)
         .map_err(|_| unreadable())?;
-    let (of_query, after) = bytes
-        .split_at_checked(DIGEST_BYTES)
+    let (of_query, rest) = bytes
+        .split_first_chunk::<DIGEST_BYTES>()
         .ok_or_else(unreadable)?;
-    if of_query != digest(query) {
+    if *of_query != digest(query) {
         return Err(Refusal::argument(
             "BadRequest: the continuation token is of another query",
         ));
     }
-    let after = std::str::from_utf8(after).map_err(|_| unreadable())?;
-    DeviceId::parse(after).map_err(|_| unreadable())
+    let (served, place) = rest.split_first_chunk().ok_or_else(unreadable)?;
+    Ok(QueryCursor {
+        served: u64::from_be_bytes(*served),
+        place: read_place(place).ok_or_else(unreadable)?,
+    })
+}
+
+fn read_place(bytes: &[u8]) -> Option<QueryPlace> {
+    let (kind, rest) = bytes.split_first()?;
+    match *kind {
+        CLIENT => {
+            let name = std::str::from_utf8(rest).ok()?;
+            // No id has a slash.
+            let (device, module) = match name.split_once('/') {
+                Some((device, module)) => (device, Some(module)),
+                None => (name, None),
+            };
+            let device = DeviceId::parse(device).ok()?;
+            Some(QueryPlace::Client(match module {
+                Some(module) => ClientIdentity::Module(device, ModuleId::parse(module).ok()?),
+                None => ClientIdentity::Device(device),
+            }))
+        }
+        GROUP => Some(QueryPlace::Group(GroupKey::new(rest))),
+        JOB_ROW => {
+            let (job, row) = rest.split_first_chunk()?;
+            let row = u32::from_be_bytes(row.try_into().ok()?);
+            Some(QueryPlace::JobRow(RowCursor {
+                job: JobNumber(u64::from_be_bytes(*job)),
+                row: usize::try_from(row).ok()?,
+            }))
+        }
+        _ => None,
+    }
 }
 
 fn digest(query: &str) -> [u8; DIGEST_BYTES] {
@@ -137,23 +191,57 @@ mod tests {
 
     use super::*;
 
+    fn cursor(client: &str) -> QueryCursor {
+        let mut place = vec![CLIENT];
+        place.extend(client.as_bytes());
+        QueryCursor {
+            served: 7,
+            place: read_place(&place).unwrap(),
+        }
+    }
+
     #[test]
     fn a_token_is_good_for_its_own_query_only() {
         // Q-3
-        let id = DeviceId::parse("dev#1").unwrap();
-        let token = print_token(&id, "SELECT * FROM devices");
-        assert!(token.is_ascii());
-        assert_eq!(read_token(&token, "SELECT * FROM devices"), Ok(id));
-        let other = read_token(&token, "SELECT * FROM devices ").unwrap_err();
-        assert_eq!(
-            other.text(),
-            "BadRequest: the continuation token is of another query"
-        );
+        let group = QueryCursor {
+            served: u64::MAX,
+            place: QueryPlace::Group(GroupKey::new(&[0, 255, 5])),
+        };
+        let row = QueryCursor {
+            served: 0,
+            place: QueryPlace::JobRow(RowCursor {
+                job: JobNumber(3),
+                row: 1_000_000,
+            }),
+        };
+        for cursor in [cursor("dev#1"), cursor("dev#1/$edgeAgent"), group, row] {
+            let token = print_token(&cursor, "SELECT * FROM devices");
+            assert!(token.is_ascii());
+            assert_eq!(read_token(&token, "SELECT * FROM devices"), Ok(cursor));
+            let other = read_token(&token, "SELECT * FROM devices ").unwrap_err();
+            assert_eq!(
+                other.text(),
+                "BadRequest: the continuation token is of another query"
+            );
+        }
         for broken in ["token-from-previous-page", "?", "", "AAAA"] {
             assert!(
                 read_token(broken, "SELECT * FROM devices").is_err(),
                 "{broken}"
             );
+        }
+        for place in [
+            "",
+            "x",
+            "c",
+            "cdev/",
+            "c/m",
+            "cdev 1",
+            "cd/m/n",
+            "j",
+            "j12345678",
+        ] {
+            assert_eq!(read_place(place.as_bytes()), None, "{place}");
         }
     }
 
@@ -198,8 +286,9 @@ mod tests {
         #[test]
         fn any_token_is_read_or_refused(token in "\\PC{0,48}", id in "[A-Za-z0-9#$]{1,16}") {
             let _ = read_token(&token, "SELECT");
-            let id = DeviceId::parse(&id).unwrap();
-            prop_assert_eq!(read_token(&print_token(&id, "SELECT"), "SELECT"), Ok(id));
+            let cursor = cursor(&id);
+            let token = print_token(&cursor, "SELECT");
+            prop_assert_eq!(read_token(&token, "SELECT"), Ok(cursor));
         }
     }
 }

@@ -262,16 +262,16 @@ impl InProcess {
         Ok(())
     }
 
-    /// How many twins match, page by page.
+    /// How many items a query has, page by page.
     pub(super) async fn count(&self, text: &str) -> Result<u64, Refused> {
         let query = Query::parse(text).map_err(HubError::from)?;
         let (mut count, mut after) = (0, None);
         loop {
             self.hub.admit(Operation::Query, 1).await?;
-            let page = self.hub.query(&query, after.as_ref(), PAGE_ITEMS)?;
+            let page = self.hub.query(&query, after.as_ref(), PAGE_ITEMS).await?;
             self.hub.spend(page.items.iter().map(String::len).sum());
             count += page.items.len() as u64;
-            after = page.next_after;
+            after = page.next;
             if after.is_none() {
                 return Ok(count);
             }

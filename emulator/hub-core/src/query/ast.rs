@@ -1,13 +1,20 @@
 //! A query that was read.
 
+use super::constants::ConstantSet;
+use super::functions::Function;
 use super::path::Path;
+use super::ranges::IdRanges;
 
-/// A query that parsed.
+/// A query that was read: `SELECT … FROM … [WHERE …] [GROUP BY …]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Query {
+    pub(super) selection: Selection,
+    pub(super) top: Option<u64>,
     pub(super) collection: Collection,
-    /// `None`: every device.
+    /// `None`: every row.
     pub(super) condition: Option<Expression>,
+    /// Outside of these device ids nothing can match.
+    pub(super) ids: IdRanges,
 }
 
 /// What a query looks through.
@@ -21,20 +28,67 @@ pub enum Collection {
     Jobs,
 }
 
+/// What a query answers with.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Selection {
+    /// `*`: rows as they are.
+    Whole,
+    /// An object of values for each row.
+    Projection(Vec<Item<Expression>>),
+    /// An object for each group of rows; without keys all rows are one group.
+    Groups {
+        keys: Vec<Path>,
+        items: Vec<Item<GroupItem>>,
+    },
+}
+
+/// A member of the answer's objects.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Item<T> {
+    pub(super) name: Box<str>,
+    pub(super) value: T,
+}
+
+/// What can be said of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum GroupItem {
+    /// The value of the key in this place.
+    Key(usize),
+    Aggregate(Aggregate),
+}
+
+/// A value of all rows of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Aggregate {
+    Count,
+    Average(Path),
+    Sum(Path),
+    Minimum(Path),
+    Maximum(Path),
+}
+
 /// Something with a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expression {
     Constant(Constant),
     Path(Path),
+    List(Vec<Expression>),
+    Call(Function, Vec<Expression>),
     IsDefined(Path),
+    /// Minus, or with `false` a plus, which keeps numbers only.
+    Sign(bool, Box<Expression>),
+    /// From left to right; flat, so that a long chain is no deep tree.
+    Arithmetic(Box<Expression>, Vec<(Calculation, Expression)>),
     Not(Box<Expression>),
-    /// At least two; flat, so that a long chain is no deep tree.
+    /// At least two; flat, likewise.
     All(Vec<Expression>),
     /// At least two, likewise.
     Any(Vec<Expression>),
     Compare(Box<Expression>, Operator, Box<Expression>),
-    /// Whether the value is in the list.
-    In(Box<Expression>, Vec<Constant>),
+    /// Whether the value is among constants.
+    In(Box<Expression>, ConstantSet),
+    /// Whether the value equals one of several.
+    InList(Box<Expression>, Vec<Expression>),
 }
 
 /// A value written in the query.
@@ -56,4 +110,67 @@ pub(super) enum Operator {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
+}
+
+/// A calculation with two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Calculation {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    Remainder,
+}
+
+impl Query {
+    /// What it looks through.
+    pub fn collection(&self) -> Collection {
+        self.collection
+    }
+
+    /// What each item of the answer is.
+    pub fn item_type(&self) -> ItemType {
+        match (&self.selection, self.collection) {
+            (Selection::Whole, Collection::Devices | Collection::Modules) => ItemType::Twin,
+            (Selection::Whole, Collection::Jobs) => ItemType::DeviceJob,
+            (Selection::Projection(_) | Selection::Groups { .. }, _) => ItemType::Raw,
+        }
+    }
+
+    /// How many rows there may be over all pages.
+    pub fn top(&self) -> Option<u64> {
+        self.top
+    }
+
+    /// Whether it answers with groups of rows ([`Query::groups`]) rather than with rows.
+    pub fn is_grouped(&self) -> bool {
+        matches!(self.selection, Selection::Groups { .. })
+    }
+
+    /// Outside of these device ids nothing can match.
+    pub fn ids(&self) -> &IdRanges {
+        &self.ids
+    }
+}
+
+/// What the items of an answer are, as `x-ms-item-type` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemType {
+    /// A twin, whole.
+    Twin,
+    /// A device-job row, whole.
+    DeviceJob,
+    /// Anything else.
+    Raw,
+}
+
+impl ItemType {
+    /// The name on the wire. C# reads it with an eye on case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Twin => "Twin",
+            Self::DeviceJob => "DeviceJob",
+            Self::Raw => "Raw",
+        }
+    }
 }

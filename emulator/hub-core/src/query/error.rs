@@ -14,8 +14,6 @@ pub struct QueryError {
     pub line: usize,
     /// The column.
     pub column: usize,
-    /// It is in the language, but not built.
-    pub(super) is_gap: bool,
 }
 
 impl QueryError {
@@ -27,16 +25,12 @@ impl QueryError {
             what: what.into(),
             line: before.matches('\n').count() + 1,
             column: last_line.chars().count() + 1,
-            is_gap: false,
         }
     }
 }
 
 impl From<QueryError> for HubError {
     fn from(error: QueryError) -> Self {
-        if error.is_gap {
-            return Self::NotImplemented(format!("query feature: {}", error.what));
-        }
         Self::Argument(error.to_string())
     }
 }

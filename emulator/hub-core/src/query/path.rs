@@ -1,15 +1,22 @@
-//! Paths: which part of a row a query names, and finding it.
-
-use crate::json::{Reader, Token, unquote};
-use crate::twin::Twin;
-use crate::twin::section::Section;
-use crate::twin::tree::{Entry, Value, find};
+//! Paths: which part of a row a query names.
 
 /// A path, its first name resolved.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Path {
     pub(super) root: Root,
     pub(super) steps: Vec<Step>,
+    /// What an answer calls it without an alias; `None` for an element of an array.
+    pub(super) name: Option<Box<str>>,
+}
+
+/// Two spellings of one path are equal.
+impl PartialEq for Path {
+    fn eq(&self, other: &Self) -> bool {
+        let is_known = self.root != Root::Unknown;
+        self.root == other.root
+            && self.steps == other.steps
+            && (is_known || self.name == other.name)
+    }
 }
 
 /// What a path starts from.
@@ -34,9 +41,59 @@ pub(super) enum Root {
     Desired,
     Reported,
     Capabilities,
-    /// Nothing that a device has: undefined.
+    Configurations,
+    DeviceScope,
+    ParentScopes,
+    JobId,
+    JobType,
+    StartTime,
+    EndTime,
+    CreatedTime,
+    LastUpdatedTime,
+    Outcome,
+    Error,
+    /// Nothing that a row has: undefined.
     Unknown,
 }
+
+/// Attributes by name. The first name of a root is the one that documents have.
+const ATTRIBUTES: [(&str, Root); 32] = [
+    ("deviceId", Root::DeviceId),
+    // A sample of the C# SDK.
+    ("id", Root::DeviceId),
+    ("moduleId", Root::ModuleId),
+    ("etag", Root::Etag),
+    ("deviceEtag", Root::DeviceEtag),
+    ("status", Root::Status),
+    ("statusReason", Root::StatusReason),
+    ("statusUpdateTime", Root::StatusUpdateTime),
+    // Azure IoT Explorer.
+    ("statusUpdatedTime", Root::StatusUpdateTime),
+    ("connectionState", Root::ConnectionState),
+    ("lastActivityTime", Root::LastActivityTime),
+    ("cloudToDeviceMessageCount", Root::CloudToDeviceMessageCount),
+    ("authenticationType", Root::AuthenticationType),
+    ("x509Thumbprint", Root::X509Thumbprint),
+    ("modelId", Root::ModelId),
+    ("version", Root::Version),
+    ("tags", Root::Tags),
+    ("properties", Root::Properties),
+    ("capabilities", Root::Capabilities),
+    ("configurations", Root::Configurations),
+    ("deviceScope", Root::DeviceScope),
+    ("parentScopes", Root::ParentScopes),
+    ("jobId", Root::JobId),
+    ("jobType", Root::JobType),
+    ("startTimeUtc", Root::StartTime),
+    ("endTimeUtc", Root::EndTime),
+    ("createdDateTimeUtc", Root::CreatedTime),
+    // Microsoft's page "Queries for IoT Hub jobs" filters by this name.
+    ("createdTimeUtc", Root::CreatedTime),
+    ("lastUpdatedDateTimeUtc", Root::LastUpdatedTime),
+    ("lastUpdatedTimeUtc", Root::LastUpdatedTime),
+    ("outcome", Root::Outcome),
+    ("error", Root::Error),
+];
 
 /// One step further down.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,29 +102,48 @@ pub(super) enum Step {
     Index(usize),
 }
 
+impl Root {
+    /// The name that documents have.
+    pub(super) fn name(self) -> Option<&'static str> {
+        let named = ATTRIBUTES.iter().find(|(_, root)| *root == self);
+        named.map(|(name, _)| *name)
+    }
+}
+
 impl Path {
     /// Resolves the names of a path. Attributes are matched without case, as Microsoft's samples need
     /// (`LastActivityTime`); keys of tags and properties are not.
     pub(super) fn resolve(mut steps: Vec<Step>) -> Self {
         strip_collection(&mut steps);
-        let Step::Key(name) = steps.remove(0) else {
-            return Self {
-                root: Root::Unknown,
-                steps,
-            };
+        let mut name = match steps.last() {
+            Some(Step::Key(name)) => Some(name.clone()),
+            Some(Step::Index(_)) | None => None,
         };
-        let mut root = root(&name);
+        let mut root = Root::Unknown;
+        if let Step::Key(first) = steps.remove(0) {
+            let named = |(name, _): &&(&str, Root)| first.eq_ignore_ascii_case(name);
+            if let Some((spelling, attribute)) = ATTRIBUTES.iter().find(named) {
+                root = *attribute;
+                if steps.is_empty() {
+                    name = Some((*spelling).into());
+                }
+            }
+        }
         if root == Root::Properties
-            && let Some(Step::Key(name)) = steps.first()
+            && let Some(Step::Key(first)) = steps.first()
         {
-            root = match () {
-                () if name.eq_ignore_ascii_case("desired") => Root::Desired,
-                () if name.eq_ignore_ascii_case("reported") => Root::Reported,
-                () => Root::Unknown,
+            let (section, spelling) = match () {
+                () if first.eq_ignore_ascii_case("desired") => (Root::Desired, "desired"),
+                () if first.eq_ignore_ascii_case("reported") => (Root::Reported, "reported"),
+                () => (Root::Unknown, &**first),
             };
+            if steps.len() == 1 {
+                name = Some(spelling.into());
+            }
+            root = section;
             steps.remove(0);
         }
-        Self { root, steps }
+        Self { root, steps, name }
     }
 }
 
@@ -79,143 +155,10 @@ fn strip_collection(steps: &mut Vec<Step>) {
     }
     steps.remove(0);
     let second = steps.first();
-    if steps.len() > 1 && (is(second, "modules") || is(second, "jobs")) {
+    if steps.len() > 1
+        && matches!(steps[1], Step::Key(_))
+        && (is(second, "modules") || is(second, "jobs"))
+    {
         steps.remove(0);
-    }
-}
-
-fn root(name: &str) -> Root {
-    match name.to_ascii_lowercase().as_str() {
-        // `id`: a sample of the C# SDK.
-        "deviceid" | "id" => Root::DeviceId,
-        "moduleid" => Root::ModuleId,
-        "etag" => Root::Etag,
-        "deviceetag" => Root::DeviceEtag,
-        "status" => Root::Status,
-        "statusreason" => Root::StatusReason,
-        // The second is what Azure IoT Explorer says.
-        "statusupdatetime" | "statusupdatedtime" => Root::StatusUpdateTime,
-        "connectionstate" => Root::ConnectionState,
-        "lastactivitytime" => Root::LastActivityTime,
-        "cloudtodevicemessagecount" => Root::CloudToDeviceMessageCount,
-        "authenticationtype" => Root::AuthenticationType,
-        "x509thumbprint" => Root::X509Thumbprint,
-        "modelid" => Root::ModelId,
-        "version" => Root::Version,
-        "tags" => Root::Tags,
-        "properties" => Root::Properties,
-        "capabilities" => Root::Capabilities,
-        _ => Root::Unknown,
-    }
-}
-
-/// What a path into tags or properties leads to.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Found<'a> {
-    /// JSON text of a scalar.
-    Scalar(&'a str),
-    /// An object or an array.
-    Compound,
-    /// A counter of the metadata.
-    Counter(u32),
-    /// A time of the metadata.
-    Time(hub_proto::time::Timestamp),
-}
-
-/// Follows `steps` into a section of the twin.
-pub(super) fn find_in_twin<'a>(twin: &'a Twin, root: Root, steps: &[Step]) -> Option<Found<'a>> {
-    let section = match root {
-        // A row has no tags at all when there are none.
-        Root::Tags if twin.tags.children.is_empty() => return None,
-        Root::Tags => return find_in_children(&twin.tags.children, steps),
-        Root::Desired => &twin.desired,
-        Root::Reported => &twin.reported,
-        _ => return None,
-    };
-    match steps {
-        [Step::Key(name)] if **name == *"$version" => Some(Found::Counter(section.version)),
-        [Step::Key(name), below @ ..] if **name == *"$metadata" => {
-            find_in_metadata(section, root == Root::Desired, below)
-        }
-        _ => find_in_children(&section.children, steps),
-    }
-}
-
-/// The metadata mirrors the tree, so it is found by walking the tree.
-fn find_in_metadata<'a>(
-    section: &'a Section,
-    has_versions: bool,
-    steps: &[Step],
-) -> Option<Found<'a>> {
-    let mut stamp = section.stamp;
-    let mut children = &*section.children;
-    for (place, step) in steps.iter().enumerate() {
-        let Step::Key(key) = step else { return None };
-        let is_last = place + 1 == steps.len();
-        match &**key {
-            "$lastUpdated" if is_last => return Some(Found::Time(stamp.updated)),
-            "$lastUpdatedVersion" if is_last && has_versions && stamp.version > 0 => {
-                return Some(Found::Counter(stamp.version));
-            }
-            key => {
-                let node = find(children, key)?;
-                stamp = node.stamp;
-                children = match &node.value {
-                    Value::Leaf(_) => &[],
-                    Value::Object(below) => below,
-                };
-            }
-        }
-    }
-    Some(Found::Compound)
-}
-
-fn find_in_children<'a>(mut children: &'a [Entry], steps: &[Step]) -> Option<Found<'a>> {
-    for (place, step) in steps.iter().enumerate() {
-        let Step::Key(key) = step else { return None };
-        match &find(children, key)?.value {
-            Value::Object(below) => children = below,
-            Value::Leaf(text) => return find_in_text(text, &steps[place + 1..]),
-        }
-    }
-    Some(Found::Compound)
-}
-
-/// Follows `steps` into the JSON text of a leaf: only an array has anything below it.
-pub(super) fn find_in_text<'a>(text: &'a str, steps: &[Step]) -> Option<Found<'a>> {
-    let mut reader = Reader::new(text);
-    for step in steps {
-        match (reader.next()?, step) {
-            (Token::BeginArray, Step::Index(index)) => {
-                for _ in 0..*index {
-                    let mut ahead = reader;
-                    if ahead.next()? == Token::EndArray {
-                        return None;
-                    }
-                    reader.skip_value();
-                }
-            }
-            (Token::BeginObject, Step::Key(key)) => {
-                // The last of equal keys wins.
-                let mut value = None;
-                while let Some(Token::String(token)) = reader.next() {
-                    if unquote(token).is_some_and(|name| *name == **key) {
-                        value = Some(reader);
-                    }
-                    reader.skip_value();
-                }
-                reader = value?;
-            }
-            _ => return None,
-        }
-    }
-    let mut ahead = reader;
-    match ahead.next()? {
-        Token::BeginObject | Token::BeginArray => Some(Found::Compound),
-        // Behind the last element of an array.
-        Token::EndObject | Token::EndArray => None,
-        Token::String(_) | Token::Number(_) | Token::Bool(_) | Token::Null => {
-            Some(Found::Scalar(reader.skip_value()))
-        }
     }
 }

@@ -5,6 +5,7 @@
 //! | `state` | what a shard holds, and how it is reached |
 //! | `devices`, `modules` | the registry: create, replace, delete, list |
 //! | `twins` | twins, from the service's side and the device's |
+//! | `queries` | which rows a query finds |
 //! | `links` | connections, sessions, subscriptions |
 //! | `methods` | direct methods: park, deliver, answer, give up |
 //! | `messages` | cloud-to-device messages |
@@ -22,6 +23,7 @@ mod links;
 mod messages;
 mod methods;
 mod modules;
+mod queries;
 mod state;
 mod targets;
 mod telemetry;
@@ -30,6 +32,7 @@ mod twins;
 
 pub use configurations::ConfigurationCounts;
 pub use methods::MethodResponse;
+pub use queries::{Search, SearchBounds};
 pub use state::Shard;
 pub use targets::FoundTargets;
 pub use telemetry::Telemetry;

@@ -2,7 +2,7 @@
 //!
 //! What a twin is, and what a write does to it, is [`crate::twin`]'s to know.
 
-use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::ids::ClientIdentity;
 use hub_proto::time::{Now, Timestamp};
 
 use super::state::{Client, Common, Shard};
@@ -10,7 +10,6 @@ use crate::error::HubError;
 use crate::event::EventKind;
 use crate::link::LinkId;
 use crate::output::ToDevice;
-use crate::query::{Query, Row};
 use crate::registry::IfMatch;
 use crate::twin::{
     DesiredChange, ReportedChange, TagsChange, TwinDocument, TwinUpdate, UpdateMode,
@@ -53,27 +52,6 @@ impl Shard {
             client.notify_desired(now, common, change);
         }
         self.twin(id)
-    }
-
-    /// Up to `limit` devices whose twins match, in the order of their ids, after `after`. Nothing is
-    /// printed yet: of what many shards find, one page shows a part.
-    pub fn select(&self, query: &Query, after: Option<&DeviceId>, limit: usize) -> Vec<DeviceId> {
-        self.devices_after(after)
-            .filter(|device| self.is_selected(device, query))
-            .take(limit)
-            .map(|device| device.id.device_id().clone())
-            .collect()
-    }
-
-    /// A twin that was selected, as JSON, if it is there and still matches.
-    pub fn selected(&self, query: &Query, id: &DeviceId) -> Option<String> {
-        let device = self.look_up(&ClientIdentity::Device(id.clone())).ok()?;
-        let document = || self.document(device).json;
-        self.is_selected(device, query).then(document)
-    }
-
-    fn is_selected(&self, client: &Client, query: &Query) -> bool {
-        query.matches(Row::twin(&client.twin, &self.document_identity(client)))
     }
 }
 

@@ -77,6 +77,12 @@ impl<'a> DocumentIdentity<'a> {
         }
     }
 
+    /// The configurations that target the twin, if any does now.
+    pub(crate) fn targeting(&self) -> Option<&'a Record> {
+        let record = self.configurations?;
+        record.statuses().next().is_some().then_some(record)
+    }
+
     /// The connection state as documents name it.
     pub(crate) fn connection_state_name(&self) -> &'static str {
         if self.connected {
@@ -92,9 +98,9 @@ impl Twin {
     pub fn device_view(&self) -> Vec<u8> {
         let mut out = String::new();
         out.push_str("{\"desired\":");
-        push_section(&mut out, &self.desired, MetadataForm::None, None);
+        push_section(&mut out, &self.desired, MetadataForm::None);
         out.push_str(",\"reported\":");
-        push_section(&mut out, &self.reported, MetadataForm::None, None);
+        push_section(&mut out, &self.reported, MetadataForm::None);
         out.push('}');
         out.into_bytes()
     }
@@ -114,28 +120,28 @@ impl Twin {
             push_members(&mut out, &self.tags.children);
             out.push('}');
         }
-        out.push_str(",\"properties\":{\"desired\":");
-        let (form, writers) = (MetadataForm::TimesAndVersions, identity.configurations);
-        push_section(&mut out, &self.desired, form, writers);
-        out.push_str(",\"reported\":");
-        push_section(&mut out, &self.reported, MetadataForm::Times, None);
-        out.push('}');
+        out.push_str(",\"properties\":");
+        push_properties(&mut out, self, identity.configurations);
         push_edge(&mut out, identity);
-        push_configurations(&mut out, identity.configurations);
+        if let Some(record) = identity.targeting() {
+            out.push_str(",\"configurations\":");
+            push_configurations(&mut out, record);
+        }
         out.push('}');
         TwinDocument { etag, json: out }
     }
 }
 
 /// What a section shows of its metadata.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum MetadataForm {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MetadataForm<'a> {
     /// Nothing: a device never sees it.
     None,
     /// `$lastUpdated`: reported properties.
     Times,
-    /// `$lastUpdatedVersion` too: desired properties, once they were written.
-    TimesAndVersions,
+    /// `$lastUpdatedVersion` too, and which configurations wrote what: desired properties, once they
+    /// were written.
+    TimesAndVersions(Option<&'a Record>),
 }
 
 fn push_identity(out: &mut String, identity: &DocumentIdentity<'_>, etag: &str) {
@@ -167,8 +173,14 @@ fn push_identity(out: &mut String, identity: &DocumentIdentity<'_>, etag: &str) 
             identity.authentication.kind(),
         ),
     );
+    out.push_str(",\"x509Thumbprint\":");
+    push_thumbprints(out, identity);
+}
+
+/// Appends `x509Thumbprint`.
+pub(crate) fn push_thumbprints(out: &mut String, identity: &DocumentIdentity<'_>) {
     let thumbprints = identity.authentication.thumbprints();
-    out.push_str(",\"x509Thumbprint\":{\"PrimaryThumbprint\":");
+    out.push_str("{\"PrimaryThumbprint\":");
     push_or_null(out, thumbprints.and_then(|both| both.primary.as_deref()));
     out.push_str(",\"SecondaryThumbprint\":");
     push_or_null(out, thumbprints.and_then(|both| both.secondary.as_deref()));
@@ -190,15 +202,21 @@ fn push_edge(out: &mut String, identity: &DocumentIdentity<'_>) {
         push_string(out, scope);
     }
     if !identity.parent_scopes.is_empty() {
-        out.push_str(",\"parentScopes\":[");
-        for (place, scope) in identity.parent_scopes.iter().enumerate() {
-            if place > 0 {
-                out.push(',');
-            }
-            push_string(out, scope);
-        }
-        out.push(']');
+        out.push_str(",\"parentScopes\":");
+        push_strings(out, identity.parent_scopes);
     }
+}
+
+/// Appends an array of texts.
+pub(crate) fn push_strings(out: &mut String, texts: &[Box<str>]) {
+    out.push('[');
+    for (place, text) in texts.iter().enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        push_string(out, text);
+    }
+    out.push(']');
 }
 
 fn push_or_null(out: &mut String, text: Option<&str>) {
@@ -208,36 +226,42 @@ fn push_or_null(out: &mut String, text: Option<&str>) {
     }
 }
 
-/// Which configurations target the twin; nothing if none does.
-fn push_configurations(out: &mut String, record: Option<&Record>) {
-    let statuses = record.into_iter().flat_map(Record::statuses);
-    let mut before = ",\"configurations\":{";
-    for (id, status) in statuses {
-        out.push_str(before);
-        push_string(out, id.as_str());
-        push(out, format_args!(":{{\"status\":\"{}\"}}", status.name()));
-        before = ",";
+/// Appends which configurations target the twin.
+pub(crate) fn push_configurations(out: &mut String, record: &Record) {
+    out.push('{');
+    let start = out.len();
+    for (id, status) in record.statuses() {
+        print_key(id.as_str(), start, out);
+        push(out, format_args!("{{\"status\":\"{}\"}}", status.name()));
     }
-    if before == "," {
-        out.push('}');
-    }
+    out.push('}');
+}
+
+/// Appends `properties` as the service sees it.
+pub(crate) fn push_properties(out: &mut String, twin: &Twin, writers: Option<&Record>) {
+    out.push_str("{\"desired\":");
+    let form = MetadataForm::TimesAndVersions(writers);
+    push_section(out, &twin.desired, form);
+    out.push_str(",\"reported\":");
+    push_section(out, &twin.reported, MetadataForm::Times);
+    out.push('}');
 }
 
 /// Values first, in the order they came, then `$metadata`, then `$version`.
-fn push_section(out: &mut String, section: &Section, form: MetadataForm, writers: Option<&Record>) {
+pub(crate) fn push_section(out: &mut String, section: &Section, form: MetadataForm<'_>) {
     out.push('{');
     let start = out.len();
     push_members(out, &section.children);
-    if form != MetadataForm::None {
+    if !matches!(form, MetadataForm::None) {
         print_key("$metadata", start, out);
-        push_metadata(out, section.stamp, &section.children, form, writers);
+        push_metadata(out, section.stamp, &section.children, form);
     }
     print_key("$version", start, out);
     push(out, format_args!("{}}}", section.version));
 }
 
 /// Appends the members of an object, without its braces.
-fn push_members(out: &mut String, children: &[Entry]) {
+pub(crate) fn push_members(out: &mut String, children: &[Entry]) {
     let start = out.len();
     for entry in children {
         print_key(&entry.key, start, out);
@@ -253,35 +277,36 @@ fn push_members(out: &mut String, children: &[Entry]) {
 }
 
 /// Appends the metadata of a node, which mirrors the node.
-fn push_metadata(
+pub(crate) fn push_metadata(
     out: &mut String,
     stamp: Stamp,
     children: &[Entry],
-    form: MetadataForm,
-    writers: Option<&Record>,
+    form: MetadataForm<'_>,
 ) {
     push(
         out,
         format_args!("{{\"$lastUpdated\":\"{}\"", stamp.updated),
     );
-    if form == MetadataForm::TimesAndVersions && stamp.version > 0 {
-        push(
-            out,
-            format_args!(",\"$lastUpdatedVersion\":{}", stamp.version),
-        );
-    }
-    if let Some((by, digest)) = writers.and_then(|record| record.writer(stamp.version)) {
-        out.push_str(",\"$lastUpdatedBy\":");
-        push_string(out, by.as_str());
-        push(out, format_args!(",\"$lastUpdatedByDigest\":\"{digest}\""));
+    if let MetadataForm::TimesAndVersions(writers) = form {
+        if stamp.version > 0 {
+            push(
+                out,
+                format_args!(",\"$lastUpdatedVersion\":{}", stamp.version),
+            );
+        }
+        if let Some((by, digest)) = writers.and_then(|record| record.writer(stamp.version)) {
+            out.push_str(",\"$lastUpdatedBy\":");
+            push_string(out, by.as_str());
+            push(out, format_args!(",\"$lastUpdatedByDigest\":\"{digest}\""));
+        }
     }
     for entry in children {
         out.push(',');
         push_string(out, &entry.key);
         out.push(':');
         match &entry.node.value {
-            Value::Leaf(_) => push_metadata(out, entry.node.stamp, &[], form, writers),
-            Value::Object(below) => push_metadata(out, entry.node.stamp, below, form, writers),
+            Value::Leaf(_) => push_metadata(out, entry.node.stamp, &[], form),
+            Value::Object(below) => push_metadata(out, entry.node.stamp, below, form),
         }
     }
     out.push('}');

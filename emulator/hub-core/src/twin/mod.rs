@@ -7,7 +7,7 @@
 //! start of [`Twin::patch_reported`]) checks every node; the effect on the section is worked out,
 //! its size among it; then it is applied, which cannot fail.
 
-mod document;
+pub(crate) mod document;
 pub(crate) mod patch;
 mod rules;
 pub(crate) mod section;

@@ -11,6 +11,8 @@ mod methods;
 mod model;
 mod modules;
 #[cfg(test)]
+mod queries;
+#[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod registry;

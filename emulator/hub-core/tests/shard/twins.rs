@@ -2,7 +2,6 @@
 
 use hub_core::link::LinkClose;
 use hub_core::output::ToDevice;
-use hub_core::query::Query;
 use hub_core::registry::IfMatch;
 use hub_core::{EventKind, HubError, Output, ReportedPatch};
 use hub_proto::topic::Subscription;
@@ -159,35 +158,6 @@ fn the_body_of_a_refusal_is_json_whatever_the_message() {
         assert_eq!(*status, 400, "{patch}");
         let body: serde_json::Value = serde_json::from_slice(body).unwrap();
         assert_eq!(body["errorCode"].as_u64().unwrap() / 1000, 400, "{patch}");
-    }
-}
-
-#[test]
-fn a_query_gives_the_twins_that_match_in_the_order_of_ids() {
-    //
-    let mut hub = hub();
-    for device in ["d3", "d2"] {
-        hub.create(device);
-    }
-    hub.shard.link_up(T0, link_up(LINK)).unwrap();
-    let select = |text: &str, after: Option<&str>, limit| {
-        let query = Query::parse(text).unwrap();
-        let found = hub.shard.select(&query, after.map(id).as_ref(), limit);
-        for device in &found {
-            let document = hub.shard.twin(&device.clone().into()).unwrap().json;
-            assert_eq!(hub.shard.selected(&query, device), Some(document));
-        }
-        found.iter().map(ToString::to_string).collect::<Vec<_>>()
-    };
-    let all = "SELECT * FROM devices";
-    assert_eq!(select(all, None, 10), ["d1", "d2", "d3"]);
-    assert_eq!(select(all, Some("d1"), 1), ["d2"]);
-    let matching = "SELECT * FROM devices WHERE deviceId != 'd2'";
-    assert_eq!(select(matching, None, 2), ["d1", "d3"]);
-    // What changed or went after it was selected is left out.
-    let query = Query::parse(matching).unwrap();
-    for device in ["d2", "gone"] {
-        assert_eq!(hub.shard.selected(&query, &id(device)), None);
     }
 }
 

@@ -1,0 +1,170 @@
+//! Queries over the twins of one shard, some rows at a time.
+//!
+//! Everything here looks at a bounded number of rows and says where to go on, so that whoever locks a
+//! shard never holds it for a whole search.
+
+use std::ops::Bound;
+
+use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
+
+use super::state::{Client, Shard};
+use crate::query::{Collection, Groups, IdRange, IdRanges, Query, Row};
+
+/// How far one step of a search goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchBounds {
+    /// The most clients found.
+    pub found_max: usize,
+    /// The most clients looked at.
+    pub looked_at_max: usize,
+}
+
+/// What one step of a search found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// Clients that match, in their order.
+    pub found: Vec<ClientIdentity>,
+    /// The last client looked at, if there may be more behind it.
+    pub looked_until: Option<ClientIdentity>,
+}
+
+impl Shard {
+    /// Clients behind `after` that match, in the order of their ids; only those in `ids`, which is the
+    /// query's own set or a part of it. Nothing is printed yet: of what many shards find, one page shows
+    /// a part. Of `devices.jobs` a shard has no rows.
+    pub fn search(
+        &self,
+        query: &Query,
+        ids: &IdRanges,
+        after: Option<&ClientIdentity>,
+        bounds: SearchBounds,
+    ) -> Search {
+        let mut found = Vec::new();
+        for (place, client) in self.rows(query.collection(), ids, after).enumerate() {
+            if query.matches(Row::twin(&client.twin, &self.document_identity(client))) {
+                found.push(client.id.clone());
+            }
+            if found.len() >= bounds.found_max || place + 1 >= bounds.looked_at_max {
+                let looked_until = Some(client.id.clone());
+                return Search {
+                    found,
+                    looked_until,
+                };
+            }
+        }
+        Search {
+            found,
+            looked_until: None,
+        }
+    }
+
+    /// The item of the answer for a client that was found, as JSON, if it is there and still matches.
+    pub fn item(&self, query: &Query, id: &ClientIdentity) -> Option<String> {
+        let client = self.clients.get(id)?;
+        let identity = self.document_identity(client);
+        let row = Row::twin(&client.twin, &identity);
+        query.matches(row).then(|| query.item(row))
+    }
+
+    /// Adds clients behind `after` to the groups of a query, `looked_at_max` at most; gives the last one
+    /// looked at, if there may be more behind it. See [`Shard::search`] for `ids`.
+    pub fn add_to_groups(
+        &self,
+        query: &Query,
+        ids: &IdRanges,
+        after: Option<&ClientIdentity>,
+        looked_at_max: usize,
+        groups: &mut Groups,
+    ) -> Option<ClientIdentity> {
+        for (place, client) in self.rows(query.collection(), ids, after).enumerate() {
+            groups.add(
+                query,
+                Row::twin(&client.twin, &self.document_identity(client)),
+            );
+            if place + 1 >= looked_at_max {
+                return Some(client.id.clone());
+            }
+        }
+        None
+    }
+
+    /// The clients of a collection behind `after` whose device is in `ids`, in their order.
+    fn rows<'a>(
+        &'a self,
+        collection: Collection,
+        ids: &'a IdRanges,
+        after: Option<&ClientIdentity>,
+    ) -> impl Iterator<Item = &'a Client> {
+        let ranges = match collection {
+            Collection::Devices | Collection::Modules => ids.as_slice(),
+            Collection::Jobs => &[],
+        };
+        let after = after.cloned();
+        let first = ranges.partition_point(|range: &IdRange| {
+            let device = after.as_ref().map(|after| after.device_id().as_str());
+            device.is_some_and(|device| range.is_passed_by(device))
+        });
+        ranges[first..].iter().flat_map(move |range| {
+            let start = first_client(collection, range.start());
+            let start = match &after {
+                Some(after) if *after >= start => Bound::Excluded(after.clone()),
+                _ => Bound::Included(start),
+            };
+            self.clients
+                .range((start, Bound::Unbounded))
+                .map(|(_, client)| &**client)
+                .take_while(move |client| {
+                    client.is_device() == (collection == Collection::Devices)
+                        && !range.is_passed_by(client.id.device_id().as_str())
+                })
+        })
+    }
+}
+
+/// A client that comes before all of a collection whose device has an id of `start` or behind it, or
+/// is the first of them. `start` is any text, an id is not; what is left of it that could be one comes
+/// before it.
+fn first_client(collection: Collection, start: &str) -> ClientIdentity {
+    let could_be = |length: &usize| DeviceId::parse(&start[..*length]).ok();
+    let device = start
+        .char_indices()
+        .map(|(place, character)| place + character.len_utf8())
+        .map_while(|length| could_be(&length))
+        .last()
+        .or_else(|| DeviceId::parse(FIRST_ID).ok());
+    match (device, ModuleId::parse(FIRST_ID)) {
+        (Some(device), Ok(module)) if collection == Collection::Modules => {
+            ClientIdentity::Module(device, module)
+        }
+        (Some(device), _) => ClientIdentity::Device(device),
+        (None, _) => unreachable!("the first id is an id"),
+    }
+}
+
+/// No id is smaller: of the characters that an id may have, this is the first.
+const FIRST_ID: &str = "!";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_begins_no_later_than_its_range() {
+        let longest = "a".repeat(128);
+        let too_long = format!("{longest}b");
+        let cases = [
+            ("", "!"),
+            ("dev", "dev"),
+            ("de v", "de"),
+            (" dev", "!"),
+            ("é", "!"),
+            (&too_long, &longest),
+        ];
+        for (start, expected) in cases {
+            let first = first_client(Collection::Devices, start);
+            assert_eq!(first.to_string(), expected, "{start}");
+            let module = first_client(Collection::Modules, start);
+            assert_eq!(module.to_string(), format!("{expected}/!"), "{start}");
+        }
+    }
+}
