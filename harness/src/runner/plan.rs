@@ -12,7 +12,7 @@ use device_sim::fleet::{Arrival, CohortPlan, DevicePlan, FleetPlan, Transport};
 use device_sim::netem::NetworkProfile;
 use hub_core::HubError;
 use hub_core::method::Timeouts;
-use hub_core::query::Query;
+use hub_core::query::{Condition, ConditionKind, Query};
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::MethodName;
 
@@ -360,6 +360,12 @@ impl Walk<'_> {
                     self.problems.add(text.span, error.to_string());
                 }
             }
+            StepKind::Job(job) => {
+                if let Err(error) = Condition::parse(&job.condition.value, ConditionKind::Job) {
+                    let error = HubError::from(error);
+                    self.problems.add(job.condition.span, error.to_string());
+                }
+            }
             StepKind::CutAllLinks | StepKind::Wait(_) => {}
             StepKind::Parallel(steps) | StepKind::Repeat { steps, .. } => {
                 self.steps(steps, depth + 1);
@@ -514,7 +520,7 @@ mod tests {
         bad.behaviour = spanned("no-such-behaviour");
         let steps = vec![
             step(StepKind::Invoke(call)),
-            step(StepKind::NotBuilt(spanned("job"))),
+            step(StepKind::NotBuilt(spanned("upload"))),
         ];
         let found = problems(scenario(vec![bad], steps, vec![check]));
         for part in [

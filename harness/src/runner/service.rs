@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use emulator::HubHandle;
 use hub_core::HubError;
 use hub_core::c2d::C2dMessage;
+use hub_core::jobs::{JobId, JobSpec, JobView, JobWork};
 use hub_core::method::{InvokeMethod, Timeouts};
 use hub_core::query::Query;
 use hub_core::registry::{Authentication, DeviceSpec, IfMatch, Status, SymmetricKeys};
@@ -19,7 +20,7 @@ use hub_proto::sas::SasKey;
 use serde_json::{Value, json};
 
 use super::rest_service::RestService;
-use crate::scenario::ast::IdentityChange;
+use crate::scenario::ast::{IdentityChange, Job, JobWork as JobStep};
 
 /// A service of the hub, with all permissions.
 #[derive(Clone, Debug)]
@@ -95,6 +96,24 @@ impl Service {
         match self {
             Self::InProcess(hub) => hub.invoke(id, call).await,
             Self::Rest(hub) => hub.invoke(id.as_str(), call).await,
+        }
+    }
+
+    /// Schedules a job that starts at once; on the embedded hub alone.
+    pub(super) async fn create_job(&self, id: &str, job: &Job) -> Result<JobId, Refused> {
+        match self {
+            Self::InProcess(hub) => hub.create_job(id, job).await,
+            Self::Rest(_) => {
+                Err(HubError::NotImplemented("job steps on another hub".into()).into())
+            }
+        }
+    }
+
+    /// A job, if the hub remembers it.
+    pub(super) fn job(&self, id: &JobId) -> Option<JobView> {
+        match self {
+            Self::InProcess(hub) => hub.job(id),
+            Self::Rest(_) => None,
         }
     }
 
@@ -215,6 +234,42 @@ impl InProcess {
             timeouts: call.timeouts,
         };
         Ok(self.hub.invoke_method(invoke).await?.status)
+    }
+
+    /// Schedules a job that starts at once.
+    pub(super) async fn create_job(&self, id: &str, job: &Job) -> Result<JobId, Refused> {
+        self.hub.admit(Operation::JobWrite, 1).await?;
+        let id = JobId::parse(id).map_err(HubError::from)?;
+        let work = match &job.work {
+            JobStep::Method { name, payload } => JobWork::InvokeMethod {
+                name: MethodName::parse(&name.value).map_err(HubError::from)?,
+                payload: payload.as_ref().unwrap_or(&Value::Null).to_string().into(),
+                timeouts: Timeouts::checked(None, None)?,
+                text: json!({"methodName": name.value, "payload": payload})
+                    .to_string()
+                    .into(),
+            },
+            JobStep::Patch { desired, tags } => {
+                let text = twin_update(desired.as_ref(), tags.as_ref()).to_string();
+                let update = TwinUpdate::parse(text.as_bytes(), self.hub.limits())?;
+                let text = text.into();
+                JobWork::UpdateTwin { update, text }
+            }
+        };
+        let spec = JobSpec {
+            id: id.clone(),
+            work,
+            condition: job.condition.value.as_str().into(),
+            start: None,
+            max_execution: job.at_most,
+        };
+        self.hub.create_job(spec)?;
+        Ok(id)
+    }
+
+    /// A job, if the hub remembers it.
+    pub(super) fn job(&self, id: &JobId) -> Option<JobView> {
+        self.hub.job(id)
     }
 
     /// The etag of a device's twin.

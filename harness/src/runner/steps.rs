@@ -3,6 +3,7 @@
 
 mod devices;
 mod invoke;
+mod job;
 mod service;
 mod shell;
 mod wait;
@@ -128,6 +129,7 @@ impl<'a> Stage<'a> {
                 };
                 self.send(&self.choose(to), &message, *expect_status).await
             }
+            StepKind::Job(job) => self.job(place, job).await,
             StepKind::Query { text, expect_count } => self.query(&text.value, *expect_count).await,
             StepKind::Identity { on, change } => self.identity(&self.choose(on), *change).await,
             StepKind::Fault { on, kind, lasts } => {

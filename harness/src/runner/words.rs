@@ -1,6 +1,6 @@
 //! Steps and targets in words, for results and messages.
 
-use crate::scenario::ast::{FaultKind, IdentityChange, Scenario, Step, StepKind, Target};
+use crate::scenario::ast::{FaultKind, IdentityChange, JobWork, Scenario, Step, StepKind, Target};
 use crate::scenario::span::{Source, Span};
 
 /// The name that checks anchor at: the step's own, or its kind and line.
@@ -21,6 +21,12 @@ pub(super) fn step(step: &Step) -> String {
         }
         StepKind::Patch { on, .. } => format!("patch {}", target(on)),
         StepKind::Send { to, .. } => format!("send to {}", target(to)),
+        StepKind::Job(job) => match &job.work {
+            JobWork::Method { name, .. } => {
+                format!("job: {} where {}", name.value, job.condition.value)
+            }
+            JobWork::Patch { .. } => format!("job: patch where {}", job.condition.value),
+        },
         StepKind::Query { text, .. } => format!("query {}", text.value),
         StepKind::Identity { on, change } => {
             let change = match change {
@@ -97,6 +103,7 @@ fn kind(kind: &StepKind) -> &'static str {
         StepKind::Invoke(_) => "invoke",
         StepKind::Patch { .. } => "patch",
         StepKind::Send { .. } => "send",
+        StepKind::Job(_) => "job",
         StepKind::Query { .. } => "query",
         StepKind::Identity { .. } => "identity",
         StepKind::Fault { .. } => "fault",

@@ -182,6 +182,8 @@ pub enum StepKind {
         /// `expect-status:`; default 204.
         expect_status: u16,
     },
+    /// Schedules a job and waits for its end.
+    Job(Job),
     /// Runs a twin query and says how many must match.
     Query {
         /// The text.
@@ -271,6 +273,40 @@ pub struct Invoke {
     pub connect_timeout: Duration,
     /// `expect:` what each call must end in; default: any answer of status 200 to 299.
     pub expect: InvokeExpectation,
+}
+
+/// A scheduled job: a method or a change of twins for every device of a condition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Job {
+    /// `condition:` what follows WHERE in a twin query, or `*`.
+    pub condition: Spanned<String>,
+    /// `method:`, or `desired:` and `tags:`.
+    pub work: JobWork,
+    /// `at-most:` how long the job may run; default an hour.
+    pub at_most: Duration,
+    /// `expect-succeeded:` devices that did their part; default any number.
+    pub expect_succeeded: Option<u64>,
+    /// `expect-failed:` devices that did not; default 0.
+    pub expect_failed: u64,
+}
+
+/// What a job does to each of its devices.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JobWork {
+    /// Calls a method.
+    Method {
+        /// Which.
+        name: Spanned<String>,
+        /// `payload:`; default none.
+        payload: Option<Value>,
+    },
+    /// Changes twins.
+    Patch {
+        /// `desired:`
+        desired: Option<Value>,
+        /// `tags:`
+        tags: Option<Value>,
+    },
 }
 
 /// What a call must end in.

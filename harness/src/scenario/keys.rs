@@ -47,7 +47,7 @@ forms! {
     NETWORK = "networkFigures", "`network`": ["delay-least", "delay-most", "cuts-per-minute"];
     TARGET = "targetMapping", "whom it is about": ["device", "share", "of"];
     STEP = "step", "a step": [
-        "name", "connect", "disconnect", "invoke", "patch", "send", "query", "identity", "fault",
+        "name", "connect", "disconnect", "invoke", "patch", "send", "job", "query", "identity", "fault",
         "cut-all-links", "wait", "wait-until", "parallel", "repeat", "shell",
     ];
     INVOKE = "invoke", "`invoke`": [
@@ -57,6 +57,9 @@ forms! {
     PATCH = "patch", "`patch`": ["on", "desired", "tags", "if-match", "expect-status"];
     SEND = "send", "`send`": ["to", "body", "properties", "expires", "expect-status"];
     QUERY = "query", "`query`": ["text", "expect-count"];
+    JOB = "job", "`job`": [
+        "condition", "method", "payload", "desired", "tags", "at-most", "expect-succeeded", "expect-failed",
+    ];
     IDENTITY = "identity", "`identity`": ["on", "change"];
     FAULT = "fault", "`fault`": ["on", "kind", "delay", "for"];
     WAIT_UNTIL = "waitUntil", "`wait-until`": ["on", "at-most"];
@@ -185,7 +188,7 @@ pub(super) const RULES: &[&str] = &[
 ];
 
 /// Steps that are planned and refused until they exist.
-pub(super) const STEPS_NOT_BUILT: &[&str] = &["job", "configuration", "upload"];
+pub(super) const STEPS_NOT_BUILT: &[&str] = &["configuration", "upload"];
 
 /// What a file that is included may hold.
 pub(super) const INCLUDABLE: &[&str] = &["include", "variables", "fleet", "steps", "checks"];

@@ -13,6 +13,7 @@ impl StepKind {
             Self::Invoke(_) => "invoke",
             Self::Patch { .. } => "patch",
             Self::Send { .. } => "send",
+            Self::Job(_) => "job",
             Self::Query { .. } => "query",
             Self::Identity { .. } => "identity",
             Self::Fault { .. } => "fault",

@@ -251,6 +251,7 @@ impl Resolver<'_> {
             }
             StepKind::Parallel(_)
             | StepKind::Repeat { .. }
+            | StepKind::Job(_)
             | StepKind::Query { .. }
             | StepKind::CutAllLinks
             | StepKind::Wait(_) => {}

@@ -4,6 +4,7 @@
 mod checks;
 mod condition;
 mod fleet;
+mod job;
 mod shell;
 mod steps;
 mod target;

@@ -80,6 +80,7 @@ fn kind(key: &str, node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
         "invoke" => invoke(node, mistakes).map(StepKind::Invoke),
         "patch" => patch(node, mistakes),
         "send" => send(node, mistakes),
+        "job" => super::job::job(node, mistakes).map(StepKind::Job),
         "query" => query(node, mistakes),
         "identity" => identity(node, mistakes),
         "fault" => fault(node, mistakes),
@@ -150,7 +151,7 @@ fn invoke(node: &Node, mistakes: &mut Mistakes) -> Option<Invoke> {
     })
 }
 
-fn method_name(node: &Node, mistakes: &mut Mistakes) -> Option<Spanned<String>> {
+pub(super) fn method_name(node: &Node, mistakes: &mut Mistakes) -> Option<Spanned<String>> {
     let name = mistakes.text(node, "`method`")?;
     if let Err(error) = hub_proto::ids::MethodName::parse(&name.value) {
         mistakes.add(node.span, format!("no method can have this name: {error}"));
