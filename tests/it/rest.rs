@@ -32,9 +32,9 @@ async fn what_is_not_built_is_refused_by_its_name() {
     let rest = hub.rest();
     rest.create_device("d").await;
     for (verb, path) in [
-        ("GET", "/statistics/devices"),
-        ("GET", "/devices/d/modules"),
-        ("GET", "/configurations"),
+        ("GET", "/messages/serviceBound/feedback"),
+        ("POST", "/devices/d/files"),
+        ("POST", "/twins/d/streams/s"),
     ] {
         let answer = rest.send(verb, path, &[], Vec::new()).await;
         assert_eq!(answer.status, 501, "{path}: {answer:?}");

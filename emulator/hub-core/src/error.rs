@@ -41,6 +41,12 @@ pub enum HubError {
     /// The device exists already.
     #[error("A device with ID '{0}' is already registered.")]
     DeviceAlreadyExists(DeviceId),
+    /// A scope of an Edge device is not what it must be; the text says how.
+    #[error("{0}")]
+    DeviceScope(String),
+    /// A module that the hub itself made is not the service's to change.
+    #[error("module {0} is the hub's own and cannot be changed")]
+    SystemModule(ModuleId),
     /// The etag given is not the current one.
     #[error("PreconditionFailed, ETag may be invalid.")]
     EtagMismatch,
@@ -150,6 +156,8 @@ impl HubError {
             Self::Missing(_) => ErrorCode::ArgumentNull,
             Self::Format(_) => ErrorCode::IotHubFormatError,
             Self::DeviceNotFound(_) => ErrorCode::DeviceNotFound,
+            Self::DeviceScope(_) => ErrorCode::InvalidDeviceScope,
+            Self::SystemModule(_) => ErrorCode::SystemModuleModifyUnauthorizedAccess,
             Self::ModuleNotFound(..) => ErrorCode::ModuleNotFound,
             Self::ModuleAlreadyExists(..) => ErrorCode::ModuleAlreadyExistsOnDevice,
             Self::TooManyModules(..) => ErrorCode::TooManyModulesOnDevice,

@@ -31,6 +31,7 @@ pub use event::{Event, EventKind};
 pub use limits::Limits;
 pub use output::Output;
 pub use shard::{
-    ConfigurationCounts, FoundTargets, MethodResponse, ReportedPatch, Search, SearchBounds, Shard,
+    ConfigurationCounts, DeviceStatistics, FoundTargets, MethodResponse, ReportedPatch, Search,
+    SearchBounds, Shard,
     Telemetry,
 };

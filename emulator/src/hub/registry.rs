@@ -1,10 +1,10 @@
 //! The registry: identities of devices and modules, and how many there may be.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hub_core::HubError;
 use hub_core::registry::{DeviceIdentity, DeviceSpec, IfMatch, ModuleIdentity, ModuleSpec};
+use hub_core::{DeviceStatistics, HubError, Shard};
 use hub_proto::ids::{DeviceId, ModuleId};
 
 use super::handle::HubHandle;
@@ -12,43 +12,41 @@ use super::slot::ShardSlot;
 
 /// Devices.
 impl HubHandle {
-    /// See [`hub_core::Shard::create_device`].
-    pub fn create_device(&self, spec: DeviceSpec) -> Result<DeviceIdentity, HubError> {
+    /// See [`hub_core::Shard::create_device`]. Parents are looked up, and scopes settled.
+    pub fn create_device(&self, mut spec: DeviceSpec) -> Result<DeviceIdentity, HubError> {
+        spec.settle_scopes(None, |id| self.device(id).ok())?;
+        let is_known = |shard: &Shard, spec: &DeviceSpec| shard.device(&spec.id).is_ok();
         self.slot_of(&spec.id).command(|cell, now| {
-            let is_full = !self.reserve_identity();
+            let is_full = self.is_full();
             // A device that exists is refused as such, even by a full hub.
-            if is_full && cell.shard.device(&spec.id).is_err() {
+            if is_full && !is_known(&cell.shard, &spec) {
                 return Err(self.full());
             }
-            let created = cell.shard.create_device(now, spec);
-            match &created {
-                Ok(_) => {
-                    self.counts().devices.fetch_add(1, Ordering::Relaxed);
-                }
-                Err(_) if !is_full => self.release_identities(1),
-                Err(_) => {}
-            }
-            created
+            self.counted(&mut cell.shard, |shard| shard.create_device(now, spec))
         })
     }
 
-    /// See [`hub_core::Shard::update_device`].
+    /// See [`hub_core::Shard::update_device`]. Parents are looked up, and scopes settled.
     pub fn update_device(
         &self,
-        spec: DeviceSpec,
+        mut spec: DeviceSpec,
         if_match: &IfMatch,
     ) -> Result<DeviceIdentity, HubError> {
-        self.slot_of(&spec.id)
-            .command(|cell, now| cell.shard.update_device(now, spec, if_match))
+        let existing = self.device(&spec.id)?;
+        spec.settle_scopes(Some(&existing), |id| self.device(id).ok())?;
+        self.slot_of(&spec.id).command(|cell, now| {
+            self.counted(&mut cell.shard, |shard| {
+                shard.update_device(now, spec, if_match)
+            })
+        })
     }
 
     /// See [`hub_core::Shard::delete_device`].
     pub fn delete_device(&self, id: &DeviceId, if_match: &IfMatch) -> Result<(), HubError> {
         self.slot_of(id).command(|cell, now| {
-            let removed = cell.shard.delete_device(now, id, if_match)?;
-            self.counts().devices.fetch_sub(1, Ordering::Relaxed);
-            self.release_identities(removed);
-            Ok(())
+            self.counted(&mut cell.shard, |shard| {
+                shard.delete_device(now, id, if_match).map(drop)
+            })
         })
     }
 
@@ -64,6 +62,21 @@ impl HubHandle {
         devices.sort_unstable_by(|one, other| one.id.cmp(&other.id));
         devices.truncate(limit);
         devices
+    }
+
+    /// How many devices are enabled, disabled and connected. Walks all devices, one shard at a time.
+    pub fn device_statistics(&self) -> DeviceStatistics {
+        let of_shard = |slot: &Arc<ShardSlot>| slot.read(Shard::device_statistics);
+        self.slots()
+            .iter()
+            .map(of_shard)
+            .fold(DeviceStatistics::default(), |sum, of_shard| {
+                DeviceStatistics {
+                    enabled: sum.enabled + of_shard.enabled,
+                    disabled: sum.disabled + of_shard.disabled,
+                    connected: sum.connected + of_shard.connected,
+                }
+            })
     }
 
     /// How many devices the registry holds.
@@ -82,15 +95,11 @@ impl HubHandle {
     /// See [`hub_core::Shard::create_module`].
     pub fn create_module(&self, spec: ModuleSpec) -> Result<ModuleIdentity, HubError> {
         self.slot_of(&spec.device).command(|cell, now| {
-            let is_full = !self.reserve_identity();
-            if is_full && cell.shard.module(&spec.device, &spec.id).is_err() {
+            let is_known = cell.shard.module(&spec.device, &spec.id).is_ok();
+            if self.is_full() && !is_known {
                 return Err(self.full());
             }
-            let created = cell.shard.create_module(now, spec);
-            if created.is_err() && !is_full {
-                self.release_identities(1);
-            }
-            created
+            self.counted(&mut cell.shard, |shard| shard.create_module(now, spec))
         })
     }
 
@@ -112,9 +121,9 @@ impl HubHandle {
         if_match: &IfMatch,
     ) -> Result<(), HubError> {
         self.slot_of(device).command(|cell, now| {
-            cell.shard.delete_module(now, device, id, if_match)?;
-            self.release_identities(1);
-            Ok(())
+            self.counted(&mut cell.shard, |shard| {
+                shard.delete_module(now, device, id, if_match)
+            })
         })
     }
 
@@ -132,21 +141,32 @@ impl HubHandle {
 /// Room for identities. The hub itself counts, since the devices of a small hub need not spread evenly
 /// over the shards.
 impl HubHandle {
-    /// Takes a place; says whether there was one.
-    fn reserve_identity(&self) -> bool {
-        let max = self.limits().identities;
-        let reserve = |count: usize| (count < max).then_some(count + 1);
-        self.counts()
-            .identities
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, reserve)
-            .is_ok()
+    /// Carries out a command on the registry and counts what it changed. Called with the shard locked.
+    ///
+    /// Two shards that create at once may both find the last place free, and the modules that the hub
+    /// makes for an Edge device ask for none: a full hub may be over its cap by a few.
+    fn counted<R>(&self, shard: &mut Shard, command: impl FnOnce(&mut Shard) -> R) -> R {
+        let before = (shard.identity_count(), shard.device_count());
+        let result = command(shard);
+        let after = (shard.identity_count(), shard.device_count());
+        adjust(&self.counts().identities, before.0, after.0);
+        adjust(&self.counts().devices, before.1, after.1);
+        result
     }
 
-    fn release_identities(&self, count: usize) {
-        self.counts().identities.fetch_sub(count, Ordering::Relaxed);
+    fn is_full(&self) -> bool {
+        self.identity_count() >= self.limits().identities
     }
 
     fn full(&self) -> HubError {
         HubError::TooManyDevices(self.limits().identities)
+    }
+}
+
+fn adjust(count: &AtomicUsize, before: usize, after: usize) {
+    if after >= before {
+        count.fetch_add(after - before, Ordering::Relaxed);
+    } else {
+        count.fetch_sub(before - after, Ordering::Relaxed);
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Need {
     RegistryRead,
     RegistryWrite,
     ServiceConnect,
+    /// No source ties the count of connected devices to one permission.
+    RegistryReadOrServiceConnect,
     /// No source ties the purge of a queue to one permission.
     RegistryWriteOrServiceConnect,
     /// Nor the reading of configurations.
@@ -38,6 +40,11 @@ impl Need {
             Self::RegistryRead => permissions.registry_read || permissions.registry_write,
             Self::RegistryWrite => permissions.registry_write,
             Self::ServiceConnect => permissions.service_connect,
+            Self::RegistryReadOrServiceConnect => {
+                permissions.registry_read
+                    || permissions.registry_write
+                    || permissions.service_connect
+            }
             Self::RegistryWriteOrServiceConnect => {
                 permissions.registry_write || permissions.service_connect
             }

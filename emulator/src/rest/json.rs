@@ -20,16 +20,7 @@ pub(super) struct JsonObject<'a> {
 impl<'a> JsonObject<'a> {
     /// Reads a body that must be an object.
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, Refusal> {
-        serde_json::from_slice(body).map_err(|error| {
-            if error.is_data() {
-                wrong_type("the body", "an object")
-            } else {
-                Refusal::new(
-                    ErrorCode::IotHubFormatError,
-                    format!("The body is not JSON: {error}"),
-                )
-            }
-        })
+        serde_json::from_slice(body).map_err(|error| not_json(&error, "an object"))
     }
 
     /// The text of a property; `None` if it is absent or null. The last of several wins.
@@ -41,6 +32,11 @@ impl<'a> JsonObject<'a> {
 
     pub(super) fn string(&self, name: &str) -> Result<Option<String>, Refusal> {
         self.read(name, "a string")
+    }
+
+    /// A list of strings.
+    pub(super) fn strings(&self, name: &str) -> Result<Option<Box<[Box<str>]>>, Refusal> {
+        self.read(name, "a list of strings")
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, Refusal> {
@@ -84,6 +80,23 @@ impl<'a> JsonObject<'a> {
             .map(Some)
             .map_err(|_| wrong_type(name, what))
     }
+}
+
+/// Reads a list; each of its elements as its text, byte for byte.
+pub(super) fn parse_list(text: &[u8]) -> Result<Vec<&str>, Refusal> {
+    let list: Result<Vec<&RawValue>, _> = serde_json::from_slice(text);
+    let list = list.map_err(|error| not_json(&error, "a list"))?;
+    Ok(list.into_iter().map(RawValue::get).collect())
+}
+
+fn not_json(error: &serde_json::Error, expected: &str) -> Refusal {
+    if error.is_data() {
+        return wrong_type("the body", expected);
+    }
+    Refusal::new(
+        ErrorCode::IotHubFormatError,
+        format!("The body is not JSON: {error}"),
+    )
 }
 
 fn wrong_type(name: &str, what: &str) -> Refusal {

@@ -8,6 +8,8 @@
 //! to whoever the composition root named.
 
 mod auth;
+mod authentication;
+mod bulk;
 mod call;
 mod charge;
 mod configurations;

@@ -4,6 +4,7 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
+use serde::Serialize;
 
 /// An answer with its whole body.
 pub(super) type Reply = Response<Full<Bytes>>;
@@ -42,4 +43,18 @@ pub(super) fn no_content() -> Reply {
 pub(super) fn set(reply: &mut Reply, name: HeaderName, value: &str) {
     let value = HeaderValue::from_str(value).expect("the hub's own header values are printable");
     reply.headers_mut().insert(name, value);
+}
+
+/// What the hub prints is always JSON.
+pub(super) fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("what the hub prints is JSON")
+}
+
+/// The connection state as documents name it.
+pub(super) fn connection_state(connected: bool) -> &'static str {
+    if connected {
+        "Connected"
+    } else {
+        "Disconnected"
+    }
 }

@@ -13,8 +13,8 @@ use percent_encoding::percent_decode_str;
 
 use super::operation::Operation;
 use super::{
-    configurations, device_side, devices, digital_twins, feedback, files, import_export, jobs,
-    messages, methods, modules, query, statistics, streams, twins,
+    bulk, configurations, device_side, devices, digital_twins, feedback, files, import_export,
+    jobs, messages, methods, modules, query, statistics, streams, twins,
 };
 use crate::ledger;
 
@@ -22,6 +22,7 @@ use crate::ledger;
 /// (Azure/azure-iot-hub-python), what clients add to it, and the device side.
 const TABLES: &[Table] = &[
     table("Device identities", devices::OPERATIONS),
+    table("Device identities", bulk::OPERATIONS),
     table("Modules", modules::OPERATIONS),
     table("Twins", twins::OPERATIONS),
     table("Direct methods", methods::OPERATIONS),

@@ -19,7 +19,7 @@ pub struct DeviceSpec {
     pub status_reason: Option<String>,
     /// Whether it is an Edge device.
     pub edge: bool,
-    /// Its place among Edge devices. Stored as given: who may be whose parent is decided before.
+    /// Its place among Edge devices; see [`DeviceSpec::settle_scopes`].
     pub scopes: EdgeScopes,
 }
 

@@ -6,12 +6,14 @@
 //! |---|---|
 //! | `authentication` | keys and thumbprints |
 //! | `device`, `module` | what a service asks an identity to be, and how the registry shows it |
+//! | `edge` | Edge devices and their children |
 //! | `registered` | what the registry holds of a client |
 //! | `precondition` | `If-Match` |
 //! | `stamp` | etags and generations, without a random number |
 
 mod authentication;
 mod device;
+mod edge;
 mod module;
 mod precondition;
 mod registered;
@@ -19,6 +21,7 @@ mod stamp;
 
 pub use authentication::{Authentication, SymmetricKeys, Thumbprints};
 pub use device::{DeviceIdentity, DeviceSpec, EdgeScopes, Status};
+pub(crate) use edge::{MANAGED_BY_EDGE, SYSTEM_MODULES, own_scope};
 pub use module::{ModuleIdentity, ModuleSpec};
 pub use precondition::IfMatch;
 pub(crate) use registered::{DevicePart, Kind, Registered};

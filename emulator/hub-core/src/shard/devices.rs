@@ -2,14 +2,17 @@
 //!
 //! Keys are already keys, and ids are ids; whether a service may do this is decided before.
 
-use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 use hub_proto::time::Now;
 
 use super::state::{Client, Shard};
 use crate::error::HubError;
 use crate::event::EventKind;
 use crate::link::LinkClose;
-use crate::registry::{DeviceIdentity, DeviceSpec, IfMatch, Kind, Registered, Status};
+use crate::registry::{
+    Authentication, DeviceIdentity, DeviceSpec, IfMatch, Kind, MANAGED_BY_EDGE, ModuleSpec,
+    Registered, SYSTEM_MODULES, Status, own_scope,
+};
 
 impl Shard {
     /// Registers a device with an empty twin.
@@ -26,11 +29,11 @@ impl Shard {
         self.check_room()?;
         let registered = Registered::device(spec, self.common.stamps.next(now.wall));
         let client = Box::new(Client::new(id.clone(), registered, now.wall));
-        let identity = device_identity(&client);
         self.common.event(now, &id, EventKind::DeviceCreated);
-        self.clients.insert(id, client);
+        self.clients.insert(id.clone(), client);
         self.device_count += 1;
-        Ok(identity)
+        self.settle_edge(now, &id);
+        self.look_up(&id).map(device_identity)
     }
 
     /// Replaces an identity. Disabling it closes its link and those of its modules. Without a
@@ -59,6 +62,7 @@ impl Shard {
                 module.shut_out(now, common, &LinkClose::Disabled);
             }
         }
+        self.settle_edge(now, &id);
         self.look_up(&id).map(device_identity)
     }
 
@@ -99,9 +103,68 @@ impl Shard {
             .collect()
     }
 
+    /// How many devices may connect, may not, and are connected.
+    pub fn device_statistics(&self) -> DeviceStatistics {
+        let mut counts = DeviceStatistics::default();
+        for device in self.devices_after(None) {
+            let is_enabled = device
+                .own_part()
+                .is_some_and(|part| part.status == Status::Enabled);
+            counts.enabled += usize::from(is_enabled);
+            counts.disabled += usize::from(!is_enabled);
+            counts.connected += usize::from(device.link.online().is_some());
+        }
+        counts
+    }
+
+    /// How many identities there are: devices and modules.
+    pub fn identity_count(&self) -> usize {
+        self.clients.len()
+    }
+
     /// How many devices there are.
     pub fn device_count(&self) -> usize {
         self.device_count
+    }
+
+    /// Gives an Edge device the scope and the modules that the hub makes for it, and takes the modules
+    /// from a device that is none any more.
+    fn settle_edge(&mut self, now: Now, id: &ClientIdentity) {
+        let Ok((client, _)) = self.reach(id) else {
+            return;
+        };
+        let generation = client.registered.generation.generation_id();
+        let Kind::Device(part) = &mut client.registered.kind else {
+            return;
+        };
+        let is_edge = part.edge;
+        if is_edge && part.scopes.device.is_none() {
+            part.scopes.device = Some(own_scope(id.device_id(), &generation));
+        }
+        for name in SYSTEM_MODULES {
+            let Ok(module) = ModuleId::parse(name) else {
+                unreachable!("the hub's own names are ids");
+            };
+            let module_id = ClientIdentity::Module(id.device_id().clone(), module.clone());
+            match (is_edge, self.clients.contains_key(&module_id)) {
+                (true, false) => self.insert_system_module(now, module_id, module),
+                (false, true) => self.remove(now, &module_id, EventKind::ModuleDeleted),
+                (true, true) | (false, false) => {}
+            }
+        }
+    }
+
+    fn insert_system_module(&mut self, now: Now, id: ClientIdentity, module: ModuleId) {
+        let spec = ModuleSpec {
+            device: id.device_id().clone(),
+            id: module,
+            authentication: Authentication::None,
+            managed_by: Some(MANAGED_BY_EDGE.to_owned()),
+        };
+        let registered = Registered::module(spec, self.common.stamps.next(now.wall));
+        let client = Box::new(Client::new(id.clone(), registered, now.wall));
+        self.common.event(now, &id, EventKind::ModuleCreated);
+        self.clients.insert(id, client);
     }
 
     pub(super) fn check_room(&self) -> Result<(), HubError> {
@@ -124,6 +187,17 @@ impl Shard {
             common.event(now, id, fact);
         }
     }
+}
+
+/// How many devices of a shard are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeviceStatistics {
+    /// They may connect.
+    pub enabled: usize,
+    /// They may not.
+    pub disabled: usize,
+    /// A link is up.
+    pub connected: usize,
 }
 
 fn device_identity(client: &Client) -> DeviceIdentity {

@@ -31,6 +31,7 @@ mod time;
 mod twins;
 
 pub use configurations::ConfigurationCounts;
+pub use devices::DeviceStatistics;
 pub use methods::MethodResponse;
 pub use queries::{Search, SearchBounds};
 pub use state::Shard;

@@ -6,7 +6,7 @@ use hub_proto::time::Now;
 use super::state::{Client, Shard};
 use crate::error::HubError;
 use crate::event::EventKind;
-use crate::registry::{IfMatch, Kind, ModuleIdentity, ModuleSpec, Registered};
+use crate::registry::{Authentication, IfMatch, Kind, ModuleIdentity, ModuleSpec, Registered};
 
 impl Shard {
     /// Registers a module of a device, with an empty twin.
@@ -16,6 +16,7 @@ impl Shard {
         spec: ModuleSpec,
     ) -> Result<ModuleIdentity, HubError> {
         let ModuleSpec { device, id, .. } = &spec;
+        check_name(id)?;
         self.look_up(&ClientIdentity::Device(device.clone()))?;
         let client_id = ClientIdentity::Module(device.clone(), id.clone());
         if self.clients.contains_key(&client_id) {
@@ -43,6 +44,7 @@ impl Shard {
     ) -> Result<ModuleIdentity, HubError> {
         let id = ClientIdentity::Module(spec.device.clone(), spec.id.clone());
         let (client, common) = self.reach(&id)?;
+        client.check_is_the_services(&spec.id)?;
         match if_match {
             IfMatch::Absent => return Err(HubError::ModuleAlreadyExists(spec.device, spec.id)),
             IfMatch::Any | IfMatch::Etag(_) => if_match.check(&client.registered.etag)?,
@@ -61,8 +63,10 @@ impl Shard {
         id: &ModuleId,
         if_match: &IfMatch,
     ) -> Result<(), HubError> {
-        let id = ClientIdentity::Module(device.clone(), id.clone());
+        let module = id;
+        let id = ClientIdentity::Module(device.clone(), module.clone());
         let (client, _) = self.reach(&id)?;
+        client.check_is_the_services(module)?;
         match if_match {
             IfMatch::Absent => return Err(HubError::EtagMissing),
             IfMatch::Any | IfMatch::Etag(_) => if_match.check(&client.registered.etag)?,
@@ -96,6 +100,27 @@ impl Shard {
             .cloned()
             .collect()
     }
+}
+
+impl Client {
+    /// The modules that the hub makes for an Edge device are its own.
+    fn check_is_the_services(&self, id: &ModuleId) -> Result<(), HubError> {
+        match self.registered.authentication {
+            Authentication::None => Err(HubError::SystemModule(id.clone())),
+            Authentication::Sas(_)
+            | Authentication::SelfSigned(_)
+            | Authentication::CertificateAuthority => Ok(()),
+        }
+    }
+}
+
+/// Names with `$` are the hub's own.
+fn check_name(id: &ModuleId) -> Result<(), HubError> {
+    if id.as_str().starts_with('$') {
+        let text = format!("module id '{id}' begins with '$', which is the hub's own to use");
+        return Err(HubError::Argument(text));
+    }
+    Ok(())
 }
 
 /// The lowest place that a module of the device could have.

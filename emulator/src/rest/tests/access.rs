@@ -135,7 +135,7 @@ async fn host_version_and_path_are_checked() {
             "GenericNotFound",
         ),
         ("PATCH", list, here, 405, "GenericMethodNotAllowed"),
-        ("POST", list, here, 501, "NotImplemented"),
+        ("POST", "/devices/d/files", here, 501, "NotImplemented"),
         ("GET", "/$iothub/websocket", here, 400, "GenericBadRequest"),
     ];
     for (verb, uri, host, status, code) in cases {

@@ -1,10 +1,13 @@
 //! The endpoint as its clients see it, without sockets.
 
 mod access;
+mod bulk;
 mod configurations;
 mod connection;
+mod edge;
 mod identities;
 mod jobs;
+mod modules;
 mod operations;
 mod support;
 mod throttles;

@@ -1,0 +1,467 @@
+//! Many identities in one request: created, replaced, deleted, their twins written; and keys made anew.
+//!
+//! Each row is an operation of its own: one that fails is told, and the others hold.
+//!
+//! Source: Azure/azure-iot-hub-python `service.json` (`ExportImportDevice`, `BulkRegistryOperationResult`),
+//! Azure/azure-iot-sdk-csharp `RegistryManager.cs` and `HttpClientHelper.cs`, Azure/azure-iot-sdk-node
+//! `registry.ts`, Azure/azure-iot-cli-extension (regeneration of keys).
+
+use std::collections::HashSet;
+
+use hub_core::HubError;
+use hub_core::registry::{Authentication, DeviceSpec, IfMatch, ModuleSpec, SymmetricKeys};
+use hub_core::twin::{TwinUpdate, UpdateMode};
+use hub_proto::error_code::ErrorCode;
+use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
+use hyper::header::HeaderName;
+use hyper::{Method, StatusCode};
+use serde::Serialize;
+
+use super::auth::Need;
+use super::authentication::fresh_keys;
+use super::call::Call;
+use super::document::{Body, Document};
+use super::error::{Refusal, Shape};
+use super::json::{JsonObject, parse_list};
+use super::operation::{Answer, Fidelity, Operation};
+use super::reply::{Reply, set, to_json, with_json};
+use super::{devices, modules};
+use crate::hub::HubHandle;
+
+/// Operations on many identities.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        name: "BulkRegistry_UpdateRegistry",
+        verb: Method::POST,
+        path: "devices",
+        need: Need::RegistryWrite,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Legacy,
+        answer: Answer::WithBody(update),
+        document: Document {
+            summary: "Creates, replaces or deletes up to 100 identities, or writes their twins.",
+            query: &[],
+            headers: &[],
+            body: Body::Json("ExportImportDevices"),
+            answers: &[
+                (200, "BulkRegistryOperationResult"),
+                (400, "BulkRegistryOperationResult"),
+            ],
+            errors: &[ErrorCode::TooManyDevices, ErrorCode::ArgumentNull],
+        },
+    },
+    // Of 2024-03-31 (Azure/azure-iot-cli-extension).
+    Operation {
+        name: "BulkRegistry_RegenerateDeviceKey",
+        verb: Method::POST,
+        path: "devices/keys/regenerate",
+        need: Need::RegistryWrite,
+        fidelity: Fidelity::Exact,
+        shape: Shape::Legacy,
+        answer: Answer::WithBody(regenerate),
+        document: Document {
+            summary: "Makes new keys for up to 100 identities.",
+            query: &[],
+            headers: &[],
+            body: Body::Json("DeviceKeyRegeneration"),
+            answers: &[
+                (200, "DeviceKeyRegenerationResult"),
+                (207, "DeviceKeyRegenerationResult"),
+                (400, "DeviceKeyRegenerationResult"),
+            ],
+            errors: &[ErrorCode::TooManyDevices, ErrorCode::ArgumentNull],
+        },
+    },
+];
+
+const ROWS_MAX: usize = 100;
+/// C# reads this header, and no other, to learn that the body of a 400 is a result.
+const BULK_ERROR: HeaderName = HeaderName::from_static("iothuberrorcode");
+const ERROR: HeaderName = HeaderName::from_static("iothub-errorcode");
+
+/// `POST /devices`.
+fn update(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
+    let rows = read_rows("The list of devices", body)?;
+    let mut seen = HashSet::new();
+    let mut errors = Vec::new();
+    for (client, row) in rows {
+        let done = if seen.insert(client.clone()) {
+            carry_out(&call.hub, &client, row)
+        } else {
+            Err(Refusal::new(
+                ErrorCode::DeviceDefinedMultipleTimes,
+                format!("{client} stands more than once in the request"),
+            ))
+        };
+        errors.extend(done.err().map(|refusal| RowError::of(&client, &refusal)));
+    }
+    let is_successful = errors.is_empty();
+    let result = to_json(&BulkResult {
+        is_successful,
+        errors,
+        warnings: [],
+    });
+    if is_successful {
+        return Ok(with_json(StatusCode::OK, result));
+    }
+    let mut reply = with_json(StatusCode::BAD_REQUEST, result);
+    let name = ErrorCode::BulkRegistryOperationFailure.name();
+    set(&mut reply, ERROR, name);
+    set(&mut reply, BULK_ERROR, name);
+    Ok(reply)
+}
+
+/// Rows, and whom each is about: a list in which one names nobody is refused before any is carried
+/// out.
+fn read_rows<'a>(what: &str, body: &'a [u8]) -> Result<Vec<(ClientIdentity, &'a str)>, Refusal> {
+    let rows = parse_list(body)?;
+    check_count(what, rows.len())?;
+    let read = |row: &'a str| {
+        let client = row_client(&JsonObject::parse(row.as_bytes())?)?;
+        Ok((client, row))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+fn check_count(what: &str, count: usize) -> Result<(), Refusal> {
+    match count {
+        0 => Err(Refusal::argument(format!("{what} is empty."))),
+        1..=ROWS_MAX => Ok(()),
+        _ => Err(Refusal::new(
+            ErrorCode::TooManyDevices,
+            format!("{what} has {count} entries, at most {ROWS_MAX} are allowed."),
+        )),
+    }
+}
+
+/// Whom a row is about: `id`, and `moduleId` for a module.
+fn row_client(row: &JsonObject<'_>) -> Result<ClientIdentity, Refusal> {
+    let device = row.string("id")?.ok_or(HubError::Missing("id"))?;
+    let device = DeviceId::parse(&device).map_err(HubError::from)?;
+    let Some(module) = row.string("moduleId")?.filter(|module| !module.is_empty()) else {
+        return Ok(ClientIdentity::Device(device));
+    };
+    let module = ModuleId::parse(&module).map_err(HubError::from)?;
+    Ok(ClientIdentity::Module(device, module))
+}
+
+/// What a row asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Create,
+    Update,
+    CreateOrUpdate,
+    Delete,
+    UpdateTwin,
+}
+
+/// The mode of a row, and whether an etag must match.
+fn read_mode(row: &JsonObject<'_>) -> Result<(Mode, bool), Refusal> {
+    // C# leaves out its default.
+    let Some(text) = row.string("importMode")? else {
+        return Ok((Mode::CreateOrUpdate, false));
+    };
+    let lower = text.to_ascii_lowercase();
+    let (name, with_etag) = match lower.strip_suffix("ifmatchetag") {
+        Some(name) => (name, true),
+        None => (lower.as_str(), false),
+    };
+    let mode = match (name, with_etag) {
+        ("create", false) => Mode::Create,
+        ("update", _) => Mode::Update,
+        ("createorupdate", _) => Mode::CreateOrUpdate,
+        ("delete", _) => Mode::Delete,
+        ("updatetwin", _) => Mode::UpdateTwin,
+        _ => {
+            return Err(Refusal::argument(format!(
+                "The importMode '{text}' is not known."
+            )));
+        }
+    };
+    Ok((mode, with_etag))
+}
+
+fn carry_out(hub: &HubHandle, client: &ClientIdentity, text: &str) -> Result<(), Refusal> {
+    let row = JsonObject::parse(text.as_bytes())?;
+    let (mode, with_etag) = read_mode(&row)?;
+    let precondition = |name: &str| -> Result<IfMatch, Refusal> {
+        if !with_etag {
+            return Ok(IfMatch::Any);
+        }
+        let etag = row.string(name)?.unwrap_or_default();
+        match etag.trim_matches('"') {
+            "" => Err(Refusal::from(HubError::EtagMissing)),
+            "*" => Ok(IfMatch::Any),
+            etag => Ok(IfMatch::Etag(etag.to_owned())),
+        }
+    };
+    match mode {
+        Mode::Delete => delete(hub, client, &precondition("eTag")?),
+        Mode::UpdateTwin => write_twin(hub, client, text, &precondition("twinETag")?),
+        Mode::Create => {
+            write_identity(hub, client, &row, None)?;
+            write_twin(hub, client, text, &IfMatch::Any)
+        }
+        Mode::Update => {
+            let precondition = precondition("eTag")?;
+            write_identity(hub, client, &row, Some(&precondition))
+        }
+        Mode::CreateOrUpdate => {
+            if exists(hub, client) {
+                let precondition = precondition("eTag")?;
+                return write_identity(hub, client, &row, Some(&precondition));
+            }
+            write_identity(hub, client, &row, None)?;
+            write_twin(hub, client, text, &IfMatch::Any)
+        }
+    }
+}
+
+fn exists(hub: &HubHandle, client: &ClientIdentity) -> bool {
+    match client {
+        ClientIdentity::Device(device) => hub.device(device).is_ok(),
+        ClientIdentity::Module(device, module) => hub.module(device, module).is_ok(),
+    }
+}
+
+fn delete(hub: &HubHandle, client: &ClientIdentity, if_match: &IfMatch) -> Result<(), Refusal> {
+    match client {
+        ClientIdentity::Device(device) => hub.delete_device(device, if_match)?,
+        ClientIdentity::Module(device, module) => hub.delete_module(device, module, if_match)?,
+    }
+    Ok(())
+}
+
+/// Creates without a precondition, replaces with one.
+fn write_identity(
+    hub: &HubHandle,
+    client: &ClientIdentity,
+    row: &JsonObject<'_>,
+    if_match: Option<&IfMatch>,
+) -> Result<(), Refusal> {
+    match client {
+        ClientIdentity::Device(device) => {
+            let spec = devices::read_spec(device.clone(), row)?;
+            match if_match {
+                None => hub.create_device(spec)?,
+                Some(if_match) => hub.update_device(spec, if_match)?,
+            };
+        }
+        ClientIdentity::Module(device, module) => {
+            let spec = modules::read_spec(device.clone(), module.clone(), row)?;
+            match if_match {
+                None => hub.create_module(spec)?,
+                Some(if_match) => hub.update_module(spec, if_match)?,
+            };
+        }
+    }
+    Ok(())
+}
+
+/// Merges the row's tags and desired properties into the twin. A row without any writes nothing.
+fn write_twin(
+    hub: &HubHandle,
+    client: &ClientIdentity,
+    row: &str,
+    if_match: &IfMatch,
+) -> Result<(), Refusal> {
+    let update = TwinUpdate::parse(row.as_bytes(), hub.limits())?;
+    hub.update_twin(client, update, UpdateMode::Merge, if_match)?;
+    Ok(())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BulkResult {
+    is_successful: bool,
+    /// There even when empty: Node reads its length.
+    errors: Vec<RowError>,
+    warnings: [(); 0],
+}
+
+/// What became of a row. The code is a number: C# reads no names here, and numbers print everywhere.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RowError {
+    device_id: String,
+    module_id: Option<String>,
+    error_code: u32,
+    error_status: String,
+}
+
+impl RowError {
+    fn of(client: &ClientIdentity, refusal: &Refusal) -> Self {
+        Self {
+            device_id: client.device_id().to_string(),
+            module_id: client.module_id().map(ToString::to_string),
+            error_code: refusal.code().number(),
+            error_status: format!("ErrorCode:{};{}", refusal.code().name(), refusal.text()),
+        }
+    }
+}
+
+/// Which keys are made anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PolicyKey {
+    Primary,
+    Secondary,
+    Both,
+}
+
+impl PolicyKey {
+    fn read(text: &str) -> Result<Self, Refusal> {
+        match text.to_ascii_lowercase().as_str() {
+            "primarykey" => Ok(Self::Primary),
+            "secondarykey" => Ok(Self::Secondary),
+            "both" => Ok(Self::Both),
+            _ => Err(Refusal::argument(format!(
+                "The policyKey '{text}' is not primaryKey, secondaryKey or both."
+            ))),
+        }
+    }
+
+    fn renew(self, keys: &SymmetricKeys) -> SymmetricKeys {
+        let fresh = fresh_keys();
+        match self {
+            Self::Primary => SymmetricKeys {
+                primary: fresh.primary,
+                secondary: keys.secondary.clone(),
+            },
+            Self::Secondary => SymmetricKeys {
+                primary: keys.primary.clone(),
+                secondary: fresh.secondary,
+            },
+            Self::Both => fresh,
+        }
+    }
+}
+
+/// `POST /devices/keys/regenerate`.
+fn regenerate(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
+    let body = JsonObject::parse(body)?;
+    let text = body
+        .string("policyKey")?
+        .ok_or(HubError::Missing("policyKey"))?;
+    let policy_key = PolicyKey::read(&text)?;
+    let rows = body.get("devices").ok_or(HubError::Missing("devices"))?;
+    let rows = read_rows("devices", rows.as_bytes())?;
+    let (mut rotated, mut errors) = (Vec::new(), Vec::new());
+    for (client, _) in rows {
+        match renew_keys(&call.hub, &client, policy_key) {
+            Ok(keys) => rotated.push(RotatedKeys::of(&client, &keys)),
+            Err(error) => errors.push(RotationError::of(&client, &error.into())),
+        }
+    }
+    let status = match (rotated.is_empty(), errors.is_empty()) {
+        (_, true) => StatusCode::OK,
+        (false, false) => StatusCode::MULTI_STATUS,
+        (true, false) => StatusCode::BAD_REQUEST,
+    };
+    let result = to_json(&Rotation {
+        policy_key: text,
+        rotated_keys: rotated,
+        errors,
+    });
+    let mut reply = with_json(status, result);
+    if status == StatusCode::BAD_REQUEST {
+        let name = ErrorCode::BulkRegenerateDeviceKeyOperationFailure.name();
+        set(&mut reply, ERROR, name);
+    }
+    Ok(reply)
+}
+
+fn renew_keys(
+    hub: &HubHandle,
+    client: &ClientIdentity,
+    policy_key: PolicyKey,
+) -> Result<SymmetricKeys, HubError> {
+    let renew = |authentication: &Authentication| {
+        let keys = authentication.keys().ok_or_else(|| {
+            let kind = authentication.kind();
+            HubError::Argument(format!("{client} has authentication {kind}, and no keys"))
+        })?;
+        Ok::<_, HubError>(policy_key.renew(keys))
+    };
+    // The etag just read: keys that somebody else writes meanwhile are not lost.
+    match client {
+        ClientIdentity::Device(device) => {
+            let now = hub.device(device)?;
+            let keys = renew(&now.authentication)?;
+            let spec = DeviceSpec {
+                status: now.status,
+                status_reason: now.status_reason,
+                edge: now.edge,
+                scopes: now.scopes,
+                ..DeviceSpec::enabled(now.id, Authentication::Sas(keys.clone()))
+            };
+            hub.update_device(spec, &IfMatch::Etag(now.etag))?;
+            Ok(keys)
+        }
+        ClientIdentity::Module(device, module) => {
+            let now = hub.module(device, module)?;
+            let keys = renew(&now.authentication)?;
+            let spec = ModuleSpec {
+                device: now.device,
+                id: now.id,
+                authentication: Authentication::Sas(keys.clone()),
+                managed_by: now.managed_by,
+            };
+            hub.update_module(spec, &IfMatch::Etag(now.etag))?;
+            Ok(keys)
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rotation {
+    policy_key: String,
+    rotated_keys: Vec<RotatedKeys>,
+    errors: Vec<RotationError>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RotatedKeys {
+    id: String,
+    module_id: Option<String>,
+    primary_key: String,
+    secondary_key: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RotationError {
+    id: String,
+    module_id: Option<String>,
+    error_code: u32,
+    error_status: String,
+}
+
+impl RotatedKeys {
+    fn of(client: &ClientIdentity, keys: &SymmetricKeys) -> Self {
+        Self {
+            id: client.device_id().to_string(),
+            module_id: client.module_id().map(ToString::to_string),
+            primary_key: keys.primary.expose().to_owned(),
+            secondary_key: keys.secondary.expose().to_owned(),
+        }
+    }
+}
+
+impl RotationError {
+    fn of(client: &ClientIdentity, refusal: &Refusal) -> Self {
+        let RowError {
+            device_id: id,
+            module_id,
+            error_code,
+            error_status,
+        } = RowError::of(client, refusal);
+        Self {
+            id,
+            module_id,
+            error_code,
+            error_status,
+        }
+    }
+}
