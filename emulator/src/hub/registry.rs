@@ -68,7 +68,6 @@ impl HubHandle {
     pub fn device_statistics(&self) -> DeviceStatistics {
         let of_shard = |slot: &Arc<ShardSlot>| slot.read(Shard::device_statistics);
         self.slots()
-            .iter()
             .map(of_shard)
             .fold(DeviceStatistics::default(), |sum, of_shard| {
                 DeviceStatistics {
