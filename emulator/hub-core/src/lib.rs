@@ -32,6 +32,5 @@ pub use limits::Limits;
 pub use output::Output;
 pub use shard::{
     ConfigurationCounts, DeviceStatistics, FoundTargets, MethodResponse, ReportedPatch, Search,
-    SearchBounds, Shard,
-    Telemetry,
+    SearchBounds, Shard, Telemetry,
 };

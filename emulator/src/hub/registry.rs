@@ -22,7 +22,7 @@ impl HubHandle {
             if is_full && !is_known(&cell.shard, &spec) {
                 return Err(self.full());
             }
-            self.counted(&mut cell.shard, |shard| shard.create_device(now, spec))
+            self.counting(&mut cell.shard, |shard| shard.create_device(now, spec))
         })
     }
 
@@ -35,7 +35,7 @@ impl HubHandle {
         let existing = self.device(&spec.id)?;
         spec.settle_scopes(Some(&existing), |id| self.device(id).ok())?;
         self.slot_of(&spec.id).command(|cell, now| {
-            self.counted(&mut cell.shard, |shard| {
+            self.counting(&mut cell.shard, |shard| {
                 shard.update_device(now, spec, if_match)
             })
         })
@@ -44,7 +44,7 @@ impl HubHandle {
     /// See [`hub_core::Shard::delete_device`].
     pub fn delete_device(&self, id: &DeviceId, if_match: &IfMatch) -> Result<(), HubError> {
         self.slot_of(id).command(|cell, now| {
-            self.counted(&mut cell.shard, |shard| {
+            self.counting(&mut cell.shard, |shard| {
                 shard.delete_device(now, id, if_match).map(drop)
             })
         })
@@ -98,7 +98,7 @@ impl HubHandle {
             if self.is_full() && !is_known {
                 return Err(self.full());
             }
-            self.counted(&mut cell.shard, |shard| shard.create_module(now, spec))
+            self.counting(&mut cell.shard, |shard| shard.create_module(now, spec))
         })
     }
 
@@ -120,7 +120,7 @@ impl HubHandle {
         if_match: &IfMatch,
     ) -> Result<(), HubError> {
         self.slot_of(device).command(|cell, now| {
-            self.counted(&mut cell.shard, |shard| {
+            self.counting(&mut cell.shard, |shard| {
                 shard.delete_module(now, device, id, if_match)
             })
         })
@@ -144,7 +144,7 @@ impl HubHandle {
     ///
     /// Two shards that create at once may both find the last place free, and the modules that the hub
     /// makes for an Edge device ask for none: a full hub may be over its cap by a few.
-    fn counted<R>(&self, shard: &mut Shard, command: impl FnOnce(&mut Shard) -> R) -> R {
+    fn counting<R>(&self, shard: &mut Shard, command: impl FnOnce(&mut Shard) -> R) -> R {
         let before = (shard.identity_count(), shard.device_count());
         let result = command(shard);
         let after = (shard.identity_count(), shard.device_count());

@@ -25,8 +25,6 @@ pub(super) enum Need {
     RegistryRead,
     RegistryWrite,
     ServiceConnect,
-    /// No source ties the count of connected devices to one permission.
-    RegistryReadOrServiceConnect,
     /// No source ties the purge of a queue to one permission.
     RegistryWriteOrServiceConnect,
     /// Nor the reading of configurations.
@@ -40,11 +38,6 @@ impl Need {
             Self::RegistryRead => permissions.registry_read || permissions.registry_write,
             Self::RegistryWrite => permissions.registry_write,
             Self::ServiceConnect => permissions.service_connect,
-            Self::RegistryReadOrServiceConnect => {
-                permissions.registry_read
-                    || permissions.registry_write
-                    || permissions.service_connect
-            }
             Self::RegistryWriteOrServiceConnect => {
                 permissions.registry_write || permissions.service_connect
             }

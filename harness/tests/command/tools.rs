@@ -145,10 +145,7 @@ fn a_token_of_the_tool_opens_what_it_is_for() {
 #[test]
 fn a_command_that_is_not_built_is_refused_by_its_name() {
     let dir = tempfile::tempdir().unwrap();
-    for args in [
-        vec!["lesson"],
-        vec!["studio", "--help"],
-    ] {
+    for args in [vec!["lesson"], vec!["studio", "--help"]] {
         let (code, out, errors) = run(hubnerite(dir.path()).args(&args));
         assert_eq!((code, out.as_str()), (Some(2), ""), "{args:?}");
         let words = format!("error: `hubnerite {}` is not built yet", args[0]);
