@@ -77,6 +77,42 @@ impl Timestamp {
         Self(Self::from_unix_seconds(seconds).0 + ticks)
     }
 
+    /// Reads what [`fmt::Display`] prints: `2026-11-22T10:00:00.1234567Z`, the fraction being
+    /// optional.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = |range: std::ops::Range<usize>| -> Option<u32> {
+            let digits = text.get(range)?;
+            let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| digits.parse().ok()).flatten()
+        };
+        let separators = [(4, "-"), (7, "-"), (10, "T"), (13, ":"), (16, ":")];
+        if separators
+            .iter()
+            .any(|(at, sign)| text.get(*at..at + 1) != Some(sign))
+        {
+            return None;
+        }
+        let small = |range| u8::try_from(number(range)?).ok();
+        let month = time::Month::try_from(small(5..7)?).ok()?;
+        let year = i32::try_from(number(0..4)?).ok()?;
+        let day = time::Date::from_calendar_date(year, month, small(8..10)?).ok()?;
+        let clock = time::Time::from_hms(small(11..13)?, small(14..16)?, small(17..19)?).ok()?;
+        let ticks = match text.get(19..)? {
+            "Z" => 0,
+            fraction => {
+                let digits = fraction.strip_prefix('.')?.strip_suffix('Z')?;
+                let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+                if !is_number || digits.is_empty() || digits.len() > 7 {
+                    return None;
+                }
+                format!("{digits:0<7}").parse::<i64>().ok()?
+            }
+        };
+        let seconds = day.with_time(clock).assume_utc().unix_timestamp();
+        (seconds >= NEVER_TICKS / TICKS_PER_SECOND)
+            .then(|| Self(Self::from_unix_seconds(seconds).0 + ticks))
+    }
+
     /// Whole seconds since the Unix epoch, rounded down.
     pub const fn unix_seconds(self) -> i64 {
         self.0.div_euclid(TICKS_PER_SECOND)
@@ -169,6 +205,30 @@ mod tests {
         ];
         for (timestamp, expected) in cases {
             assert_eq!(timestamp.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back_and_nothing_else_is() {
+        for ticks in [NEVER_TICKS, -1, 0, 1, 16_541_224_702_612_586] {
+            let timestamp = Timestamp(ticks);
+            assert_eq!(Timestamp::parse(&timestamp.to_string()), Some(timestamp));
+        }
+        let half = Timestamp::parse("1970-01-01T00:00:00.5Z");
+        assert_eq!(half.map(Timestamp::unix_ticks), Some(5_000_000));
+        for text in [
+            "",
+            "1970-01-01",
+            "1970-01-01T00:00:00",
+            "1970-13-01T00:00:00Z",
+            "1970-01-01T00:00:00.Z",
+            "1970-01-01T00:00:00.12345678Z",
+            "1970-01-01T00:00:00+00:00",
+            "+970-01-01T00:00:00Z",
+            "0000-01-01T00:00:00Z",
+            "1970-01-01T00:00:é0Z",
+        ] {
+            assert_eq!(Timestamp::parse(text), None, "{text}");
         }
     }
 

@@ -13,6 +13,7 @@
 //! | `openapi` | the table as a document for programs |
 //! | `health`, `trust`, `hub_json` | that it lives, whom to trust, how to connect |
 //! | `events`, `event_json` | the event log |
+//! | `snapshot` | reset, snapshot, restore |
 //! | `clock`, `iso` | the hub's time; spans and instants as text |
 
 mod answer;
@@ -28,6 +29,7 @@ mod ledger;
 mod openapi;
 mod route;
 mod serve;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod trust;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, Problem};
 use super::call::Call;
-use super::{choose, clock, events, health, hub_json, ledger, openapi, trust};
+use super::{choose, clock, events, health, hub_json, ledger, openapi, snapshot, trust};
 
 /// One operation.
 #[derive(Debug)]
@@ -103,6 +103,7 @@ static TABLES: &[&[Route]] = &[
     ledger::ROUTES,
     events::ROUTES,
     clock::ROUTES,
+    snapshot::ROUTES,
 ];
 
 /// Every operation, in the order of the documentation.

@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use super::admission::{Admission, bag_bytes};
 use super::configurations::{self, ConfigurationDesk};
+use super::image::Shelf;
 use super::jobs::JobsSlot;
 use super::placement::{SHARDS, shard_of};
 use super::slot::{MethodOutcome, ShardSlot};
@@ -42,6 +43,7 @@ struct Hub {
     runtime: runtime::Handle,
     jobs: JobsSlot,
     counts: Counts,
+    shelf: Shelf,
     next_link: AtomicU64,
     /// Whether the hub was removed: nobody is let in any more.
     is_retired: AtomicBool,
@@ -101,6 +103,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
         runtime: runtime::Handle::current(),
         jobs,
         counts: Counts::default(),
+        shelf: Shelf::default(),
         next_link: AtomicU64::new(1),
         is_retired: AtomicBool::new(false),
         desk: Arc::clone(&desk),
@@ -198,6 +201,10 @@ impl HubHandle {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.0.parts.clock
+    }
+
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.0.shelf
     }
 
     pub(super) fn counts(&self) -> &Counts {

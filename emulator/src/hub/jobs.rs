@@ -96,6 +96,11 @@ impl HubHandle {
         rows.map(|(cursor, row)| (cursor, row.document())).collect()
     }
 
+    /// See [`hub_core::jobs::Jobs::clear`].
+    pub(super) fn clear_jobs(&self) {
+        self.jobs_slot().jobs().clear();
+    }
+
     fn jobs_slot(&self) -> &Shared {
         &self.jobs_of_hub().0
     }

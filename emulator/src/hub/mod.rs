@@ -12,6 +12,7 @@
 //! | `queries` | searching all shards, page by page |
 //! | `jobs` | scheduled jobs: the service's calls, and the task that carries them out |
 //! | `connect` | its name and its connection strings |
+//! | `image` | the whole hub as plain data: reset, snapshot, restore |
 //! | `links` | what connected devices do |
 //! | `admission` | who waits his turn, and what the day's account is charged for |
 //! | `configurations` | automatic configurations over all shards |
@@ -23,6 +24,7 @@ mod admission;
 mod configurations;
 mod connect;
 mod handle;
+mod image;
 mod jobs;
 mod links;
 mod outlet;

@@ -358,6 +358,17 @@ impl Jobs {
         }
     }
 
+    /// Forgets every job, ended or not. Operations that are under way come back to nothing.
+    pub fn clear(&mut self) {
+        self.all.clear();
+        self.numbers.clear();
+        self.active = 0;
+        self.turns.clear();
+        self.timers.clear();
+        self.events.clear();
+        self.bytes = 0;
+    }
+
     fn give_up_row(&mut self, now: Now, number: JobNumber, row: usize) {
         self.end_row(now, number, row, out_of_time());
         self.reach(number).out_of_time += 1;

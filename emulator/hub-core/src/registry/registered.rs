@@ -61,6 +61,21 @@ impl Registered {
         }
     }
 
+    /// As a snapshot has it.
+    pub(crate) fn from_image(
+        authentication: Authentication,
+        etag: &str,
+        generation_ticks: i64,
+        kind: Kind,
+    ) -> Self {
+        Self {
+            authentication,
+            etag: etag.into(),
+            generation: Stamp::from_ticks(generation_ticks),
+            kind,
+        }
+    }
+
     /// A PUT replaces the whole identity but for its generation.
     pub(crate) fn replace_device(&mut self, at: Timestamp, spec: DeviceSpec, stamp: Stamp) {
         let status_updated = match &self.kind {

@@ -15,6 +15,16 @@ impl Stamp {
         STANDARD.encode(self.0.to_string()).into()
     }
 
+    /// Ticks since the Unix epoch.
+    pub(crate) fn ticks(self) -> i64 {
+        self.0
+    }
+
+    /// The stamp of a snapshot.
+    pub(crate) fn from_ticks(ticks: i64) -> Self {
+        Self(ticks)
+    }
+
     /// The digits that the hub shows: .NET ticks, counted from the year 1.
     pub(crate) fn generation_id(self) -> String {
         self.0
@@ -32,6 +42,11 @@ pub(crate) struct Stamps {
 impl Stamps {
     pub(crate) fn new() -> Self {
         Self { last: i64::MIN }
+    }
+
+    /// Sees to it that no later stamp is `stamp`.
+    pub(crate) fn pass(&mut self, stamp: Stamp) {
+        self.last = self.last.max(stamp.0);
     }
 
     pub(crate) fn next(&mut self, at: Timestamp) -> Stamp {

@@ -181,7 +181,7 @@ impl Client {
         self.set_messages_timer(common);
     }
 
-    fn set_messages_timer(&mut self, common: &mut Common) {
+    pub(super) fn set_messages_timer(&mut self, common: &mut Common) {
         let due = self.messages.next_deadline();
         if due == self.messages_timer {
             return;

@@ -6,6 +6,7 @@
 //! | `devices`, `modules` | the registry: create, replace, delete, list |
 //! | `twins` | twins, from the service's side and the device's |
 //! | `queries` | which rows a query finds |
+//! | `image` | all clients as plain data, for snapshots |
 //! | `links` | connections, sessions, subscriptions |
 //! | `methods` | direct methods: park, deliver, answer, give up |
 //! | `messages` | cloud-to-device messages |
@@ -19,6 +20,7 @@
 
 mod configurations;
 mod devices;
+mod image;
 mod links;
 mod messages;
 mod methods;

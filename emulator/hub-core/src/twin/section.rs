@@ -46,6 +46,17 @@ impl Section {
         }
     }
 
+    /// A section of its parts.
+    pub(crate) fn from_parts(children: Box<[Entry]>, stamp: Stamp, version: u32) -> Self {
+        let size = u32::try_from(size::of_children(&children)).unwrap_or(u32::MAX);
+        Self {
+            children,
+            stamp,
+            version,
+            size,
+        }
+    }
+
     /// What it counts, by the hub's way of counting.
     pub(crate) fn size(&self) -> usize {
         self.size as usize

@@ -83,6 +83,28 @@ impl Twin {
         STANDARD.encode(self.service_writes.to_be_bytes())
     }
 
+    /// The version, and the service's writes.
+    pub(crate) fn counters(&self) -> (u64, u64) {
+        (self.version, self.service_writes)
+    }
+
+    /// A twin of its parts: tags, desired, reported; the counters as [`Self::counters`] has them.
+    pub(crate) fn from_parts(
+        sections: [Section; 3],
+        (version, service_writes): (u64, u64),
+        model_id: &str,
+    ) -> Self {
+        let [tags, desired, reported] = sections;
+        Self {
+            tags,
+            desired,
+            reported,
+            model_id: model_id.into(),
+            version,
+            service_writes,
+        }
+    }
+
     /// Counts every write, the device's too.
     pub fn version(&self) -> u64 {
         self.version

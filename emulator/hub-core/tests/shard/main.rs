@@ -2,6 +2,7 @@
 //! `docs/SEMANTICS.md` that it holds.
 
 #[cfg(test)]
+mod image;
 mod links;
 #[cfg(test)]
 mod messages;
