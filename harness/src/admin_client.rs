@@ -3,10 +3,10 @@
 use std::io;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::handshake;
-use hyper::{Request, Response, Uri, header};
+use hyper::{Method, Request, Response, Uri, header};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use thiserror::Error;
@@ -30,6 +30,12 @@ pub(crate) enum AdminError {
     Unreachable { url: String, source: io::Error },
     #[error("{url} answered {status}: it is not the admin API of a Hubnerite, or another version")]
     Status { url: String, status: u16 },
+    /// The API says no, in its own words.
+    #[error("{detail}")]
+    Refused {
+        detail: String,
+        remedy: Option<String>,
+    },
 }
 
 impl AdminClient {
@@ -62,9 +68,39 @@ impl AdminClient {
         Ok(body.to_bytes())
     }
 
+    /// Has something done; gives the answer.
+    pub(crate) async fn post(&self, path: &str, body: Bytes) -> Result<Bytes, AdminError> {
+        let request = self.request(Method::POST, path, body);
+        // What is due by then may take its time; a snapshot may be large.
+        let answer = tokio::time::timeout(WORK_PATIENCE, request)
+            .await
+            .map_err(|_| self.unreachable(io::ErrorKind::TimedOut.into()))??;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), SNAPSHOT_BYTES_MAX).collect();
+        let body = tokio::time::timeout(WORK_PATIENCE, body)
+            .await
+            .map_err(|_| self.unreachable(io::ErrorKind::TimedOut.into()))?
+            .map_err(|error| self.unreachable(io::Error::other(error)))?
+            .to_bytes();
+        if status.is_success() {
+            return Ok(body);
+        }
+        let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+        match problem["detail"].as_str() {
+            Some(detail) => Err(AdminError::Refused {
+                detail: detail.to_owned(),
+                remedy: problem["remedy"].as_str().map(str::to_owned),
+            }),
+            None => Err(AdminError::Status {
+                url: format!("{}{path}", self.url),
+                status: status.as_u16(),
+            }),
+        }
+    }
+
     /// Opens a document that may go on for ever.
     pub(crate) async fn open(&self, path: &str) -> Result<Response<Incoming>, AdminError> {
-        let answer = tokio::time::timeout(PATIENCE, self.request(path))
+        let answer = tokio::time::timeout(PATIENCE, self.request(Method::GET, path, Bytes::new()))
             .await
             .map_err(|_| self.unreachable(io::ErrorKind::TimedOut.into()))??;
         if answer.status().is_success() {
@@ -76,7 +112,12 @@ impl AdminClient {
         })
     }
 
-    async fn request(&self, path: &str) -> Result<Response<Incoming>, AdminError> {
+    async fn request(
+        &self,
+        verb: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, AdminError> {
         let uri: Uri = self
             .url
             .parse()
@@ -95,9 +136,11 @@ impl AdminClient {
             // Its end shows in the body; there is nobody here to tell.
             let _ = connection.await;
         });
-        let request = Request::get(path)
+        let request = Request::builder()
+            .method(verb)
+            .uri(path)
             .header(header::HOST, authority.as_str())
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(|error| self.unreachable(io::Error::other(error)))?;
         sender.send_request(request).await.map_err(http)
     }
@@ -111,4 +154,7 @@ impl AdminClient {
 }
 
 const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// A hub's worth of twins.
+const SNAPSHOT_BYTES_MAX: usize = 256 * 1024 * 1024;
+const WORK_PATIENCE: Duration = Duration::from_mins(2);
 const PATIENCE: Duration = Duration::from_secs(5);

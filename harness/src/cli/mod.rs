@@ -1,5 +1,6 @@
 //! The command line: one sub-command a file.
 
+mod admin;
 mod completions;
 mod demo;
 mod device;

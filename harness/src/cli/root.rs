@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CliError, completions, demo, device, doctor, env, events, exec, fleet, job, ledger, method,
-    not_built, plan, query, run, sas, start, trust, twin, up,
+    CliError, admin, completions, demo, device, doctor, env, events, exec, fleet, job, ledger,
+    method, not_built, plan, query, run, sas, start, trust, twin, up,
 };
 use crate::output::style;
 
@@ -38,6 +38,11 @@ enum Command {
     Query(query::QueryArgs),
     Events(events::EventsArgs),
     Ledger(ledger::LedgerArgs),
+    Reset(admin::ResetArgs),
+    Snapshot(admin::SnapshotArgs),
+    Restore(admin::RestoreArgs),
+    #[command(subcommand)]
+    Clock(admin::ClockCommand),
     Env(env::EnvArgs),
     Trust(trust::TrustArgs),
     Doctor(doctor::DoctorArgs),
@@ -91,6 +96,10 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Query(args) => query::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
+        Command::Reset(args) => admin::reset(args).await,
+        Command::Snapshot(args) => admin::snapshot(args).await,
+        Command::Restore(args) => admin::restore(args).await,
+        Command::Clock(command) => admin::clock(command).await,
         Command::Env(args) => env::run(args).await,
         Command::Trust(args) => trust::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
