@@ -32,16 +32,7 @@ impl HubHandle {
     /// there were. Policies and their keys stay, and so does the event log.
     pub fn reset(&self) -> usize {
         self.clear_jobs();
-        let shards = self.shards().iter();
-        let cleared = shards.map(|slot| {
-            slot.command(|cell, now| {
-                let devices = cell.shard.device_count();
-                let clients = cell.shard.clear(now);
-                self.count_gone(devices, clients);
-                clients
-            })
-        });
-        let cleared = cleared.sum();
+        let cleared = self.clear_shards();
         let newest = self.event_log().newest();
         self.shelf().reset_at.store(newest, Ordering::Relaxed);
         cleared
@@ -55,8 +46,9 @@ impl HubHandle {
     /// Every identity with twin and queue, as plain data.
     pub fn export(&self) -> Vec<ClientImage> {
         let now = self.now();
-        let shards = self.shards().iter();
-        let images = shards.map(|slot| slot.read(|shard| shard.export(now)));
+        let images = self
+            .slots()
+            .map(|slot| slot.read(|shard| shard.export(now)));
         let mut images: Vec<ClientImage> = images.flatten().collect();
         // The order of ids, whatever the shards: two snapshots of the same are the same text.
         images.sort_by(|one, other| {
@@ -74,20 +66,25 @@ impl HubHandle {
             return Err(HubError::TooManyDevices(max));
         }
         let mut shares: [Vec<ClientImage>; SHARDS] = std::array::from_fn(|_| Vec::new());
+        let mut devices: [Option<DeviceId>; SHARDS] = std::array::from_fn(|_| None);
         for image in images {
             let device = DeviceId::parse(&image.device_id)
                 .map_err(|error| HubError::Argument(format!("{:?}: {error}", image.device_id)))?;
-            shares[shard_of(&device)].push(image.clone());
+            let shard = shard_of(&device);
+            shares[shard].push(image.clone());
+            devices[shard] = Some(device);
         }
-        let (now, mut fresh) = (self.now(), Vec::with_capacity(SHARDS));
-        for share in &shares {
+        let (now, mut fresh) = (self.now(), Vec::new());
+        for (share, device) in shares.iter().zip(devices) {
+            let Some(device) = device else { continue };
             let mut shard = Shard::new(self.limits().clone());
             shard.import(now, share)?;
-            fresh.push(shard);
+            fresh.push((device, shard));
         }
         self.clear_jobs();
-        for (slot, shard) in self.shards().iter().zip(fresh) {
-            slot.command(|cell, now| {
+        self.clear_shards();
+        for (device, shard) in fresh {
+            self.slot_of(&device).command(|cell, now| {
                 let gone = (cell.shard.device_count(), cell.shard.client_count());
                 cell.shard.replace_with(now, shard);
                 self.count_gone(gone.0, gone.1);
@@ -126,6 +123,18 @@ impl HubHandle {
         kept.iter()
             .map(|(name, images)| (name.clone(), images.len()))
             .collect()
+    }
+
+    fn clear_shards(&self) -> usize {
+        let cleared = self.slots().map(|slot| {
+            slot.command(|cell, now| {
+                let devices = cell.shard.device_count();
+                let clients = cell.shard.clear(now);
+                self.count_gone(devices, clients);
+                clients
+            })
+        });
+        cleared.sum()
     }
 
     fn count_gone(&self, devices: usize, clients: usize) {
