@@ -8,7 +8,6 @@
 //! its size among it; then it is applied, which cannot fail.
 
 pub(crate) mod document;
-mod document;
 mod image;
 pub(crate) mod patch;
 mod rules;
