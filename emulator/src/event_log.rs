@@ -5,6 +5,7 @@
 //! printed is for the reader to say.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hub_core::event::{Event, EventKind};
@@ -22,7 +23,9 @@ pub struct EventLog(Arc<Inner>);
 struct Inner {
     limits: EventLogLimits,
     ring: Mutex<Ring>,
+    /// Also told when the log is closed.
     appended: Notify,
+    is_closed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -55,6 +58,7 @@ impl EventLog {
             limits,
             ring: Mutex::new(ring),
             appended: Notify::new(),
+            is_closed: AtomicBool::new(false),
         }))
     }
 
@@ -100,14 +104,25 @@ impl EventLog {
         self.ring().next() - 1
     }
 
-    /// Comes back when there is an event numbered above `after`.
+    /// Lets followers go once they have read what is there: the hub was removed.
+    pub(crate) fn close(&self) {
+        self.0.is_closed.store(true, Ordering::SeqCst);
+        self.0.appended.notify_waiters();
+    }
+
+    /// Whether followers need not wait for more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.is_closed.load(Ordering::SeqCst)
+    }
+
+    /// Comes back when there is an event numbered above `after`, or none will come.
     pub async fn appended_after(&self, after: u64) {
         loop {
             let appended = self.0.appended.notified();
             tokio::pin!(appended);
             // Enlisted before the look, so that an event in between is not slept through.
             appended.as_mut().enable();
-            if self.newest() > after {
+            if self.newest() > after || self.is_closed() {
                 return;
             }
             appended.await;

@@ -22,12 +22,16 @@ pub(super) fn hub(directory: &Directory, uri: &Uri, host: &str) -> Result<HubHan
     let Some(name) = query_parameter(uri, PARAMETER.name) else {
         return directory.existing(host).map_err(|why| no_hub(&why));
     };
-    // The names of the default hub stand for it here, too.
-    if directory.default_hub().is_host(&name) {
+    named(directory, &name)
+}
+
+/// The hub that a person calls `name`; the names of the default hub stand for it here, too.
+pub(super) fn named(directory: &Directory, name: &str) -> Result<HubHandle, Problem> {
+    if directory.default_hub().is_host(name) {
         return Ok(directory.default_hub().clone());
     }
     directory
-        .existing(parse(&name)?.as_str())
+        .existing(parse(name)?.as_str())
         .map_err(|why| no_hub(&why))
 }
 

@@ -229,7 +229,8 @@ struct Reader {
     until: u64,
 }
 
-/// The lines asked for, in chunks. Ends when all is said or the emulator stops.
+/// The lines asked for, in chunks. Ends when all is said, the hub is removed or the
+/// emulator stops.
 pub(super) fn lines(
     log: EventLog,
     stop: StopToken,
@@ -261,6 +262,8 @@ impl Reader {
             if self.selection.limit == 0 || self.selection.after >= self.until {
                 return None;
             }
+            // Before the look, so that what is appended ahead of the closing is still told.
+            let is_closed = self.log.is_closed();
             let mut chunk = Vec::new();
             let looked_at = self.read_page(&mut chunk);
             if !chunk.is_empty() {
@@ -270,6 +273,9 @@ impl Reader {
                 // A page of other devices: let others run before the next.
                 tokio::task::yield_now().await;
                 continue;
+            }
+            if is_closed {
+                return None;
             }
             tokio::select! {
                 () = self.log.appended_after(self.selection.after) => {}

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use hub_proto::connection_string::{ConnectionString, Owner};
 use hyper::Method;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,8 +10,8 @@ use serde_json::{Value, json};
 use super::answer::{Answer, JSON, json_document};
 use super::call::Call;
 use super::route::{Handler, ResponseBody, Route};
-use crate::config::{Policies, Policy};
 use crate::host_names::HubHost;
+use crate::hub::HubHandle;
 use crate::tls::TrustFiles;
 
 pub(super) const ROUTES: &[Route] = &[Route {
@@ -62,7 +61,7 @@ struct HubBody<'a> {
     further_host_names: &'a [String],
     ports: PortsBody,
     /// By policy, with the primary key.
-    connection_strings: BTreeMap<&'a str, String>,
+    connection_strings: BTreeMap<String, String>,
     ca_path: PathBuf,
     /// Null until the files are written.
     trust: Option<TrustBody>,
@@ -104,7 +103,7 @@ fn show(call: &Call) -> Answer {
             mqtt: ports.mqtt,
             admin: ports.admin,
         },
-        connection_strings: connection_strings(call.hub.policies(), host_name),
+        connection_strings: connection_strings(&call.hub, host_name),
         ca_path: absolute(&context.ca_path),
         trust: trust.as_deref().map(TrustBody::of),
     };
@@ -122,19 +121,12 @@ impl TrustBody {
     }
 }
 
-fn connection_strings<'a>(policies: &'a Policies, host: &str) -> BTreeMap<&'a str, String> {
-    let print = |name: &String, policy: &Policy| {
-        let string = ConnectionString {
-            host_name: host.to_owned(),
-            gateway_host_name: None,
-            owner: Owner::Policy(name.clone()),
-            key: policy.primary.clone(),
-        };
-        string.expose()
-    };
-    let policies = policies.0.iter();
-    policies
-        .map(|(name, policy)| (name.as_str(), print(name, policy)))
+/// Those of every policy, with the primary key, for clients that come under `host`.
+pub(super) fn connection_strings(hub: &HubHandle, host: &str) -> BTreeMap<String, String> {
+    let policies = hub.policies();
+    let names = policies.0.keys();
+    names
+        .filter_map(|name| Some((name.clone(), hub.connection_string_at(name, host)?)))
         .collect()
 }
 

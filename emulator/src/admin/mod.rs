@@ -12,6 +12,7 @@
 //! | `answer` | answers and problems |
 //! | `openapi` | the table as a document for programs |
 //! | `health`, `trust`, `hub_json` | that it lives, whom to trust, how to connect |
+//! | `hubs` | which hubs there are; making and removing them |
 //! | `events`, `event_json` | the event log |
 //! | `snapshot` | reset, snapshot, restore |
 //! | `clock`, `iso` | the hub's time; spans and instants as text |
@@ -24,6 +25,7 @@ mod event_json;
 mod events;
 mod health;
 mod hub_json;
+mod hubs;
 mod iso;
 mod ledger;
 mod openapi;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, Problem};
 use super::call::Call;
-use super::{choose, clock, events, health, hub_json, ledger, openapi, snapshot, trust};
+use super::{choose, clock, events, health, hub_json, hubs, ledger, openapi, snapshot, trust};
 
 /// One operation.
 #[derive(Debug)]
@@ -100,6 +100,7 @@ static TABLES: &[&[Route]] = &[
     trust::ROUTES,
     openapi::ROUTES,
     hub_json::ROUTES,
+    hubs::ROUTES,
     ledger::ROUTES,
     events::ROUTES,
     clock::ROUTES,

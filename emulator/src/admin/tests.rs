@@ -26,7 +26,7 @@ use crate::stop::StopSwitch;
 use crate::test_hub::{TestHub, spec};
 use crate::tls::TrustFiles;
 
-fn context(hub: &TestHub, dir: &Path) -> AdminContext {
+pub(super) fn context(hub: &TestHub, dir: &Path) -> AdminContext {
     let path = |name: &str| dir.join(name);
     for name in ["ca.pem", "bundle.pem", "trust.p12"] {
         std::fs::write(path(name), name).unwrap();
@@ -52,11 +52,11 @@ fn context(hub: &TestHub, dir: &Path) -> AdminContext {
     }
 }
 
-async fn get(context: &AdminContext, uri: &str, host: &str) -> (u16, String) {
+pub(super) async fn get(context: &AdminContext, uri: &str, host: &str) -> (u16, String) {
     ask(context, "GET", uri, host).await
 }
 
-async fn ask(context: &AdminContext, verb: &str, uri: &str, host: &str) -> (u16, String) {
+pub(super) async fn ask(context: &AdminContext, verb: &str, uri: &str, host: &str) -> (u16, String) {
     send(context, verb, uri, host, "").await
 }
 

@@ -242,6 +242,7 @@ impl HubHandle {
     pub(crate) fn retire(&self) {
         self.0.is_retired.store(true, Ordering::SeqCst);
         self.close_links();
+        self.event_log().close();
     }
 
     /// Whether the hub was removed.
