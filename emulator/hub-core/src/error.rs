@@ -26,6 +26,9 @@ pub enum HubError {
     /// A body is not JSON, or not of the form it must have.
     #[error("{0}")]
     Format(String),
+    /// A body is JSON, but not of the type it must have.
+    #[error("{0}")]
+    WrongType(String),
     /// No such device.
     #[error("{0}")]
     DeviceNotFound(DeviceId),
@@ -155,6 +158,7 @@ impl HubError {
             Self::Argument(_) | Self::Id(_) => ErrorCode::ArgumentInvalid,
             Self::Missing(_) => ErrorCode::ArgumentNull,
             Self::Format(_) => ErrorCode::IotHubFormatError,
+            Self::WrongType(_) => ErrorCode::DeserializationError,
             Self::DeviceNotFound(_) => ErrorCode::DeviceNotFound,
             Self::DeviceScope(_) => ErrorCode::InvalidDeviceScope,
             Self::SystemModule(_) => ErrorCode::SystemModuleModifyUnauthorizedAccess,

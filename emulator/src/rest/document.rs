@@ -61,6 +61,13 @@ impl Operation {
         }
         if !matches!(self.answer, Answer::WebSocket | Answer::NotBuilt) {
             codes.push(ErrorCode::InvalidProtocolVersion);
+            // A hub with a tier.
+            codes.extend([
+                ErrorCode::IotHubQuotaExceeded,
+                ErrorCode::OperationNotAvailableInCurrentTier,
+                ErrorCode::ThrottlingException,
+                ErrorCode::ThrottlingBacklogTimeout,
+            ]);
             if self.path.contains('{') {
                 codes.push(ErrorCode::ArgumentInvalid);
             }

@@ -44,7 +44,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         shape: Shape::Structured,
         answer: Answer::Later(|call, body| Box::pin(invoke(call, body))),
         document: Document {
-            summary: "Calls a direct method of a device and waits for its answer.",
+            summary: "Calls a direct method of a module and waits for its answer.",
             query: &[],
             headers: &[],
             body: Body::Json("CloudToDeviceMethod"),
@@ -61,6 +61,7 @@ const METHOD_ERRORS: &[ErrorCode] = &[
     ErrorCode::ConnectionForcefullyClosedOnNewConnection,
     ErrorCode::DeviceMaximumInflightMethodExceeded,
     ErrorCode::DeviceNotFound,
+    ErrorCode::ModuleNotFound,
     ErrorCode::DeviceNotOnline,
     ErrorCode::MessageTooLarge,
     ErrorCode::GenericBadGateway,

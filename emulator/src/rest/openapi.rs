@@ -155,6 +155,7 @@ mod tests {
     /// Both ways: what the document tells of is answered, and what is answered it tells of.
     #[test]
     fn the_document_has_exactly_the_operations_that_are_answered() {
+        // REST-11
         let document = document();
         let mut told = BTreeSet::new();
         for (path, verbs) in document["paths"].as_object().unwrap() {

@@ -41,7 +41,7 @@ impl TwinUpdate {
         let text = check_body(body)?;
         let mut reader = Reader::new(text);
         if reader.next() != Some(Token::BeginObject) {
-            return Err(HubError::Argument(
+            return Err(HubError::WrongType(
                 "the twin must be a JSON object".to_owned(),
             ));
         }
@@ -79,7 +79,7 @@ impl TwinUpdate {
             Some(Token::Null) => return Ok(()),
             Some(Token::BeginObject) => {}
             Some(_) | None => {
-                return Err(HubError::Argument(
+                return Err(HubError::WrongType(
                     "properties: must be a JSON object".to_owned(),
                 ));
             }

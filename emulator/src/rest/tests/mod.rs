@@ -1,6 +1,7 @@
 //! The endpoint as its clients see it, without sockets.
 
 mod access;
+mod bad_input;
 mod bulk;
 mod configurations;
 mod connection;
