@@ -4,9 +4,19 @@ use emulator::HubHandle;
 use emulator::ledger::{Fidelity, Usage};
 
 /// A line an operation that was used and is not exact, or that was refused in part. Empty if all that
-/// was used is exact.
-pub(crate) fn lines(hub: &HubHandle) -> Vec<String> {
-    hub.usage().iter().filter_map(line).collect()
+/// was used is exact. Of several hubs the uses are added up.
+pub(crate) fn lines<'a>(hubs: impl IntoIterator<Item = &'a HubHandle>) -> Vec<String> {
+    let mut sums: Vec<Usage> = Vec::new();
+    for usage in hubs.into_iter().flat_map(HubHandle::usage) {
+        match sums.iter_mut().find(|sum| sum.entry.id == usage.entry.id) {
+            Some(sum) => {
+                sum.uses += usage.uses;
+                sum.refused += usage.refused;
+            }
+            None => sums.push(usage),
+        }
+    }
+    sums.iter().filter_map(line).collect()
 }
 
 fn line(usage: &Usage) -> Option<String> {

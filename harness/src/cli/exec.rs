@@ -60,7 +60,7 @@ pub(super) async fn run(args: ExecArgs) -> Result<u8, CliError> {
         .await
         .map_err(|error| start::describe(&error, start::Movable::No))?;
     let result = run_with(&hub, &args.device, &args.command, &mut signals).await;
-    ledger::tell_reliance(hub.hub());
+    ledger::tell_reliance(&hub);
     hub.stop().await;
     result
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
-use emulator::HubHandle;
+use emulator::RunningEmulator;
 use emulator::ledger::{Entry, entries};
 use serde_json::{Value, json};
 
@@ -106,9 +106,11 @@ fn render(rows: &[Value], with_counts: bool) -> String {
     table(&heading, &rows)
 }
 
-/// Tells on stderr what the clients of a hub that ends relied on that is not exact.
-pub(super) fn tell_reliance(hub: &HubHandle) {
-    let lines = reliance::lines(hub);
+/// Tells on stderr what the clients of an emulator that ends relied on that is not exact.
+pub(super) fn tell_reliance(emulator: &RunningEmulator) {
+    let named = emulator.hubs();
+    let named = named.iter().map(|(_, hub)| hub);
+    let lines = reliance::lines(std::iter::once(emulator.hub()).chain(named));
     if lines.is_empty() {
         return;
     }

@@ -96,7 +96,7 @@ pub(super) async fn run(args: UpArgs) -> Result<u8, CliError> {
     }
     signals.next().await;
     tracing::info!("stopping");
-    ledger::tell_reliance(hub.hub());
+    ledger::tell_reliance(&hub);
     tokio::select! {
         () = hub.stop() => Ok(exit_code::OK),
         second = signals.next() => Ok(second.exit_code()),

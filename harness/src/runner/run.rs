@@ -211,7 +211,7 @@ async fn run_with(
     let fleet = fleet.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut verdict = conclude(plan, finished, &fleet.metrics(), options.replay.take());
     if let Hub::Embedded(hub) = hub {
-        verdict.notes.extend(reliance::lines(hub.handle()));
+        verdict.notes.extend(reliance::lines([hub.handle()]));
     }
     verdict.hub = hub.name();
     Ok((verdict, fleet))
