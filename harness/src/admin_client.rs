@@ -70,7 +70,17 @@ impl AdminClient {
 
     /// Has something done; gives the answer.
     pub(crate) async fn post(&self, path: &str, body: Bytes) -> Result<Bytes, AdminError> {
-        let request = self.request(Method::POST, path, body);
+        self.ask(Method::POST, path, body).await
+    }
+
+    /// The same with any verb; a refusal comes in the API's own words.
+    pub(crate) async fn ask(
+        &self,
+        verb: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Bytes, AdminError> {
+        let request = self.request(verb, path, body);
         // What is due by then may take its time; a snapshot may be large.
         let answer = tokio::time::timeout(WORK_PATIENCE, request)
             .await

@@ -7,10 +7,13 @@ use std::sync::Arc;
 
 use clap::Args;
 use hub_proto::connection_string::{ConnectionString, Owner};
+use hyper::Method;
+use hyper::body::Bytes;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::ClientConfig;
 use serde_json::Value;
 
-use crate::admin_client::{AdminClient, DEFAULT_URL};
+use crate::admin_client::{AdminClient, AdminError, DEFAULT_URL};
 use crate::cli::CliError;
 use crate::secret::Secret;
 use crate::service_client::{Endpoint, ServiceClient, trusted_roots};
@@ -36,7 +39,40 @@ pub(crate) struct HubTarget {
     #[arg(long, value_name = "DIR", env = "HUBNERITE_CA", hide_env_values = true)]
     pub(crate) ca: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) name: HubName,
+    #[command(flatten)]
     pub(crate) admin: AdminTarget,
+}
+
+/// The flag that chooses among the hubs of a process.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Hub")]
+pub(crate) struct HubName {
+    /// Of the hubs of this machine's Hubnerite, the one called NAME; default: the default one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hub_name: Option<String>,
+}
+
+impl HubName {
+    /// The hub of that host name.
+    pub(crate) fn of(host: &str) -> Self {
+        let hub_name = Some(host.to_owned());
+        Self { hub_name }
+    }
+
+    /// `path` of the admin API, about the hub chosen.
+    pub(crate) fn path(&self, path: &str) -> String {
+        let Some(name) = &self.hub_name else {
+            return path.to_owned();
+        };
+        let separator = if path.contains('?') { '&' } else { '?' };
+        format!("{path}{separator}hub={}", encode(name))
+    }
+}
+
+/// A text as a piece of a path or a query.
+pub(crate) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 /// A chosen hub.
@@ -73,7 +109,7 @@ impl HubTarget {
 
     /// How the chosen hub is reached; dials nothing but the admin API.
     pub(crate) async fn reach(&self) -> Result<Reached, CliError> {
-        let (credential, told) = match &self.hub {
+        let (credential, told) = match self.named_by_connection_string()? {
             Some(text) => {
                 let credential = parse(text.expose())?;
                 let told = self.told_by(&credential.host_name).await;
@@ -107,7 +143,7 @@ impl HubTarget {
         &self,
         wanted: Option<&str>,
     ) -> Result<(String, ConnectionString), CliError> {
-        let credential = match (&self.hub, wanted) {
+        let credential = match (self.named_by_connection_string()?, wanted) {
             (Some(text), _) => parse(text.expose())?,
             (None, None) => self.running_hub().await?.0,
             (None, Some(name)) => {
@@ -130,6 +166,23 @@ impl HubTarget {
             )
             .with_remedy("leave --policy out, or unset IOTHUB_CONNECTION_STRING")),
         }
+    }
+
+    /// The connection string, unless a hub of this machine is named beside it: that of a whole process
+    /// (as `hubnerite env` sets it) does not stand in the way of one of its hubs.
+    fn named_by_connection_string(&self) -> Result<Option<&Secret>, CliError> {
+        let (Some(text), Some(name)) = (&self.hub, &self.name.hub_name) else {
+            return Ok(self.hub.as_ref());
+        };
+        let host = parse(text.expose())?.host_name;
+        if is_local(&host) {
+            return Ok(None);
+        }
+        let problem = format!(
+            "--hub-name {name} is a hub of this machine, and the connection string is of {host}"
+        );
+        Err(CliError::usage(problem)
+            .with_remedy("leave one out, or unset IOTHUB_CONNECTION_STRING"))
     }
 
     /// How the hub at `host` is reached by its devices: what it tells of itself, and whom they trust.
@@ -163,13 +216,19 @@ impl HubTarget {
 
     async fn running_hub(&self) -> Result<(ConnectionString, Value), CliError> {
         let admin = self.admin.client();
-        let told = admin.json(HUB_PATH).await.map_err(|error| {
-            CliError::could_not_run_because(&error)
-                .with_remedy("start a hub with `hubnerite up`")
-                .with_remedy(
-                    "or name one with --hub CONNECTION_STRING, or its admin API with --admin URL",
-                )
-        })?;
+        let path = self.name.path(HUB_PATH);
+        let told: Value = match admin.ask(Method::GET, &path, Bytes::new()).await {
+            Ok(told) => serde_json::from_slice(&told)
+                .map_err(|error| CliError::could_not_run(format!("the hub's answer: {error}")))?,
+            Err(refused @ AdminError::Refused { .. }) => return Err(refused.into()),
+            Err(error) => {
+                return Err(CliError::could_not_run_because(&error)
+                    .with_remedy("start a hub with `hubnerite up`")
+                    .with_remedy(
+                        "or name one with --hub CONNECTION_STRING, or its admin API with --admin URL",
+                    ));
+            }
+        };
         let text = told["connectionStrings"]["iothubowner"]
             .as_str()
             .ok_or_else(|| {
@@ -263,6 +322,38 @@ mod tests {
         ] {
             assert_eq!(admin_url_at(host), url, "{host}");
         }
+    }
+
+    #[test]
+    fn a_path_of_the_admin_api_names_the_hub_that_is_meant() {
+        let named = HubName::of("a b");
+        assert_eq!(named.path("/admin/hub"), "/admin/hub?hub=a%20b");
+        assert_eq!(
+            named.path("/admin/events?after=1"),
+            "/admin/events?after=1&hub=a%20b"
+        );
+        assert_eq!(HubName::default().path("/admin/hub"), "/admin/hub");
+    }
+
+    #[tokio::test]
+    async fn the_connection_string_of_a_hub_elsewhere_does_not_go_with_a_name_of_this_machine() {
+        let key = "SharedAccessKeyName=iothubowner;SharedAccessKey=aGVsbG9oZWxsb2hlbGxvaGVsbG8=";
+        let target = |host: &str| HubTarget {
+            hub: Some(format!("HostName={host};{key}").into()),
+            https_port: None,
+            ca: None,
+            name: HubName::of("orders"),
+            admin: AdminTarget {
+                url: DEFAULT_URL.to_owned(),
+            },
+        };
+        let refused = target("a.azure-devices.net")
+            .policy(None)
+            .await
+            .unwrap_err();
+        assert_eq!(refused.code(), crate::exit_code::USAGE);
+        let local = target("localhost");
+        assert!(local.named_by_connection_string().unwrap().is_none());
     }
 
     #[test]

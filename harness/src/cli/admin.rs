@@ -10,7 +10,7 @@ use super::{CliError, say, say_json};
 use crate::admin_client::AdminError;
 use crate::exit_code;
 use crate::output::style::{FAINT, STRONG, paint};
-use crate::target::AdminTarget;
+use crate::target::{AdminTarget, HubName};
 
 /// Empty the hub of this machine: identities, twins, queues, jobs, connections
 #[derive(Args, Debug)]
@@ -21,6 +21,8 @@ Examples:
 
 The shared access keys stay, and so does the event log.")]
 pub(super) struct ResetArgs {
+    #[command(flatten)]
+    name_of_hub: HubName,
     #[command(flatten)]
     common: Common,
 }
@@ -35,6 +37,8 @@ pub(super) struct SnapshotArgs {
     /// Let the hub keep it under NAME
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    #[command(flatten)]
+    name_of_hub: HubName,
     #[command(flatten)]
     common: Common,
 }
@@ -58,6 +62,8 @@ pub(super) struct RestoreArgs {
     /// The snapshot that the hub keeps under NAME
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    #[command(flatten)]
+    name_of_hub: HubName,
     #[command(flatten)]
     common: Common,
 }
@@ -141,7 +147,10 @@ impl Common {
 }
 
 pub(super) async fn reset(args: ResetArgs) -> Result<u8, CliError> {
-    let answer = args.common.post("/admin/reset", Bytes::new()).await?;
+    let answer = args
+        .common
+        .post(&args.name_of_hub.path("/admin/reset"), Bytes::new())
+        .await?;
     args.common
         .tell(&answer, |answer| format!("{} removed", identities(answer)));
     Ok(exit_code::OK)
@@ -150,11 +159,13 @@ pub(super) async fn reset(args: ResetArgs) -> Result<u8, CliError> {
 pub(super) async fn snapshot(args: SnapshotArgs) -> Result<u8, CliError> {
     let Some(name) = &args.name else {
         let client = args.common.admin.client();
-        let document = client.post("/admin/snapshot", Bytes::new()).await?;
+        let document = client
+            .post(&args.name_of_hub.path("/admin/snapshot"), Bytes::new())
+            .await?;
         say(String::from_utf8_lossy(&document));
         return Ok(exit_code::OK);
     };
-    let path = named("/admin/snapshot", name);
+    let path = args.name_of_hub.path(&named("/admin/snapshot", name));
     let answer = args.common.post(&path, Bytes::new()).await?;
     args.common.tell(&answer, |answer| {
         format!("{} kept as {}", identities(answer), paint(STRONG, name))
@@ -168,6 +179,7 @@ pub(super) async fn restore(args: RestoreArgs) -> Result<u8, CliError> {
         (None, Some(file)) => ("/admin/restore".to_owned(), read(file)?),
         (None, None) => return Err(CliError::usage("neither a file nor a name is given")),
     };
+    let path = args.name_of_hub.path(&path);
     let answer = args.common.post(&path, body).await?;
     args.common
         .tell(&answer, |answer| format!("{} restored", identities(answer)));

@@ -2,13 +2,12 @@
 
 use clap::Args;
 use http_body_util::BodyExt;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 
 use super::{CliError, say};
 use crate::exit_code;
 use crate::output::style::{BAD, FAINT, GOOD, LABEL, STRONG, paint};
-use crate::target::AdminTarget;
+use crate::target::{AdminTarget, HubName, encode};
 
 /// Show what happened in the hub of this machine
 #[derive(Args, Debug)]
@@ -36,6 +35,8 @@ pub(super) struct EventsArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    name: HubName,
+    #[command(flatten)]
     admin: AdminTarget,
 }
 
@@ -43,8 +44,9 @@ pub(super) async fn run(args: EventsArgs) -> Result<u8, CliError> {
     let mut path = format!("/admin/events?after={}&follow={}", args.after, args.follow);
     if let Some(device) = &args.device {
         path.push_str("&device=");
-        path.extend(utf8_percent_encode(device, NON_ALPHANUMERIC));
+        path.push_str(&encode(device));
     }
+    let path = args.name.path(&path);
     let answer = args.admin.client().open(&path).await.map_err(|error| {
         CliError::could_not_run_because(&error)
             .with_remedy("start a hub with `hubnerite up`, or name its admin API with --admin URL")

@@ -12,7 +12,7 @@ use crate::exit_code;
 use crate::output::style::{BAD, FAINT, GOOD, NOTE, paint};
 use crate::output::table;
 use crate::reliance;
-use crate::target::AdminTarget;
+use crate::target::{AdminTarget, HubName};
 
 /// List every operation and how near it is to the real hub's
 ///
@@ -32,12 +32,18 @@ pub(super) struct LedgerArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    name: HubName,
+    #[command(flatten)]
     admin: AdminTarget,
 }
 
 pub(super) async fn run(args: LedgerArgs) -> Result<u8, CliError> {
     let mut rows = if args.used {
-        let told = args.admin.client().json("/admin/ledger").await;
+        let told = args
+            .admin
+            .client()
+            .json(&args.name.path("/admin/ledger"))
+            .await;
         let told = told.map_err(|error| {
             CliError::could_not_run_because(&error).with_remedy(
                 "start a hub with `hubnerite up`, or name its admin API with --admin URL",

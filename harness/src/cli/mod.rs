@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod exec;
 mod fleet;
+mod hub;
 mod job;
 mod ledger;
 mod method;

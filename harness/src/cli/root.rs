@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CliError, admin, completions, demo, device, doctor, env, events, exec, fleet, job, ledger,
+    CliError, admin, completions, demo, device, doctor, env, events, exec, fleet, hub, job, ledger,
     method, not_built, plan, query, run, sas, start, trust, twin, up,
 };
 use crate::output::style;
@@ -27,6 +27,8 @@ enum Command {
     Fleet(fleet::FleetArgs),
     Exec(exec::ExecArgs),
     Run(Box<run::RunArgs>),
+    #[command(subcommand)]
+    Hub(hub::HubCommand),
     #[command(subcommand)]
     Device(device::DeviceCommand),
     #[command(subcommand)]
@@ -89,6 +91,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Fleet(args) => fleet::run(args).await,
         Command::Exec(args) => exec::run(args).await,
         Command::Run(args) => run::run(*args).await,
+        Command::Hub(command) => hub::run(command).await,
         Command::Device(command) => device::run(command).await,
         Command::Twin(command) => twin::run(command).await,
         Command::Method(command) => method::run(command).await,

@@ -21,7 +21,7 @@ use crate::scenario::ast::{ClockKind, Scenario};
 use crate::scenario::{LoadOptions, ScenarioErrors, load};
 use crate::secret::Secret;
 use crate::settings::default_ca_dir;
-use crate::target::{AdminTarget, HubTarget};
+use crate::target::{AdminTarget, HubName, HubTarget};
 
 /// Run scenarios: a hub, a fleet, and a judge
 ///
@@ -259,6 +259,7 @@ async fn elsewhere(
         hub: Some(hub.clone()),
         https_port: None,
         ca: args.ca.clone(),
+        name: HubName::default(),
         admin: AdminTarget {
             url: args.elsewhere.admin.clone(),
         },

@@ -23,6 +23,8 @@ pub(crate) struct Ready {
     pub(crate) ports: Ports,
     /// `iothubowner`'s connection string for `host`.
     pub(crate) connection_string: Secret,
+    /// Those of the hubs beside the default one, by host name.
+    pub(crate) hubs: Vec<(String, Secret)>,
     /// The admin API's address.
     pub(crate) admin_url: Option<String>,
     /// The CA's certificate.
@@ -36,7 +38,12 @@ impl Ready {
     pub(crate) fn of(hub: &RunningEmulator, took: Duration) -> Self {
         let addresses = hub.addresses().to_vec();
         let host = hub.hub().host_name().to_owned();
+        let hubs = hub.hubs().into_iter().map(|(name, hub)| {
+            let owner = hub.connection_string("iothubowner").unwrap_or_default();
+            (name.to_string(), owner.into())
+        });
         Self {
+            hubs: hubs.collect(),
             connection_string: hub
                 .connection_string("iothubowner", &host)
                 .unwrap_or_default()
@@ -52,12 +59,18 @@ impl Ready {
 
     /// One line, for programs.
     pub(crate) fn to_json(&self) -> String {
+        let hubs = self
+            .hubs
+            .iter()
+            .map(|(host, owner)| json!({ "connectionString": owner.expose(), "hostName": host }));
+        let hubs: Vec<_> = hubs.collect();
         json!({
             "addresses": self.addresses,
             "adminUrl": self.admin_url,
             "caPath": self.ca,
             "connectionString": self.connection_string.expose(),
             "hostName": self.host,
+            "hubs": hubs,
             "pid": std::process::id(),
             "ports": {
                 "admin": self.ports.admin,
@@ -83,6 +96,13 @@ impl Ready {
                 "for Java and C devices, which insist on a dot",
                 "",
             ));
+        }
+        for (_, owner) in self.hubs.iter().take(HUBS_SHOWN_MAX) {
+            lines.push(line("", owner.expose(), "", ""));
+        }
+        if let Some(more @ 1..) = self.hubs.len().checked_sub(HUBS_SHOWN_MAX) {
+            let note = format!("and {more} more: `hubnerite hub list`");
+            lines.push(line("", &note, "", ""));
         }
         lines.push(line(
             "Trust",
@@ -168,6 +188,8 @@ fn line(name: &str, value: &str, note: &str, kind: &str) -> String {
     format!("  {label}  {value} {rest}")
 }
 
+/// More than these are a list of their own.
+const HUBS_SHOWN_MAX: usize = 8;
 const VALUE_WIDTH: usize = 24;
 /// Where notes begin: behind label, value and kind, with the spaces between them.
 const NOTE_COLUMN: usize = 10 + VALUE_WIDTH + 1 + 8;
@@ -191,6 +213,7 @@ mod tests {
                                 SharedAccessKey=a2V5"
                 .to_owned()
                 .into(),
+            hubs: Vec::new(),
             admin_url: Some("http://localhost:8080".into()),
             ca: "/home/me/.local/share/hubnerite/ca.pem".into(),
             took: Duration::from_millis(31),
@@ -225,10 +248,38 @@ mod tests {
     }
 
     #[test]
+    fn hubs_beside_the_default_one_are_told_to_people_and_programs() {
+        // HUB-1
+        let hub = |number| {
+            let host = format!("hub-{number}.localhost");
+            let owner =
+                format!("HostName={host};SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5");
+            (host, Secret::from(owner))
+        };
+        let ready = Ready {
+            hubs: (1..=10).map(hub).collect(),
+            ..ready()
+        };
+        let block = plain(&ready);
+        let lines: Vec<_> = block
+            .lines()
+            .filter(|line| line.contains("HostName=hub-"))
+            .collect();
+        assert_eq!(lines.len(), HUBS_SHOWN_MAX, "{block}");
+        assert!(
+            block.contains("and 2 more: `hubnerite hub list`"),
+            "{block}"
+        );
+        let told: serde_json::Value = serde_json::from_str(&ready.to_json()).unwrap();
+        assert_eq!(told["hubs"].as_array().unwrap().len(), 10);
+        assert_eq!(told["hubs"][0]["hostName"], "hub-1.localhost");
+    }
+
+    #[test]
     fn the_json_line_tells_programs_the_same() {
         let json = ready()
             .to_json()
             .replace(&std::process::id().to_string(), "PID");
-        insta::assert_snapshot!(json, @r#"{"addresses":["127.0.0.1","::1"],"adminUrl":"http://localhost:8080","caPath":"/home/me/.local/share/hubnerite/ca.pem","connectionString":"HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5","hostName":"localhost","pid":PID,"ports":{"admin":8080,"amqps":5671,"https":443,"mqtt":null,"mqtts":8883},"readyMs":31}"#);
+        insta::assert_snapshot!(json, @r#"{"addresses":["127.0.0.1","::1"],"adminUrl":"http://localhost:8080","caPath":"/home/me/.local/share/hubnerite/ca.pem","connectionString":"HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5","hostName":"localhost","hubs":[],"pid":PID,"ports":{"admin":8080,"amqps":5671,"https":443,"mqtt":null,"mqtts":8883},"readyMs":31}"#);
     }
 }

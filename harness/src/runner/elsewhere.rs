@@ -158,7 +158,8 @@ impl Joined {
     }
 
     pub(super) async fn log(&self) -> Result<RemoteLog, String> {
-        RemoteLog::from_newest(self.hub.admin.clone()).await
+        let host = &self.hub.reached.credential.host_name;
+        RemoteLog::from_newest(self.hub.admin.clone(), host).await
     }
 
     pub(super) fn access(&self) -> Option<Access> {

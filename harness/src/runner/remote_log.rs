@@ -13,11 +13,14 @@ use time::format_description::well_known::Rfc3339;
 use super::observe::{Names, Stretch};
 use crate::admin_client::AdminClient;
 use crate::judge::observed::{Observed, What};
+use crate::target::HubName;
 
 /// Reads on from where it is.
 #[derive(Debug)]
 pub(super) struct RemoteLog {
     admin: AdminClient,
+    /// Which hub of the process it is.
+    hub: HubName,
     /// The number of the last event read.
     read: u64,
     names: Names,
@@ -25,9 +28,10 @@ pub(super) struct RemoteLog {
 
 impl RemoteLog {
     /// From the newest event on.
-    pub(super) async fn from_newest(admin: AdminClient) -> Result<Self, String> {
+    pub(super) async fn from_newest(admin: AdminClient, host: &str) -> Result<Self, String> {
         let mut log = Self {
             admin,
+            hub: HubName::of(host),
             read: 0,
             names: Names::default(),
         };
@@ -54,6 +58,7 @@ impl RemoteLog {
 
     async fn has_after(&self, number: u64) -> Result<bool, String> {
         let path = format!("/admin/events?after={number}&limit=1");
+        let path = self.hub.path(&path);
         let answer = self.admin.bytes(&path).await;
         answer
             .map(|body| !body.is_empty())
@@ -63,6 +68,7 @@ impl RemoteLog {
     /// What has been appended since the last call, and whether there may be more of it by now.
     pub(super) async fn read(&mut self, start: Timestamp) -> Result<(Stretch, bool), String> {
         let path = format!("/admin/events?after={}&limit={PAGE_EVENTS}", self.read);
+        let path = self.hub.path(&path);
         let answer = self.admin.open(&path).await;
         let mut body = answer.map_err(|error| error.to_string())?.into_body();
         let mut stretch = Stretch::default();
