@@ -4,7 +4,7 @@
 //! bounds is the oldest; a reader who comes too late is told how much it missed. How events are
 //! printed is for the reader to say.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -35,6 +35,37 @@ struct Ring {
     /// The number of the front of `events`, or of the next event if there is none.
     first: u64,
     bytes: usize,
+    totals: Totals,
+}
+
+/// How many facts of each sort there ever were; what fell out of the log counts still. A sort is one of
+/// the few words of the code, never a text of a client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Totals {
+    /// Devices and modules let in.
+    pub(crate) connects: u64,
+    /// By [`LinkClose::name`].
+    pub(crate) disconnects: BTreeMap<&'static str, u64>,
+    /// Telemetry.
+    pub(crate) messages_in: u64,
+    /// Deliveries of cloud-to-device messages.
+    pub(crate) messages_out: u64,
+    /// Direct methods by outcome: `answered`, or the code of the failure.
+    pub(crate) methods: BTreeMap<&'static str, u64>,
+    /// Writes of twins by what was written: `desired`, `reported`, `tags`.
+    pub(crate) twin_writes: BTreeMap<&'static str, u64>,
+}
+
+/// The log in numbers, at one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LogFigures {
+    /// Facts in the log.
+    pub(crate) events: usize,
+    /// What they occupy.
+    pub(crate) bytes: usize,
+    /// The number of the newest.
+    pub(crate) newest: u64,
+    pub(crate) totals: Totals,
 }
 
 /// A stretch of the log.
@@ -53,6 +84,7 @@ impl EventLog {
             events: VecDeque::new(),
             first: 1,
             bytes: 0,
+            totals: Totals::default(),
         };
         Self(Arc::new(Inner {
             limits,
@@ -68,6 +100,7 @@ impl EventLog {
         let number = {
             let mut ring = self.ring();
             let number = ring.next();
+            ring.totals.count(&event.kind);
             ring.events.push_back((Arc::new(event), bytes));
             ring.bytes += bytes;
             ring.trim(self.0.limits);
@@ -102,6 +135,17 @@ impl EventLog {
     /// The number of the newest event; 0 if nothing ever happened.
     pub fn newest(&self) -> u64 {
         self.ring().next() - 1
+    }
+
+    /// The log in numbers.
+    pub(crate) fn figures(&self) -> LogFigures {
+        let ring = self.ring();
+        LogFigures {
+            events: ring.events.len(),
+            bytes: ring.bytes,
+            newest: ring.next() - 1,
+            totals: ring.totals.clone(),
+        }
     }
 
     /// Lets followers go once they have read what is there: the hub was removed.
@@ -151,6 +195,27 @@ impl Ring {
             self.first += 1;
         }
     }
+}
+
+impl Totals {
+    fn count(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::Connected { .. } => self.connects += 1,
+            EventKind::Disconnected { reason } => bump(&mut self.disconnects, reason.name()),
+            EventKind::Telemetry { .. } => self.messages_in += 1,
+            EventKind::C2dDelivered { .. } => self.messages_out += 1,
+            EventKind::MethodAnswered { .. } => bump(&mut self.methods, "answered"),
+            EventKind::MethodFailed { code, .. } => bump(&mut self.methods, code),
+            EventKind::Desired { .. } => bump(&mut self.twin_writes, "desired"),
+            EventKind::Reported { .. } => bump(&mut self.twin_writes, "reported"),
+            EventKind::Tags { .. } => bump(&mut self.twin_writes, "tags"),
+            _ => {}
+        }
+    }
+}
+
+fn bump(counts: &mut BTreeMap<&'static str, u64>, sort: &'static str) {
+    *counts.entry(sort).or_default() += 1;
 }
 
 /// Roughly what an event occupies: its own size and the texts and bodies it owns.

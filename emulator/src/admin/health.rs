@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
-use super::answer::{Answer, JSON, TEXT, whole};
+use super::answer::{Answer, JSON, Problem, TEXT, whole};
 use super::call::Call;
 use super::route::{self, Handler, ResponseBody, Route};
 
@@ -42,6 +42,25 @@ pub(super) const ROUTES: &[Route] = &[
         },
         handler: Handler::Always(health),
     },
+    Route {
+        name: "ready",
+        verb: Method::GET,
+        path: "/ready",
+        summary: "200 once every port is bound and the trust files are written; 503 until then",
+        parameters: &[],
+        request: None,
+        response: ResponseBody {
+            content_type: JSON,
+            schema: || {
+                json!({
+                    "type": "object",
+                    "required": ["status"],
+                    "properties": { "status": { "const": "ready" } }
+                })
+            },
+        },
+        handler: Handler::Now(ready),
+    },
 ];
 
 fn index(_: &Call) -> Answer {
@@ -61,4 +80,16 @@ fn index(_: &Call) -> Answer {
 
 fn health(_: &Call) -> Answer {
     whole(StatusCode::OK, JSON, r#"{"status":"ok"}"#)
+}
+
+/// The endpoint itself is served only once every port is bound, which leaves the files.
+fn ready(call: &Call) -> Result<Answer, Problem> {
+    let trust = &call.context.trust;
+    // Whoever writes them has gone: they never will be. The hub itself serves.
+    let is_given_up = trust.has_changed().is_err();
+    if trust.borrow().is_some() || is_given_up {
+        return Ok(whole(StatusCode::OK, JSON, r#"{"status":"ready"}"#));
+    }
+    let detail = "the files to trust are still being written";
+    Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).with_remedy("ask again"))
 }

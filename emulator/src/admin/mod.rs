@@ -12,6 +12,7 @@
 //! | `answer` | answers and problems |
 //! | `openapi` | the table as a document for programs |
 //! | `health`, `trust`, `hub_json` | that it lives, whom to trust, how to connect |
+//! | `metrics` | the hubs in numbers |
 //! | `hubs` | which hubs there are; making and removing them |
 //! | `events`, `event_json` | the event log |
 //! | `snapshot` | reset, snapshot, restore |
@@ -28,6 +29,7 @@ mod hub_json;
 mod hubs;
 mod iso;
 mod ledger;
+mod metrics;
 mod openapi;
 mod route;
 mod serve;

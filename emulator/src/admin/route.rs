@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use super::answer::{Answer, Problem};
 use super::call::Call;
-use super::{choose, clock, events, health, hub_json, hubs, ledger, openapi, snapshot, trust};
+use super::{
+    choose, clock, events, health, hub_json, hubs, ledger, metrics, openapi, snapshot, trust,
+};
 
 /// One operation.
 #[derive(Debug)]
@@ -97,6 +99,7 @@ pub(super) const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
 /// Every operation, by resource. A new resource is a line here.
 static TABLES: &[&[Route]] = &[
     health::ROUTES,
+    metrics::ROUTES,
     trust::ROUTES,
     openapi::ROUTES,
     hub_json::ROUTES,

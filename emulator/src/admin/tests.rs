@@ -56,7 +56,12 @@ pub(super) async fn get(context: &AdminContext, uri: &str, host: &str) -> (u16, 
     ask(context, "GET", uri, host).await
 }
 
-pub(super) async fn ask(context: &AdminContext, verb: &str, uri: &str, host: &str) -> (u16, String) {
+pub(super) async fn ask(
+    context: &AdminContext,
+    verb: &str,
+    uri: &str,
+    host: &str,
+) -> (u16, String) {
     send(context, verb, uri, host, "").await
 }
 

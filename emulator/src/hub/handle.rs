@@ -1,7 +1,8 @@
 //! The hub as a whole, and the calls of the service.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use hub_core::c2d::C2dMessage;
@@ -50,6 +51,8 @@ struct Hub {
     desk: Arc<ConfigurationDesk>,
     news: News,
     uses: UseCounters,
+    /// Refused connections by reason, one of the few words of the code.
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
 }
 
 /// What the registry holds over all shards; changed with the device's shard locked.
@@ -109,6 +112,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
         desk: Arc::clone(&desk),
         news: News::default(),
         uses: UseCounters::new(),
+        refusals: Mutex::default(),
     }));
     tokio::spawn(hub.0.jobs.run(WeakHub(Arc::downgrade(&hub.0))));
     let weak = WeakHub(Arc::downgrade(&hub.0));
@@ -197,6 +201,37 @@ impl HubHandle {
     /// Counts an operation that was refused since what was asked for is not built.
     pub(crate) fn note_refusal(&self, operation: ledger::Key) {
         self.0.uses.note_refusal(operation);
+    }
+
+    /// Answers of the service endpoint by operation and first digit of the status.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (&'static ledger::Entry, u16, u64)> {
+        self.0.uses.answers()
+    }
+
+    /// Counts an answer of the service endpoint.
+    pub(crate) fn note_answer(&self, operation: ledger::Key, status: u16) {
+        self.0.uses.note_answer(operation, status);
+    }
+
+    /// Connections refused, by reason.
+    pub(crate) fn refusals(&self) -> BTreeMap<&'static str, u64> {
+        let refusals = self.0.refusals.lock();
+        refusals.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts a connection that was not let in.
+    pub(crate) fn note_refused_link(&self, reason: &'static str) {
+        let mut refusals = self
+            .0
+            .refusals
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *refusals.entry(reason).or_default() += 1;
+    }
+
+    /// How many connections the hub has just now.
+    pub(crate) fn link_count(&self) -> usize {
+        self.slots().map(|slot| slot.read_links(HashMap::len)).sum()
     }
 
     pub(crate) fn clock(&self) -> &Clock {

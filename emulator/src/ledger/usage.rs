@@ -23,6 +23,8 @@ pub(crate) struct UseCounters(Box<[Counter]>);
 struct Counter {
     uses: AtomicU64,
     refused: AtomicU64,
+    /// Answers by the first digit of their status, from 1.
+    answers: [AtomicU64; 5],
 }
 
 impl UseCounters {
@@ -36,6 +38,24 @@ impl UseCounters {
 
     pub(crate) fn note_refusal(&self, key: Key) {
         self.0[key.0].refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts an answer, whoever asked.
+    pub(crate) fn note_answer(&self, key: Key, status: u16) {
+        let class = usize::from(status / 100).checked_sub(1);
+        if let Some(counter) = class.and_then(|class| self.0[key.0].answers.get(class)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Answers by operation and first digit of the status, where there were any.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (&'static Entry, u16, u64)> {
+        entries().iter().zip(&self.0).flat_map(|(entry, counter)| {
+            let counts = counter.answers.iter().zip(1..);
+            let counts =
+                counts.map(move |(count, class)| (entry, class, count.load(Ordering::Relaxed)));
+            counts.filter(|(_, _, count)| *count > 0)
+        })
     }
 
     /// What was used or refused, in the order of the ledger.

@@ -128,9 +128,13 @@ pub(super) fn admit(
     connect: &Connect<'_>,
     mailbox: &Arc<Mailbox>,
 ) -> Result<Admitted, Refusal> {
-    let login = Login::parse(connect).map_err(|error| Refusal {
-        client: None,
-        reason: RefusalReason::Login(error),
+    let login = Login::parse(connect).map_err(|error| {
+        let reason = RefusalReason::Login(error);
+        arrival.hub.note_refused_link(reason.name());
+        Refusal {
+            client: None,
+            reason,
+        }
     })?;
     let client = login.identity.clone();
     let named = arrival.to(login.host);
@@ -147,6 +151,7 @@ pub(super) fn admit(
         if let Some(operation) = reason.not_built() {
             hub.note_refusal(operation.key());
         }
+        hub.note_refused_link(reason.name());
         hub.link_refused(&client, reason.name(), reason.to_string());
         Refusal {
             client: Some(client),
@@ -163,6 +168,7 @@ pub(super) fn turn_away(
 ) -> Refusal {
     let client = Login::parse(connect).ok().map(|login| login.identity);
     let reason = RefusalReason::from(refusal);
+    hub.note_refused_link(reason.name());
     if let Some(client) = &client {
         hub.link_refused(client, reason.name(), reason.to_string());
     }

@@ -90,6 +90,9 @@ where
         }
         refusal.into_reply(shape, &trace)
     });
+    if let Some(key) = ledger_key {
+        hub.note_answer(key, reply.status().as_u16());
+    }
     let id = HeaderValue::from_str(&trace.id).expect("a UUID is printable");
     reply.headers_mut().insert(REQUEST_ID, id);
     reply.headers_mut().insert(SERVER, SERVER_NAME);

@@ -1,4 +1,4 @@
-//! `hubnerite reset`, `snapshot`, `restore`, `clock`: what testers do to a running hub.
+//! `hubnerite metrics`, `reset`, `snapshot`, `restore`, `clock`: what testers do to a running hub.
 
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,17 @@ use crate::admin_client::AdminError;
 use crate::exit_code;
 use crate::output::style::{FAINT, STRONG, paint};
 use crate::target::{AdminTarget, HubName};
+
+/// Show the hubs of this machine in numbers, in the text format of Prometheus
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hubnerite metrics
+  hubnerite metrics | grep connections")]
+pub(super) struct MetricsArgs {
+    #[command(flatten)]
+    admin: AdminTarget,
+}
 
 /// Empty the hub of this machine: identities, twins, queues, jobs, connections
 #[derive(Args, Debug)]
@@ -144,6 +155,12 @@ impl Common {
             say(words(answer));
         }
     }
+}
+
+pub(super) async fn metrics(args: MetricsArgs) -> Result<u8, CliError> {
+    let text = args.admin.client().bytes("/metrics").await?;
+    say(String::from_utf8_lossy(&text).trim_end());
+    Ok(exit_code::OK)
 }
 
 pub(super) async fn reset(args: ResetArgs) -> Result<u8, CliError> {
