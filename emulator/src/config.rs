@@ -90,6 +90,8 @@ pub struct Ports {
     pub https: Option<u16>,
     /// MQTT without TLS. Default: left out.
     pub mqtt: Option<u16>,
+    /// REST and WebSocket without TLS. Default: left out.
+    pub http: Option<u16>,
     /// Admin API over plain HTTP. Default 8080.
     pub admin: Option<u16>,
 }
@@ -199,18 +201,20 @@ impl Default for Ports {
             amqps: Some(5671),
             https: Some(443),
             mqtt: None,
+            http: None,
             admin: Some(8080),
         }
     }
 }
 
 impl Ports {
-    /// Every endpoint, plain MQTT included, each on a port that the system chooses: for tests.
+    /// Every endpoint, those without TLS included, each on a port that the system chooses: for tests.
     pub const ANY: Self = Self {
         mqtts: Some(0),
         amqps: Some(0),
         https: Some(0),
         mqtt: Some(0),
+        http: Some(0),
         admin: Some(0),
     };
 }

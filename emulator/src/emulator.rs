@@ -51,7 +51,7 @@ pub enum StartError {
     /// An address could not be bound.
     #[error("cannot bind {addr} for {what}")]
     Bind {
-        /// The endpoint, as a person calls it: `MQTT over TLS`, `AMQP over TLS`, `HTTPS`, `MQTT`, `admin`.
+        /// The endpoint, as a person calls it: `MQTT over TLS`, `AMQP over TLS`, `HTTPS`, `MQTT`, `HTTP`, `admin`.
         what: &'static str,
         /// The address.
         addr: SocketAddr,
@@ -141,6 +141,7 @@ struct Endpoints {
     amqps: Option<Bound>,
     https: Option<Bound>,
     mqtt: Option<Bound>,
+    http: Option<Bound>,
     admin: Option<Bound>,
 }
 
@@ -164,6 +165,7 @@ impl Endpoints {
             amqps: bind("AMQP over TLS", ports.amqps)?,
             https: bind("HTTPS", ports.https)?,
             mqtt: bind("MQTT", ports.mqtt)?,
+            http: bind("HTTP", ports.http)?,
             admin: bind_on(admin_addresses, "admin", ports.admin)?,
         };
         let bound = [
@@ -171,6 +173,7 @@ impl Endpoints {
             &endpoints.amqps,
             &endpoints.https,
             &endpoints.mqtt,
+            &endpoints.http,
             &endpoints.admin,
         ];
         let bound = bound
@@ -199,6 +202,7 @@ impl Endpoints {
             amqps: port(&self.amqps),
             https: port(&self.https),
             mqtt: port(&self.mqtt),
+            http: port(&self.http),
             admin: port(&self.admin),
         }
     }
@@ -216,6 +220,7 @@ impl Endpoints {
             (self.amqps, Service::Amqps(Arc::clone(authority))),
             (self.https, Service::Https(Arc::clone(authority))),
             (self.mqtt, Service::Mqtt),
+            (self.http, Service::Http),
             (self.admin, Service::Admin(admin.clone())),
         ];
         let mut accept_loops = Vec::new();

@@ -79,6 +79,7 @@ pub(crate) enum Service {
     Amqps(Arc<Authority>),
     Https(Arc<Authority>),
     Mqtt,
+    Http,
     Admin(AdminService),
 }
 
@@ -236,6 +237,7 @@ impl Service {
         // them needs.
         match self {
             Self::Mqtt => Box::pin(mqtt::serve(socket, context)).await,
+            Self::Http => Box::pin(rest::serve_connection(socket, context)).await,
             Self::Mqtts(authority) => {
                 if let Some(stream) = shake_hands(socket, authority, &mut context).await {
                     Box::pin(mqtt::serve(stream, context)).await;

@@ -77,10 +77,11 @@ async fn every_endpoint_is_open_on_every_address_once_start_returns() {
         amqps,
         https,
         mqtt,
+        http,
         admin,
     } = emulator.ports();
     assert_eq!(emulator.addresses()[0], LOOPBACK);
-    for port in [mqtts, amqps, https, mqtt, admin] {
+    for port in [mqtts, amqps, https, mqtt, http, admin] {
         for address in emulator.addresses() {
             TcpStream::connect((*address, port.unwrap())).await.unwrap();
         }
@@ -204,6 +205,7 @@ async fn endpoints_without_a_port_are_left_out() {
         amqps: None,
         https: None,
         mqtt: Some(0),
+        http: None,
         admin: None,
     };
     let emulator = Emulator::start(Config {

@@ -47,6 +47,7 @@ const PORTS: Ports = Ports {
     amqps: Some(5671),
     https: Some(443),
     mqtt: None,
+    http: None,
     admin: Some(8080),
 };
 const ATTEMPTS: u32 = 16;

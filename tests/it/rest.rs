@@ -2,7 +2,7 @@
 
 use emulator::ledger::{Entry, Fidelity, Protocol, entries};
 use hubnerite_tests::wire::publish;
-use hubnerite_tests::{Rest, TestHub};
+use hubnerite_tests::{Rest, TestHub, soon, token};
 use serde_json::json;
 
 // SEMANTICS REST-1
@@ -23,6 +23,40 @@ async fn a_path_is_read_however_it_is_encoded() {
         let answer = rest.send("GET", path, &[], Vec::new()).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
         assert_eq!(answer.json()["deviceId"], "a#b", "{path}");
+    }
+}
+
+// SEMANTICS REST-12
+#[tokio::test]
+async fn without_tls_the_same_is_served_and_asks_for_the_same_keys() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let hub = TestHub::start().await;
+    hub.rest().create_device("d").await;
+    let port = hub.emulator().ports().http.unwrap();
+    let owner = hub.emulator().hub().policies();
+    let key = owner
+        .get("iothubowner")
+        .unwrap()
+        .primary
+        .expose()
+        .to_owned();
+    let good = token("localhost", &key, soon(), Some("iothubowner"));
+    for (authorization, status) in [(good.as_str(), "200"), ("SharedAccessSignature x", "401")] {
+        let mut tcp = tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap();
+        let request = format!(
+            "GET /devices/d?api-version=2021-04-12 HTTP/1.1\r\nHost: localhost\r\n\
+             Connection: close\r\nAuthorization: {authorization}\r\n\r\n"
+        );
+        tcp.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer).await.unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
     }
 }
 

@@ -40,7 +40,8 @@ fn schema() -> Value {
             "ports": {
                 "type": "object",
                 "properties": {
-                    "mqtts": port, "amqps": port, "https": port, "mqtt": port, "admin": port
+                    "mqtts": port, "amqps": port, "https": port, "mqtt": port, "http": port,
+                    "admin": port
                 }
             },
             "connectionStrings": { "type": "object", "additionalProperties": text },
@@ -74,6 +75,7 @@ struct PortsBody {
     amqps: Option<u16>,
     https: Option<u16>,
     mqtt: Option<u16>,
+    http: Option<u16>,
     admin: Option<u16>,
 }
 
@@ -101,6 +103,7 @@ fn show(call: &Call) -> Answer {
             amqps: ports.amqps,
             https: ports.https,
             mqtt: ports.mqtt,
+            http: ports.http,
             admin: ports.admin,
         },
         connection_strings: connection_strings(&call.hub, host_name),

@@ -44,6 +44,7 @@ pub(super) fn context(hub: &TestHub, dir: &Path) -> AdminContext {
             amqps: Some(5671),
             https: Some(443),
             mqtt: None,
+            http: None,
             admin: Some(8080),
         },
         host_names: Arc::from(["hub.example".to_owned()]),

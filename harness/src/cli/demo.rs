@@ -86,6 +86,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<u8, CliError> {
         amqps: None,
         https: Some(0),
         mqtt: None,
+        http: None,
         admin: Some(0),
     };
     let (hub, took) = start::start(config).await?;

@@ -110,6 +110,7 @@ fn flag_of(what: &str) -> (&'static str, u16) {
         "HTTPS" => ("--https-port", 8443),
         "AMQP over TLS" => ("--amqps-port", 5673),
         "MQTT" => ("--mqtt-port", 1884),
+        "HTTP" => ("--http-port", 8082),
         _ => ("--admin-port", 8081),
     }
 }

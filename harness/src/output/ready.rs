@@ -75,6 +75,7 @@ impl Ready {
             "ports": {
                 "admin": self.ports.admin,
                 "amqps": self.ports.amqps,
+                "http": self.ports.http,
                 "https": self.ports.https,
                 "mqtt": self.ports.mqtt,
                 "mqtts": self.ports.mqtts,
@@ -147,6 +148,10 @@ impl Ready {
                 "",
             ));
         }
+        if let Some(port) = self.ports.http {
+            let place = format!("{host}:{port}");
+            lines.push(line("HTTP", &place, "REST service endpoint", "(plain)"));
+        }
         if let Some(url) = &self.admin_url {
             lines.push(line(
                 "Admin",
@@ -207,6 +212,7 @@ mod tests {
                 amqps: Some(5671),
                 https: Some(443),
                 mqtt: None,
+                http: None,
                 admin: Some(8080),
             },
             connection_string: "HostName=localhost;SharedAccessKeyName=iothubowner;\
@@ -236,6 +242,7 @@ mod tests {
             amqps: None,
             https: Some(40002),
             mqtt: Some(1883),
+            http: Some(40004),
             admin: Some(40003),
         };
         let moved = Ready {
@@ -280,6 +287,6 @@ mod tests {
         let json = ready()
             .to_json()
             .replace(&std::process::id().to_string(), "PID");
-        insta::assert_snapshot!(json, @r#"{"addresses":["127.0.0.1","::1"],"adminUrl":"http://localhost:8080","caPath":"/home/me/.local/share/hubnerite/ca.pem","connectionString":"HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5","hostName":"localhost","hubs":[],"pid":PID,"ports":{"admin":8080,"amqps":5671,"https":443,"mqtt":null,"mqtts":8883},"readyMs":31}"#);
+        insta::assert_snapshot!(json, @r#"{"addresses":["127.0.0.1","::1"],"adminUrl":"http://localhost:8080","caPath":"/home/me/.local/share/hubnerite/ca.pem","connectionString":"HostName=localhost;SharedAccessKeyName=iothubowner;SharedAccessKey=a2V5","hostName":"localhost","hubs":[],"pid":PID,"ports":{"admin":8080,"amqps":5671,"http":null,"https":443,"mqtt":null,"mqtts":8883},"readyMs":31}"#);
     }
 }

@@ -23,6 +23,7 @@ pub struct SettingsFile {
     pub(super) https_port: Option<Port>,
     pub(super) amqps_port: Option<Port>,
     pub(super) mqtt_port: Option<Port>,
+    pub(super) http_port: Option<Port>,
     pub(super) admin_port: Option<Port>,
     pub(super) admin_address: Option<Vec<IpAddr>>,
     pub(super) plain_mqtt: Option<bool>,
@@ -48,6 +49,7 @@ pub(crate) const KEYS: &[&str] = &[
     "https-port",
     "amqps-port",
     "mqtt-port",
+    "http-port",
     "admin-port",
     "admin-address",
     "plain-mqtt",
@@ -180,7 +182,7 @@ mod tests {
     #[test]
     fn every_key_is_read() {
         let file = parse(
-            "address = ['127.0.0.5']\nmqtts-port = 0\nhttps-port = 'off'\namqps-port = 5672\nmqtt-port = 1884\n\
+            "address = ['127.0.0.5']\nmqtts-port = 0\nhttps-port = 'off'\namqps-port = 5672\nmqtt-port = 1884\nhttp-port = 8082\n\
              admin-port = 8081\nadmin-address = ['0.0.0.0']\nplain-mqtt = true\nhost = ['a.example']\n\
              hub-name = ['orders']\nauto-create = true\nca = '/x'\n\
              random-keys = true\ntier = 's2'\nunits = 3\nsas-connect-grace = 1\nsas-live-grace = 2\nclock = 'virtual'\nready-file = '/r'\n\
@@ -193,6 +195,7 @@ mod tests {
             https_port: Some(Port::Off),
             amqps_port: Some(Port::Number(5672)),
             mqtt_port: Some(Port::Number(1884)),
+            http_port: Some(Port::Number(8082)),
             admin_port: Some(Port::Number(8081)),
             admin_address: Some(vec!["0.0.0.0".parse().unwrap()]),
             plain_mqtt: Some(true),

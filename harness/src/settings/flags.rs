@@ -168,6 +168,15 @@ pub struct EndpointFlags {
         hide_env_values = true
     )]
     pub mqtt_port: Option<Port>,
+    /// Port of REST and MQTT over WebSocket without TLS; default: off
+    #[arg(
+        long,
+        visible_alias = "http",
+        value_name = "PORT",
+        env = "HUBNERITE_HTTP_PORT",
+        hide_env_values = true
+    )]
+    pub http_port: Option<Port>,
     /// Port of the admin API; default: 8080
     #[arg(
         long,

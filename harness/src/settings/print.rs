@@ -18,6 +18,7 @@ struct Shown {
     https_port: Port,
     amqps_port: Port,
     mqtt_port: Port,
+    http_port: Port,
     admin_port: Port,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     admin_address: Vec<IpAddr>,
@@ -51,6 +52,7 @@ impl Settings {
             https_port: port(self.ports.https),
             amqps_port: port(self.ports.amqps),
             mqtt_port: port(self.ports.mqtt),
+            http_port: port(self.ports.http),
             admin_port: port(self.ports.admin),
             admin_address: config.admin_addresses,
             host: self.host_names.clone(),
@@ -101,6 +103,7 @@ mod tests {
         https-port = "off"
         amqps-port = 5671
         mqtt-port = 1883
+        http-port = "off"
         admin-port = 8080
         host = ["a.example"]
         hub-name = ["orders.localhost"]

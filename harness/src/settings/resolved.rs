@@ -97,6 +97,7 @@ impl Settings {
                 amqps: port(endpoints.amqps_port, file.amqps_port, amqps_default),
                 https,
                 mqtt: port(endpoints.mqtt_port, file.mqtt_port, plain_default),
+                http: port(endpoints.http_port, file.http_port, Port::Off),
                 admin: port(endpoints.admin_port, file.admin_port, Port::Number(ADMIN)),
             },
             host_names: host_names
@@ -197,6 +198,7 @@ mod tests {
                 amqps: Some(5671),
                 https: Some(443),
                 mqtt: None,
+                http: None,
                 admin: Some(8080)
             }
         );

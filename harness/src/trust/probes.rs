@@ -105,6 +105,7 @@ fn ports(examination: &Examination, hub_runs: bool) -> Vec<Finding> {
         amqps,
         https,
         mqtt,
+        http,
         admin,
     } = examination.ports;
     let unprivileged_from = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start")
@@ -115,6 +116,7 @@ fn ports(examination: &Examination, hub_runs: bool) -> Vec<Finding> {
         ("HTTPS", "--https-port", https),
         ("AMQP", "--amqps-port", amqps),
         ("plain MQTT", "--mqtt-port", mqtt),
+        ("plain HTTP", "--http-port", http),
         ("admin", "--admin-port", admin),
     ];
     let mut findings = Vec::new();
@@ -237,6 +239,7 @@ mod tests {
                 amqps: None,
                 https: Some(0),
                 mqtt: None,
+                http: None,
                 admin: None,
             },
             wall: Timestamp::from_unix_seconds(1_790_000_000),
