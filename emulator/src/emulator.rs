@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use hub_core::HubError;
 use hub_proto::ids::ClientIdentity;
 use tokio::sync::watch;
@@ -14,6 +15,7 @@ use tracing::{info, warn};
 use crate::clock::{Clock, MachineClock, VirtualClock};
 use crate::config::{ClockMode, Config, Ports};
 use crate::directory::{CreateHubError, Directory, DirectoryParts, HubRules, When};
+use crate::entrance::Entrance;
 use crate::event_log::EventLog;
 use crate::host_names::{HostNames, HubHost};
 use crate::hub::HubHandle;
@@ -36,6 +38,9 @@ pub struct RunningEmulator {
     addresses: Vec<IpAddr>,
     admin_address: Option<SocketAddr>,
     authority: Arc<Authority>,
+    entrances: Entrances,
+    /// How many sockets those listen on.
+    listeners: usize,
     /// There until the emulator is stopped.
     switch: Option<StopSwitch>,
     accept_loops: Vec<JoinHandle<()>>,
@@ -118,7 +123,9 @@ impl Emulator {
         };
         let addresses = endpoints.addresses.clone();
         let admin_address = endpoints.admin_address();
-        let accept_loops = endpoints.serve(&authority, &admin, &directory, &switch);
+        let entrances = Entrances::new();
+        let listeners = endpoints.listeners();
+        let accept_loops = endpoints.serve(&authority, &admin, &directory, (&entrances, &switch));
         info!(?ports, ?addresses, "the endpoints are open");
         let switch = Some(switch);
         Ok(RunningEmulator {
@@ -127,11 +134,43 @@ impl Emulator {
             addresses,
             admin_address,
             authority,
+            entrances,
+            listeners,
             switch,
             accept_loops,
         })
     }
 }
+
+/// Who asks after the hub is answered while it is away, too.
+#[derive(Debug)]
+struct Entrances {
+    hub: Arc<Entrance>,
+    admin: Arc<Entrance>,
+}
+
+impl Entrances {
+    fn new() -> Self {
+        Self {
+            hub: Arc::new(Entrance::new()),
+            admin: Arc::new(Entrance::new()),
+        }
+    }
+}
+
+/// What an outage does to the connections there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// They end, as with a hub that stops; an HTTP request under way is answered first.
+    Cut,
+    /// They stay: nobody new is let in, no more.
+    Keep,
+}
+
+/// Endpoints that were closed and are not all open again.
+#[derive(Debug, thiserror::Error)]
+#[error("some endpoints cannot listen on their ports again, which somebody else may have taken")]
+pub struct ReopenError(());
 
 /// The bound listeners of each endpoint.
 struct Endpoints {
@@ -207,13 +246,20 @@ impl Endpoints {
         }
     }
 
+    /// On how many sockets clients are waited for, the admin endpoint's not counted.
+    fn listeners(&self) -> usize {
+        let bound = [&self.mqtts, &self.amqps, &self.https, &self.mqtt];
+        let bound = bound.into_iter().flatten();
+        bound.map(|bound| bound.listeners.len()).sum()
+    }
+
     /// Starts an accept loop for every listener.
     fn serve(
         self,
         authority: &Arc<Authority>,
         admin: &AdminService,
         directory: &Directory,
-        switch: &StopSwitch,
+        (entrances, switch): (&Entrances, &StopSwitch),
     ) -> Vec<JoinHandle<()>> {
         let services = [
             (self.mqtts, Service::Mqtts(Arc::clone(authority))),
@@ -227,7 +273,13 @@ impl Endpoints {
         for (bound, service) in services {
             for listener in bound.into_iter().flat_map(|bound| bound.listeners) {
                 let (directory, stop) = (directory.clone(), switch.token());
-                let accept_loop = listener::run(listener, service.clone(), directory, stop);
+                let entrance = match &service {
+                    Service::Admin(_) => &entrances.admin,
+                    _ => &entrances.hub,
+                };
+                entrance.note_listening(true);
+                let (service, entrance) = (service.clone(), Arc::clone(entrance));
+                let accept_loop = listener::run(listener, service, directory, entrance, stop);
                 accept_loops.push(tokio::spawn(accept_loop));
             }
         }
@@ -383,6 +435,29 @@ impl RunningEmulator {
         Some(format!("http://{}", SocketAddr::new(address, bound.port())))
     }
 
+    /// Lets nobody in any more: from when it comes back the ports are closed, but for the admin
+    /// endpoint's. The hubs keep everything, and go on with what they do by themselves.
+    pub async fn close_endpoints(&self, links: Links) {
+        let entrance = &self.entrances.hub;
+        entrance.set_open(false);
+        // An accept loop that does not come to it is a bug, but no reason to wait for ever.
+        if !entrance.listening(0, REOPEN_PATIENCE).await {
+            warn!("some endpoints did not close");
+        }
+        if links == Links::Cut {
+            entrance.cut();
+            self.directory.close_links();
+        }
+    }
+
+    /// Lets clients in again, on the same ports.
+    pub async fn reopen_endpoints(&self) -> Result<(), ReopenError> {
+        let entrance = &self.entrances.hub;
+        entrance.set_open(true);
+        let open = entrance.listening(self.listeners, REOPEN_PATIENCE).await;
+        open.then_some(()).ok_or(ReopenError(()))
+    }
+
     /// Stops accepting, closes every connection, waits for them for a bounded time.
     pub async fn stop(mut self) {
         let Some(switch) = self.switch.take() else {
@@ -390,8 +465,11 @@ impl RunningEmulator {
         };
         // Who connects from here on is turned away, so no link comes up behind our back.
         switch.signal();
+        let connections = [self.entrances.hub.end(), self.entrances.admin.end()];
         self.directory.close_links();
-        if !switch.drained(STOP_PATIENCE).await {
+        let all = connections.into_iter().flatten().chain([switch]);
+        let drained = join_all(all.map(|switch| switch.drained(STOP_PATIENCE))).await;
+        if drained.contains(&false) {
             warn!("some connections are still busy after {STOP_PATIENCE:?}; they are cut");
         }
         // What is left of the accept loops and their connections goes with `self`.
@@ -413,3 +491,5 @@ impl Drop for RunningEmulator {
 
 /// How long a stop waits for connections: longer than one of MQTT takes to say goodbye.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a port may take to be ours again.
+const REOPEN_PATIENCE: Duration = Duration::from_secs(5);

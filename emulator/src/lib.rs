@@ -34,6 +34,7 @@
 //! | [`config`] | what can be set, with its defaults |
 //! | `emulator` | puts the parts together, starts and stops them |
 //! | `listener` | binds addresses, accepts connections, TLS handshakes |
+//! | `entrance` | whether connections are let in, and the end of those that were |
 //! | `stop` | tells every connection that the emulator stops, and waits for them |
 //! | `clock` | the only place that reads a clock |
 //! | [`hub`] | typed calls to the hub; finds the shard, carries out its outputs |
@@ -57,6 +58,7 @@ mod clock;
 pub mod config;
 mod directory;
 mod emulator;
+mod entrance;
 pub mod event_log;
 mod host_names;
 mod http;
@@ -76,7 +78,7 @@ pub mod tls;
 pub use clock::{Unsettled, VirtualClock};
 pub use config::Config;
 pub use directory::{CreateHubError, HubsFull};
-pub use emulator::{BindProblem, Emulator, RunningEmulator, StartError};
+pub use emulator::{BindProblem, Emulator, Links, ReopenError, RunningEmulator, StartError};
 pub use event_log::EventLog;
 pub use host_names::{HubHost, HubNameError};
 pub use hub::HubHandle;

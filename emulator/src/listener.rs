@@ -19,6 +19,7 @@ use crate::admin::{self, AdminContext};
 use crate::amqp;
 use crate::config::Ports;
 use crate::directory::{Directory, NoHub, cut};
+use crate::entrance::Entrance;
 use crate::host_names::HubHost;
 use crate::hub::HubHandle;
 use crate::mqtt;
@@ -174,14 +175,18 @@ fn is_absent(error: &io::Error) -> bool {
         )
 }
 
-/// Accepts until the emulator stops, then waits for the connections. Aborting it aborts them.
+/// Accepts while `entrance` is open, until the emulator stops; then waits for the connections. Aborting it
+/// aborts them. That it listens is noted already.
 pub(crate) async fn run(
     listener: TcpListener,
     service: Service,
     directory: Directory,
+    entrance: Arc<Entrance>,
     stop: StopToken,
 ) {
     let mut connections = JoinSet::new();
+    let address = listener.local_addr();
+    let mut listener = Some(listener);
     let mut stopping = stop.clone();
     let stopped = stopping.stopped();
     tokio::pin!(stopped);
@@ -189,9 +194,20 @@ pub(crate) async fn run(
         tokio::select! {
             () = &mut stopped => break,
             Some(ended) = connections.join_next() => report(ended),
-            accepted = listener.accept() => match accepted {
+            // Whoever has connected and was not accepted yet is put off with the listener.
+            () = entrance.until(false), if listener.is_some() => {
+                listener = None;
+                entrance.note_listening(false);
+            }
+            () = entrance.until(true), if listener.is_none() => {
+                listener = listen_again(&address, directory.default_hub()).await;
+                if listener.is_some() {
+                    entrance.note_listening(true);
+                }
+            }
+            accepted = accept(listener.as_ref()), if listener.is_some() => match accepted {
                 Ok((socket, peer)) => {
-                    let context = ConnectionContext::new(&directory, peer, stop.clone());
+                    let context = ConnectionContext::new(&directory, peer, entrance.token());
                     connections.spawn(service.clone().serve(socket, context));
                 }
                 Err(error) => pause_after(&error, directory.default_hub()).await,
@@ -201,6 +217,28 @@ pub(crate) async fn run(
     drop((listener, stop));
     while let Some(ended) = connections.join_next().await {
         report(ended);
+    }
+}
+
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The same address as before; `None`, after a moment, if somebody has it.
+async fn listen_again(address: &io::Result<SocketAddr>, hub: &HubHandle) -> Option<TcpListener> {
+    let address = address.as_ref().ok()?;
+    match listen(*address) {
+        Ok((listener, _)) => Some(listener),
+        Err(error) => {
+            if hub.is_news("listen", ACCEPT_SILENCE) {
+                warn!(%address, %error, "cannot listen again; trying again in a moment");
+            }
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 //! Needs no port, no certificate and no file, and reads no wall clock: on a paused current-thread
 //! runtime the same calls give the same events, whenever and wherever they are made.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hub_core::Limits;
@@ -14,17 +16,25 @@ use tracing::warn;
 use crate::clock::Clock;
 use crate::config::{EventLogLimits, Policies, Throttling};
 use crate::directory::{Directory, DirectoryParts, HubRules};
+use crate::emulator::Links;
+use crate::entrance::Entrance;
 use crate::host_names::HostNames;
 use crate::hub::HubHandle;
 use crate::listener::ConnectionContext;
 use crate::mqtt;
-use crate::stop::{StopSwitch, StopToken};
 
 /// A hub without sockets. Dropping it cuts every link; [`MemoryHub::stop`] does so in order.
 #[derive(Debug)]
 pub struct MemoryHub {
     directory: Directory,
-    switch: StopSwitch,
+    entrance: Arc<Entrance>,
+}
+
+impl Drop for MemoryHub {
+    fn drop(&mut self) {
+        // Doors may be held longer.
+        self.entrance.end();
+    }
 }
 
 /// What a hub without sockets can be told.
@@ -44,7 +54,7 @@ pub struct MemoryConfig {
 #[derive(Clone, Debug)]
 pub struct MemoryDoor {
     directory: Directory,
-    stop: StopToken,
+    entrance: Arc<Entrance>,
 }
 
 impl MemoryConfig {
@@ -74,7 +84,7 @@ impl MemoryHub {
         });
         Self {
             directory,
-            switch: StopSwitch::new(),
+            entrance: Arc::new(Entrance::new()),
         }
     }
 
@@ -83,19 +93,34 @@ impl MemoryHub {
         self.directory.default_hub()
     }
 
-    /// The way in for devices. A door that is still held makes [`MemoryHub::stop`] wait.
+    /// The way in for devices.
     pub fn door(&self) -> MemoryDoor {
         MemoryDoor {
             directory: self.directory.clone(),
-            stop: self.switch.token(),
+            entrance: Arc::clone(&self.entrance),
         }
+    }
+
+    /// Lets nobody in any more; see [`crate::RunningEmulator::close_endpoints`].
+    pub fn close(&self, links: Links) {
+        self.entrance.set_open(false);
+        if links == Links::Cut {
+            self.entrance.cut();
+            self.directory.close_links();
+        }
+    }
+
+    /// Lets devices in again.
+    pub fn reopen(&self) {
+        self.entrance.set_open(true);
     }
 
     /// Closes every connection and waits for them for a bounded time.
     pub async fn stop(self) {
-        let Self { directory, switch } = self;
-        switch.signal();
-        directory.close_links();
+        let Some(switch) = self.entrance.end() else {
+            return;
+        };
+        self.directory.close_links();
         if !switch.drained(STOP_PATIENCE).await {
             warn!("some connections in memory are still busy after {STOP_PATIENCE:?}");
         }
@@ -103,13 +128,17 @@ impl MemoryHub {
 }
 
 impl MemoryDoor {
-    /// A new connection, served as one of plain TCP would be: what is written speaks MQTT.
-    pub fn connect(&self) -> DuplexStream {
+    /// A new connection, served as one of plain TCP would be: what is written speaks MQTT. Refused while
+    /// the hub lets nobody in.
+    pub fn connect(&self) -> io::Result<DuplexStream> {
+        if !self.entrance.is_open() {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
         let (device_end, hub_end) = tokio::io::duplex(PIPE_BYTES);
         let peer = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let context = ConnectionContext::new(&self.directory, peer, self.stop.clone());
+        let context = ConnectionContext::new(&self.directory, peer, self.entrance.token());
         tokio::spawn(Box::pin(mqtt::serve(hub_end, context)));
-        device_end
+        Ok(device_end)
     }
 }
 
@@ -162,7 +191,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_device_is_let_in_over_a_pipe_by_the_hubs_own_wall_time() {
         let hub = start();
-        let mut pipe = hub.door().connect();
+        let mut pipe = hub.door().connect().unwrap();
         pipe.write_all(&connect_packet()).await.unwrap();
         let mut answer = [0; 4];
         pipe.read_exact(&mut answer).await.unwrap();
@@ -173,9 +202,37 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_closed_hub_refuses_devices_until_it_opens_and_cuts_those_it_has_if_told() {
+        let hub = start();
+        let door = hub.door();
+        let mut pipe = door.connect().unwrap();
+        pipe.write_all(&connect_packet()).await.unwrap();
+        pipe.read_exact(&mut [0; 4]).await.unwrap();
+        // One that has not said anything yet belongs to those there are.
+        let mut silent = door.connect().unwrap();
+
+        hub.close(Links::Keep);
+        let refused = door.connect().unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        pipe.write_all(&[0xC0, 0]).await.unwrap();
+        pipe.read_exact(&mut [0; 2]).await.unwrap();
+
+        hub.close(Links::Cut);
+        assert_eq!(pipe.read(&mut [0; 4]).await.unwrap(), 0);
+        assert_eq!(silent.read(&mut [0; 4]).await.unwrap(), 0);
+
+        hub.reopen();
+        let mut pipe = door.connect().unwrap();
+        pipe.write_all(&connect_packet()).await.unwrap();
+        let mut answer = [0; 4];
+        pipe.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer[3], 0);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_stop_ends_every_connection_and_waits_for_it() {
         let hub = start();
-        let mut pipe = hub.door().connect();
+        let mut pipe = hub.door().connect().unwrap();
         pipe.write_all(&connect_packet()).await.unwrap();
         pipe.read_exact(&mut [0; 4]).await.unwrap();
         let log = hub.hub().event_log().clone();

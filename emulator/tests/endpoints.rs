@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use emulator::config::Ports;
-use emulator::{BindProblem, Config, Emulator, RunningEmulator, StartError};
+use emulator::{BindProblem, Config, Emulator, Links, RunningEmulator, StartError};
 use hub_core::registry::{Authentication, DeviceSpec, SymmetricKeys};
 use hub_proto::ids::DeviceId;
 use hub_proto::sas::{self, SasKey};
@@ -319,4 +319,38 @@ async fn a_refused_client_that_goes_on_sending_still_reads_its_refusal() {
     );
     written.unwrap();
     assert_eq!(answer.unwrap(), [0x20, 2, 0, 1]);
+}
+
+#[tokio::test]
+async fn closed_endpoints_refuse_connections_and_open_again_on_the_same_ports() {
+    let dir = tempfile::tempdir().unwrap();
+    let emulator = Emulator::start(config(&dir)).await.unwrap();
+    let key = register(&emulator, "d");
+    let mut kept = connect(&emulator, "d", &key).await;
+    let ports = emulator.ports();
+    let hub_ports = [ports.mqtts, ports.amqps, ports.https, ports.mqtt];
+
+    emulator.close_endpoints(Links::Keep).await;
+    for port in hub_ports {
+        let refused = TcpStream::connect((LOOPBACK, port.unwrap())).await;
+        assert_eq!(
+            refused.unwrap_err().kind(),
+            io::ErrorKind::ConnectionRefused
+        );
+    }
+    let admin = (LOOPBACK, ports.admin.unwrap());
+    TcpStream::connect(admin).await.unwrap();
+    kept.write_all(&[0xC0, 0]).await.unwrap();
+    kept.read_exact(&mut [0; 2]).await.unwrap();
+
+    emulator.close_endpoints(Links::Cut).await;
+    assert!(is_closed(&mut kept).await);
+
+    emulator.reopen_endpoints().await.unwrap();
+    for port in hub_ports {
+        TcpStream::connect((LOOPBACK, port.unwrap())).await.unwrap();
+    }
+    let key = register(&emulator, "e");
+    connect(&emulator, "e", &key).await;
+    emulator.stop().await;
 }

@@ -70,6 +70,10 @@ impl Elsewhere {
                     None,
                 );
             }
+            StepKind::Outage { .. } => {
+                let message = "only the embedded hub can be told to be away";
+                refuse(step.span, message, None);
+            }
             StepKind::Send { .. } => {
                 let message = "`send` is not built over REST, as Azure has it over AMQP alone";
                 refuse(step.span, message, None);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use device_sim::transport::{Door, Endpoints, Target, Tls};
 use emulator::config::{Ports, Throttling};
 use emulator::memory::{MemoryConfig, MemoryHub};
-use emulator::{Config, Emulator, HubHandle, RunningEmulator};
+use emulator::{Config, Emulator, HubHandle, Links, RunningEmulator};
 use hub_core::Limits;
 use hub_proto::sas::SasKey;
 use hub_proto::time::Timestamp;
@@ -129,6 +129,28 @@ impl Hub {
         }
     }
 
+    /// Lets nobody in any more; one elsewhere is not asked to.
+    pub(super) async fn close(&self, links: Links) {
+        match self {
+            Self::Embedded(EmbeddedHub::Memory(hub)) => hub.close(links),
+            Self::Embedded(EmbeddedHub::Sockets(hub)) => hub.close_endpoints(links).await,
+            Self::Elsewhere(_) => {}
+        }
+    }
+
+    /// Lets everybody in again.
+    pub(super) async fn reopen(&self) -> Result<(), String> {
+        match self {
+            Self::Embedded(EmbeddedHub::Memory(hub)) => hub.reopen(),
+            Self::Embedded(EmbeddedHub::Sockets(hub)) => {
+                let reopened = hub.reopen_endpoints().await;
+                reopened.map_err(|error| error.to_string())?;
+            }
+            Self::Elsewhere(_) => {}
+        }
+        Ok(())
+    }
+
     /// Leaves things as they were before the run; in words what could not be.
     pub(super) async fn stop(self) -> Option<String> {
         match self {
@@ -211,7 +233,7 @@ impl EmbeddedHub {
             Self::Memory(hub) => {
                 let door = hub.door();
                 let door: Door =
-                    Arc::new(move || -> io::Result<_> { Ok(Box::new(door.connect())) });
+                    Arc::new(move || -> io::Result<_> { Ok(Box::new(door.connect()?)) });
                 return Ok(Endpoints {
                     memory: Some(door),
                     ..Endpoints::default()

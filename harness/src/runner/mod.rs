@@ -9,6 +9,7 @@
 //! | `plan` | names resolved, bounds checked, behaviours read: all mistakes before the first step |
 //! | `roster` | who takes part, and whom a target means |
 //! | `hub` | the embedded hub and the ways in |
+//! | `absence` | whether the embedded hub answers services |
 //! | `access` | how programs that are not ours find the hub |
 //! | `process` | a program that a step starts |
 //! | `elsewhere` | a hub that is not this process's |
@@ -22,6 +23,7 @@
 //! | `event` | what whoever watches is told |
 //! | `words` | steps in words |
 
+mod absence;
 mod access;
 mod course;
 mod elsewhere;

@@ -366,7 +366,7 @@ impl Walk<'_> {
                     self.problems.add(job.condition.span, error.to_string());
                 }
             }
-            StepKind::CutAllLinks | StepKind::Wait(_) => {}
+            StepKind::CutAllLinks | StepKind::Outage { .. } | StepKind::Wait(_) => {}
             StepKind::Parallel(steps) | StepKind::Repeat { steps, .. } => {
                 self.steps(steps, depth + 1);
             }
@@ -529,7 +529,7 @@ mod tests {
             "method name contains '/'",
             "1.5s: the hub takes whole seconds",
             "the hub has no error `DeviceNotOnlin`",
-            "`job` is not built yet",
+            "`upload` is not built yet",
             "there is no step `nowhere`",
         ] {
             assert!(

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use emulator::HubHandle;
+use emulator::{HubHandle, Links};
 use hub_core::HubError;
 use hub_core::c2d::C2dMessage;
 use hub_core::jobs::{JobId, JobSpec, JobView, JobWork};
@@ -19,6 +19,7 @@ use hub_proto::property_bag::PropertyBag;
 use hub_proto::sas::SasKey;
 use serde_json::{Value, json};
 
+use super::absence::{Absence, Away};
 use super::rest_service::RestService;
 use crate::scenario::ast::{IdentityChange, Job, JobWork as JobStep};
 
@@ -35,6 +36,7 @@ pub(super) enum Service {
 #[derive(Clone, Debug)]
 pub(super) struct InProcess {
     hub: HubHandle,
+    absence: Absence,
 }
 
 /// The hub's no, as REST would tell it.
@@ -79,6 +81,15 @@ impl Service {
         Self::InProcess(InProcess::new(hub))
     }
 
+    /// The hub goes: calls end in 503 until what this gives is dropped. `None` if it is away already, and
+    /// of a hub elsewhere, of which the plan asks no such thing.
+    pub(super) fn begin_outage(&self, links: Links) -> Option<Away> {
+        match self {
+            Self::InProcess(hub) => hub.absence.begin(links),
+            Self::Rest(_) => None,
+        }
+    }
+
     /// Enables, disables or deletes a device.
     pub(super) async fn change(
         &self,
@@ -86,7 +97,7 @@ impl Service {
         change: IdentityChange,
     ) -> Result<(), Refused> {
         match self {
-            Self::InProcess(hub) => hub.change(id, change).await,
+            Self::InProcess(hub) => hub.absence.guard(hub.change(id, change)).await,
             Self::Rest(hub) => hub.change(id.as_str(), change).await,
         }
     }
@@ -94,7 +105,7 @@ impl Service {
     /// Calls a method; gives the device's status.
     pub(super) async fn invoke(&self, id: &DeviceId, call: &MethodCall) -> Result<i32, Refused> {
         match self {
-            Self::InProcess(hub) => hub.invoke(id, call).await,
+            Self::InProcess(hub) => hub.absence.guard(hub.invoke(id, call)).await,
             Self::Rest(hub) => hub.invoke(id.as_str(), call).await,
         }
     }
@@ -102,7 +113,7 @@ impl Service {
     /// Schedules a job that starts at once; on the embedded hub alone.
     pub(super) async fn create_job(&self, id: &str, job: &Job) -> Result<JobId, Refused> {
         match self {
-            Self::InProcess(hub) => hub.create_job(id, job).await,
+            Self::InProcess(hub) => hub.absence.guard(hub.create_job(id, job)).await,
             Self::Rest(_) => {
                 Err(HubError::NotImplemented("job steps on another hub".into()).into())
             }
@@ -120,7 +131,7 @@ impl Service {
     /// The etag of a device's twin.
     pub(super) async fn twin_etag(&self, id: &DeviceId) -> Result<String, Refused> {
         match self {
-            Self::InProcess(hub) => hub.twin_etag(id).await,
+            Self::InProcess(hub) => hub.absence.guard(hub.twin_etag(id)).await,
             Self::Rest(hub) => hub.twin_etag(id.as_str()).await,
         }
     }
@@ -134,7 +145,11 @@ impl Service {
         if_match: &IfMatch,
     ) -> Result<(), Refused> {
         match self {
-            Self::InProcess(hub) => hub.patch(id, desired, tags, if_match).await,
+            Self::InProcess(hub) => {
+                hub.absence
+                    .guard(hub.patch(id, desired, tags, if_match))
+                    .await
+            }
             Self::Rest(hub) => {
                 let update = twin_update(desired, tags);
                 hub.patch(id.as_str(), &update, if_match).await
@@ -149,7 +164,7 @@ impl Service {
         message: &MessageToDevice<'_>,
     ) -> Result<(), Refused> {
         match self {
-            Self::InProcess(hub) => hub.send(id, message).await,
+            Self::InProcess(hub) => hub.absence.guard(hub.send(id, message)).await,
             // The plan for a hub elsewhere has no such step.
             Self::Rest(_) => Err(Refused {
                 status: 501,
@@ -162,7 +177,7 @@ impl Service {
     /// How many twins match, page by page.
     pub(super) async fn count(&self, text: &str) -> Result<u64, Refused> {
         match self {
-            Self::InProcess(hub) => hub.count(text).await,
+            Self::InProcess(hub) => hub.absence.guard(hub.count(text)).await,
             Self::Rest(hub) => hub.count(text).await,
         }
     }
@@ -182,7 +197,10 @@ fn twin_update(desired: Option<&Value>, tags: Option<&Value>) -> Value {
 
 impl InProcess {
     pub(super) fn new(hub: HubHandle) -> Self {
-        Self { hub }
+        Self {
+            hub,
+            absence: Absence::default(),
+        }
     }
 
     /// Registers a device with `key` as both its keys: before the run, so at no throttle.

@@ -10,8 +10,10 @@ mod wait;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use device_sim::fleet::Fleet;
+use emulator::Links;
 use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
@@ -140,6 +142,7 @@ impl<'a> Stage<'a> {
                 self.hub.close_links();
                 Ending::Passed
             }
+            StepKind::Outage { lasts, keeps_links } => self.outage(*lasts, *keeps_links).await,
             StepKind::Wait(time) => {
                 tokio::time::sleep(*time).await;
                 Ending::Passed
@@ -155,6 +158,21 @@ impl<'a> Stage<'a> {
             StepKind::Repeat { times, steps } => of_parts([self.rounds(*times, steps).await]),
             StepKind::Shell(shell) => self.shell(place, shell).await,
             StepKind::NotBuilt(_) => Ending::Error("this step is not built yet".to_owned()),
+        }
+    }
+
+    async fn outage(&self, lasts: Duration, keeps_links: bool) -> Ending {
+        let links = if keeps_links { Links::Keep } else { Links::Cut };
+        let Some(outage) = self.service.begin_outage(links) else {
+            return Ending::Error("the hub is away already, by another outage".to_owned());
+        };
+        self.hub.close(links).await;
+        tokio::time::sleep(lasts).await;
+        let reopened = self.hub.reopen().await;
+        drop(outage);
+        match reopened {
+            Ok(()) => Ending::Passed,
+            Err(problem) => Ending::Error(problem),
         }
     }
 

@@ -48,6 +48,10 @@ pub(super) fn step(step: &Step) -> String {
             format!("{kind} {} for {lasts:?}", target(on))
         }
         StepKind::CutAllLinks => "restart the hub".to_owned(),
+        StepKind::Outage { lasts, keeps_links } => {
+            let links = if *keeps_links { ", links stay" } else { "" };
+            format!("the hub is away for {lasts:?}{links}")
+        }
         StepKind::Wait(time) => format!("wait {time:?}"),
         StepKind::WaitUntil { on, .. } => format!("wait until {} …", target(on)),
         StepKind::Parallel(steps) => format!("{} steps at once", steps.len()),
@@ -108,6 +112,7 @@ fn kind(kind: &StepKind) -> &'static str {
         StepKind::Identity { .. } => "identity",
         StepKind::Fault { .. } => "fault",
         StepKind::CutAllLinks => "cut-all-links",
+        StepKind::Outage { .. } => "outage",
         StepKind::Wait(_) => "wait",
         StepKind::WaitUntil { .. } => "wait-until",
         StepKind::Parallel(_) => "parallel",

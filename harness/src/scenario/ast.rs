@@ -207,8 +207,15 @@ pub enum StepKind {
         /// `for:`
         lasts: Duration,
     },
-    /// Stops the embedded hub and starts it again with what it held (memory hubs lose nothing: links are cut).
+    /// Every link is cut at the hub.
     CutAllLinks,
+    /// `outage:` the embedded hub lets nobody in and answers no service, for a while.
+    Outage {
+        /// `for:`
+        lasts: Duration,
+        /// `links: keep`: connections that are up stay up. Default false: they are cut.
+        keeps_links: bool,
+    },
     /// Waits.
     Wait(Duration),
     /// Waits for a condition, at most so long; a failure if it does not come.

@@ -48,7 +48,7 @@ forms! {
     TARGET = "targetMapping", "whom it is about": ["device", "share", "of"];
     STEP = "step", "a step": [
         "name", "connect", "disconnect", "invoke", "patch", "send", "job", "query", "identity", "fault",
-        "cut-all-links", "wait", "wait-until", "parallel", "repeat", "shell",
+        "cut-all-links", "outage", "wait", "wait-until", "parallel", "repeat", "shell",
     ];
     INVOKE = "invoke", "`invoke`": [
         "on", "method", "payload", "rate", "in-flight", "timeout", "connect-timeout", "expect",
@@ -62,6 +62,7 @@ forms! {
     ];
     IDENTITY = "identity", "`identity`": ["on", "change"];
     FAULT = "fault", "`fault`": ["on", "kind", "delay", "for"];
+    OUTAGE = "outage", "`outage`": ["for", "links"];
     WAIT_UNTIL = "waitUntil", "`wait-until`": ["on", "at-most"];
     REPEAT = "repeat", "`repeat`": ["times", "steps"];
     SHELL = "shell", "`shell`": ["command", "as", "env", "background", "timeout", "expect"];
@@ -150,6 +151,9 @@ pub(super) const FAULTS: &[Word<FaultWord>] = &[
     ("partition", FaultWord::Partition),
     ("lost-ack", FaultWord::LostAck),
 ];
+
+/// `links:` of an outage; whether they stay.
+pub(super) const OUTAGE_LINKS: &[Word<bool>] = &[("cut", false), ("keep", true)];
 
 /// `c2d:`, as docs/ADMIN.md names the outcomes.
 pub(super) const C2D_OUTCOMES: &[Word<()>] = &[("completed", ()), ("expired", ()), ("purged", ())];
@@ -246,6 +250,7 @@ mod tests {
             ("networkName", words(NETWORKS)),
             ("identityChange", words(IDENTITY_CHANGES)),
             ("faultKind", words(FAULTS)),
+            ("outageLinks", words(OUTAGE_LINKS)),
             ("c2dOutcome", words(C2D_OUTCOMES)),
             ("disconnectReason", words(DISCONNECT_REASONS)),
         ] {

@@ -18,6 +18,7 @@ impl StepKind {
             Self::Identity { .. } => "identity",
             Self::Fault { .. } => "fault",
             Self::CutAllLinks => "cut-all-links",
+            Self::Outage { .. } => "outage",
             Self::Wait(_) => "wait",
             Self::WaitUntil { .. } => "wait-until",
             Self::Parallel(_) => "parallel",

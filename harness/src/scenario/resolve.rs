@@ -254,6 +254,7 @@ impl Resolver<'_> {
             | StepKind::Job(_)
             | StepKind::Query { .. }
             | StepKind::CutAllLinks
+            | StepKind::Outage { .. }
             | StepKind::Wait(_) => {}
         }
         for inner in step.kind.inner() {

@@ -191,29 +191,16 @@ fn jobs_are_made_waited_for_listed_and_cancelled() {
     ];
     let done = hub.ok(&twin);
     assert_eq!(done, "twins  completed  1 devices: 1 succeeded, 0 failed");
-    let method = [
-        "job",
-        "create",
-        "m",
-        "-q",
-        "*",
-        "--method-name",
-        "reboot",
-        "--wait",
-    ];
+    let method: Vec<&str> = "job create m -q * --method-name reboot --wait"
+        .split(' ')
+        .collect();
     let (code, out, errors) = hub.tool(&method);
     assert_eq!(code, Some(1), "{errors}");
     assert_eq!(out.trim(), "m  completed  1 devices: 0 succeeded, 1 failed");
-    let (code, out, _) = hub.tool(&[
-        "job",
-        "create",
-        "bad",
-        "-q",
-        "=",
-        "--method-name",
-        "x",
-        "--wait",
-    ]);
+    let bad: Vec<&str> = "job create bad -q = --method-name x --wait"
+        .split(' ')
+        .collect();
+    let (code, out, _) = hub.tool(&bad);
     assert_eq!(code, Some(1));
     assert!(
         out.starts_with("bad  failed\nSQL query parse failed"),

@@ -84,6 +84,7 @@ fn kind(key: &str, node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
         "query" => query(node, mistakes),
         "identity" => identity(node, mistakes),
         "fault" => fault(node, mistakes),
+        "outage" => outage(node, mistakes),
         "cut-all-links" => {
             if !node.is_null() {
                 let message = format!(
@@ -361,6 +362,20 @@ fn fault(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
         on: on?,
         kind,
         lasts: lasts?,
+    })
+}
+
+fn outage(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
+    let fields = Fields::of(node, &keys::OUTAGE, mistakes)?;
+    let lasts = fields
+        .require("for", mistakes)
+        .and_then(|node| mistakes.some_time(node, "`for`"));
+    let keeps_links = fields.get("links").map_or(Some(false), |node| {
+        mistakes.word(node, "`links` of an outage", keys::OUTAGE_LINKS)
+    });
+    Some(StepKind::Outage {
+        lasts: lasts?,
+        keeps_links: keeps_links?,
     })
 }
 
