@@ -177,64 +177,33 @@ fn the_doctor_looks_at_the_authority_of_the_hub_that_runs() {
 #[test]
 fn jobs_are_made_waited_for_listed_and_cancelled() {
     let hub = Hub::start();
+    let tool = |line: &str| hub.tool(&line.split(' ').collect::<Vec<_>>());
     hub.ok(&["device", "create", "pump-1"]);
-    let patch = r#"{"tags":{"site":"Oslo"}}"#;
-    let twin = [
-        "job",
-        "create",
-        "twins",
-        "-q",
-        "*",
-        "--twin-patch",
-        patch,
-        "--wait",
-    ];
-    let done = hub.ok(&twin);
+    let (code, done, errors) =
+        tool(r#"job create twins -q * --twin-patch {"tags":{"site":"Oslo"}} --wait"#);
+    assert_eq!(code, Some(0), "{errors}");
     assert_eq!(done, "twins  completed  1 devices: 1 succeeded, 0 failed");
-    let method: Vec<&str> = "job create m -q * --method-name reboot --wait"
-        .split(' ')
-        .collect();
-    let (code, out, errors) = hub.tool(&method);
+    let (code, out, errors) = tool("job create m -q * --method-name reboot --wait");
     assert_eq!(code, Some(1), "{errors}");
     assert_eq!(out.trim(), "m  completed  1 devices: 0 succeeded, 1 failed");
-    let bad: Vec<&str> = "job create bad -q = --method-name x --wait"
-        .split(' ')
-        .collect();
-    let (code, out, _) = hub.tool(&bad);
+    let (code, out, _) = tool("job create bad -q = --method-name x --wait");
     assert_eq!(code, Some(1));
-    assert!(
-        out.starts_with("bad  failed\nSQL query parse failed"),
-        "{out}"
-    );
-
-    let soon = "2099-01-01T00:00:00Z";
-    let (code, _, errors) = hub.tool(&[
-        "job",
-        "create",
-        "far",
-        "-q",
-        "*",
-        "--twin-patch",
-        "{}",
-        "--start-time",
-        soon,
-    ]);
-    assert!(code == Some(1) && errors.contains("168 hours"), "{errors}");
-    let list = hub.ok(&["job", "list", "--job-type", "scheduleDeviceMethod"]);
-    assert!(
-        list.contains("scheduleDeviceMethod  completed  1        1"),
-        "{list}"
-    );
-    let shown: Value = serde_json::from_str(&hub.ok(&["job", "show", "twins", "--json"])).unwrap();
+    let parse = "bad  failed\nSQL query parse failed";
+    assert!(out.starts_with(parse), "{out}");
+    let list = tool("job list --job-type scheduleDeviceMethod").1;
+    let row = "scheduleDeviceMethod  completed  1        1";
+    assert!(list.contains(row), "{list}");
+    let shown: Value = serde_json::from_str(&tool("job show twins --json").1).unwrap();
     assert_eq!(shown["updateTwin"]["tags"]["site"], "Oslo");
-    let (code, _, errors) = hub.tool(&["job", "cancel", "m"]);
-    assert!(
-        code == Some(1) && errors.contains("405 OperationNotAllowedInCurrentState"),
-        "{errors}"
-    );
-    let (code, _, errors) = hub.tool(&["job", "show", "nobody"]);
-    assert!(
-        code == Some(1) && errors.contains("the hub knows no job \"nobody\""),
-        "{errors}"
-    );
+    for (line, told) in [
+        (
+            "job create far -q * --twin-patch {} --start-time 2099-01-01T00:00:00Z",
+            "168 hours",
+        ),
+        ("job cancel m", "405 OperationNotAllowedInCurrentState"),
+        ("job show nobody", "the hub knows no job \"nobody\""),
+    ] {
+        let (code, _, errors) = tool(line);
+        assert!(code == Some(1) && errors.contains(told), "{line}: {errors}");
+    }
 }
