@@ -326,7 +326,7 @@ fn hub_with_will() -> Hub {
                 ..link_up(LINK)
             },
         )
-        .unwrap();
+        .expect("d1 may connect");
     hub.drain();
     hub
 }
