@@ -95,6 +95,7 @@ async fn messages_wait_for_their_device_and_come_one_by_one_in_order() {
     let headers = [
         ("iothub-messageid", "m 1"),
         ("iothub-app-colour", "red/blue"),
+        ("iothub-ack", "FULL"),
     ];
     rest.send_to_device("d", &headers, "first").await;
     rest.send_to_device("d", &[], "second").await;
@@ -113,6 +114,7 @@ async fn messages_wait_for_their_device_and_come_one_by_one_in_order() {
     for property in [
         "%24.mid=m%201",
         "colour=red%2Fblue",
+        "iothub-ack=full",
         "%24.to=%2Fdevices%2Fd%2Fmessages%2FdeviceBound",
     ] {
         assert!(

@@ -103,6 +103,9 @@ pub enum HubError {
     /// The expiry time of a cloud-to-device message is past, or too far ahead.
     #[error("the expiry time of a message must lie between now and {0:?} from now")]
     MessageExpiry(Duration),
+    /// The lock of a message, or of a feedback message, is over, or never was.
+    #[error("The lock of the message is over, or there is no such lock.")]
+    MessageLockLost,
     /// The hub's tier does not have it, or not so much of it.
     #[error(transparent)]
     NotAdmitted(#[from] Refusal),
@@ -179,6 +182,7 @@ impl HubError {
             Self::TooManyDevices(_) => ErrorCode::TooManyDevices,
             Self::QueueFull(_) => ErrorCode::DeviceMaximumQueueDepthExceeded,
             Self::MessageExpiry(_) => ErrorCode::InvalidMessageExpiryTime,
+            Self::MessageLockLost => ErrorCode::DeviceMessageLockLost,
             Self::NotAdmitted(refusal) => refusal.code(),
             Self::JobAlreadyExists(_) => ErrorCode::JobAlreadyExists,
             Self::JobNotFound(_) => ErrorCode::JobNotFound,

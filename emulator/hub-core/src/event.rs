@@ -228,8 +228,12 @@ impl EventKind {
 pub enum C2dOutcome {
     /// The device acknowledged it.
     Completed,
-    /// Its time to live ran out.
+    /// Dead letter: its time to live ran out.
     Expired,
+    /// Dead letter: the device abandoned it as often as it may.
+    DeliveryCountExceeded,
+    /// Dead letter: the device rejected it.
+    Rejected,
     /// The service emptied the queue.
     Purged,
 }
@@ -240,7 +244,20 @@ impl C2dOutcome {
         match self {
             Self::Completed => "completed",
             Self::Expired => "expired",
+            Self::DeliveryCountExceeded => "deliveryCountExceeded",
+            Self::Rejected => "rejected",
             Self::Purged => "purged",
+        }
+    }
+
+    /// The outcome as feedback names it.
+    pub fn status_code(self) -> &'static str {
+        match self {
+            Self::Completed => "Success",
+            Self::Expired => "Expired",
+            Self::DeliveryCountExceeded => "DeliveryCountExceeded",
+            Self::Rejected => "Rejected",
+            Self::Purged => "Purged",
         }
     }
 }

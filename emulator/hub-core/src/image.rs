@@ -166,6 +166,12 @@ pub struct MessageImage {
     pub payload_base64: String,
     /// How often it was handed to the device.
     pub deliveries: u32,
+    /// How often the device gave it back.
+    #[serde(default)]
+    pub abandoned: u32,
+    /// When the hub took it; the time of the import if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enqueued: Option<TimeImage>,
     /// When it is given up.
     pub expires: TimeImage,
 }

@@ -14,6 +14,7 @@ pub mod c2d;
 pub mod configuration;
 pub mod error;
 pub mod event;
+pub mod feedback;
 pub mod image;
 pub mod jobs;
 mod json;

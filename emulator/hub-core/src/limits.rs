@@ -38,10 +38,14 @@ pub struct Limits {
     pub c2d_queue_messages: usize,
     /// How long a delivered message stays locked without an acknowledgement.
     pub c2d_lock: Duration,
+    /// How often a device may abandon a message before it is given up. Default 10.
+    pub c2d_deliveries: u32,
     /// How long a message lives if its sender does not say.
     pub c2d_time_to_live: Duration,
     /// How far ahead a sender may put a message's expiry time.
     pub c2d_time_to_live_max: Duration,
+    /// What became of messages.
+    pub feedback: FeedbackLimits,
     /// Configurations a hub may hold.
     pub configurations: usize,
     /// Metric queries of one configuration.
@@ -56,6 +60,23 @@ pub struct Limits {
     pub sas_live_grace: Duration,
     /// Scheduled jobs.
     pub jobs: JobLimits,
+}
+
+/// The bounds of cloud-to-device feedback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedbackLimits {
+    /// Records of one feedback message. Default 64.
+    pub batch_records: usize,
+    /// How long after the last feedback message the next may go with fewer. Default 15 seconds.
+    pub batch_every: Duration,
+    /// How long a feedback message that was read stays locked. Default one minute.
+    pub lock: Duration,
+    /// How long a feedback message waits to be read. Default one hour.
+    pub time_to_live: Duration,
+    /// How often a feedback message may be abandoned before it is dropped. Default 10.
+    pub deliveries: u32,
+    /// Records that wait, over which the oldest are dropped. Default 100,000.
+    pub records: usize,
 }
 
 /// The bounds of scheduled jobs.
@@ -100,8 +121,10 @@ impl Default for Limits {
             c2d_bytes: 64 * 1024,
             c2d_queue_messages: 50,
             c2d_lock: Duration::from_mins(1),
+            c2d_deliveries: 10,
             c2d_time_to_live: Duration::from_hours(1),
             c2d_time_to_live_max: Duration::from_hours(48),
+            feedback: FeedbackLimits::default(),
             configurations: 100,
             configuration_metrics: 5,
             deployment_modules: 50,
@@ -109,6 +132,19 @@ impl Default for Limits {
             sas_connect_grace: Duration::from_mins(5),
             sas_live_grace: Duration::from_mins(10),
             jobs: JobLimits::default(),
+        }
+    }
+}
+
+impl Default for FeedbackLimits {
+    fn default() -> Self {
+        Self {
+            batch_records: 64,
+            batch_every: Duration::from_secs(15),
+            lock: Duration::from_mins(1),
+            time_to_live: Duration::from_hours(1),
+            deliveries: 10,
+            records: 100_000,
         }
     }
 }

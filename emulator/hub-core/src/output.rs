@@ -5,6 +5,7 @@ use hub_proto::mqtt::packet::{PacketId, QoS};
 
 use crate::error::HubError;
 use crate::event::Event;
+use crate::feedback::FeedbackRecord;
 use crate::link::{LinkClose, LinkId};
 use crate::method::{CallId, MethodResult, Rid};
 
@@ -32,6 +33,8 @@ pub enum Output {
         /// The device's answer, or why there is none.
         result: Result<MethodResult, HubError>,
     },
+    /// Tell the senders of messages what became of one.
+    Feedback(FeedbackRecord),
     /// Append a fact to the event log.
     Event(Event),
 }

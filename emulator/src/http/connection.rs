@@ -49,6 +49,8 @@ where
         .header_read_timeout(bounds.within)
         .max_header_size(bounds.bytes)
         .max_headers(HEADERS_MAX)
+        // Names of a message's properties come in names of headers, and have a case.
+        .preserve_header_case(true)
         // The C SDK compares names of headers with their case: `ETag` comes as `Etag`, which no
         // other client minds.
         .title_case_headers(true)

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use hub_core::c2d::C2dMessage;
 use hub_core::link::{LinkClose, LinkId};
 use hub_core::method::{InvokeMethod, MethodResult};
 use hub_core::registry::IfMatch;
@@ -17,8 +16,9 @@ use hub_proto::time::Now;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use super::admission::{Admission, bag_bytes};
+use super::admission::Admission;
 use super::configurations::{self, ConfigurationDesk};
+use super::feedback::FeedbackDesk;
 use super::image::Shelf;
 use super::jobs::JobsSlot;
 use super::placement::{SHARDS, shard_of};
@@ -49,6 +49,7 @@ struct Hub {
     /// Whether the hub was removed: nobody is let in any more.
     is_retired: AtomicBool,
     desk: Arc<ConfigurationDesk>,
+    feedback: Arc<FeedbackDesk>,
     news: News,
     uses: UseCounters,
     /// Refused connections by reason, one of the few words of the code.
@@ -98,6 +99,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
     }
     let admission = Admission::new(parts.clock.clone(), parts.names.main(), parts.throttling);
     let desk = Arc::new(ConfigurationDesk::new(&parts.limits));
+    let feedback = FeedbackDesk::new(parts.clock.clone(), parts.limits.feedback.clone());
     let jobs = JobsSlot::new(parts.clock.clone(), parts.limits.jobs.clone());
     let hub = HubHandle(Arc::new(Hub {
         parts,
@@ -110,6 +112,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
         next_link: AtomicU64::new(1),
         is_retired: AtomicBool::new(false),
         desk: Arc::clone(&desk),
+        feedback: Arc::new(feedback),
         news: News::default(),
         uses: UseCounters::new(),
         refusals: Mutex::default(),
@@ -130,6 +133,7 @@ impl Hub {
             parts.event_log.clone(),
             Arc::clone(&self.admission),
             Arc::clone(&self.desk),
+            Arc::clone(&self.feedback),
             parts.limits.clone(),
         );
         let slot = Arc::new(slot);
@@ -264,6 +268,10 @@ impl HubHandle {
         &self.0.desk
     }
 
+    pub(super) fn feedback_desk(&self) -> &FeedbackDesk {
+        &self.0.feedback
+    }
+
     pub(super) fn slot(&self, client: &ClientIdentity) -> &ShardSlot {
         self.slot_of(client.device_id())
     }
@@ -356,7 +364,7 @@ impl HubHandle {
     }
 }
 
-/// Methods and messages.
+/// Methods.
 impl HubHandle {
     /// Calls a direct method and waits for its end. Dropping the future cancels nothing in the hub.
     pub async fn invoke_method(&self, invoke: InvokeMethod) -> Result<MethodResult, HubError> {
@@ -389,20 +397,5 @@ impl HubHandle {
         })?;
         self.spend(request_bytes);
         Ok(answer)
-    }
-
-    /// See [`hub_core::Shard::send_to_device`].
-    pub fn send_to_device(&self, id: &DeviceId, message: C2dMessage) -> Result<(), HubError> {
-        let bytes = message.payload.len() + bag_bytes(&message.properties);
-        self.slot_of(id)
-            .command(|cell, now| cell.shard.send_to_device(now, id, message))?;
-        self.spend(bytes);
-        Ok(())
-    }
-
-    /// See [`hub_core::Shard::purge_messages`].
-    pub fn purge_messages(&self, id: &DeviceId) -> Result<usize, HubError> {
-        self.slot_of(id)
-            .command(|cell, now| cell.shard.purge_messages(now, id))
     }
 }

@@ -11,6 +11,7 @@
 //! | `registry` | identities, and how many there may be |
 //! | `queries` | searching all shards, page by page |
 //! | `jobs` | scheduled jobs: the service's calls, and the task that carries them out |
+//! | `messages`, `feedback` | cloud-to-device messages, and what became of them |
 //! | `connect` | its name and its connection strings |
 //! | `image` | the whole hub as plain data: reset, snapshot, restore |
 //! | `links` | what connected devices do |
@@ -23,10 +24,12 @@
 mod admission;
 mod configurations;
 mod connect;
+mod feedback;
 mod handle;
 mod image;
 mod jobs;
 mod links;
+mod messages;
 mod outlet;
 mod placement;
 mod queries;

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::admission::Admission;
 use super::configurations::{ChangedTwins, ConfigurationDesk};
+use super::feedback::FeedbackDesk;
 use super::outlet::LinkOutlet;
 use crate::clock::{Clock, Due};
 use crate::event_log::EventLog;
@@ -29,6 +30,7 @@ pub(super) struct ShardSlot {
     event_log: EventLog,
     admission: Arc<Admission>,
     desk: Arc<ConfigurationDesk>,
+    feedback: Arc<FeedbackDesk>,
     cell: Mutex<ShardCell>,
     /// Tells the timer task that its deadline has become earlier.
     rearm: Arc<Notify>,
@@ -61,6 +63,7 @@ impl ShardSlot {
         event_log: EventLog,
         admission: Arc<Admission>,
         desk: Arc<ConfigurationDesk>,
+        feedback: Arc<FeedbackDesk>,
         limits: Limits,
     ) -> Self {
         let cell = ShardCell {
@@ -75,6 +78,7 @@ impl ShardSlot {
             event_log,
             admission,
             desk,
+            feedback,
             cell: Mutex::new(cell),
             rearm: Arc::new(Notify::new()),
         }
@@ -101,7 +105,7 @@ impl ShardSlot {
         // Read with the lock held, so that time never runs backwards for a shard.
         let now = self.clock.now();
         let result = command(&mut cell, now);
-        cell.carry_out(now, &self.event_log, &self.admission, &self.desk);
+        self.carry_out(&mut cell, now);
         self.arm(&mut cell);
         result
     }
@@ -110,6 +114,44 @@ impl ShardSlot {
         self.cell
             .lock()
             .expect("a panic with a shard locked is a bug; see the module's law")
+    }
+
+    fn carry_out(&self, cell: &mut ShardCell, now: Now) {
+        // A link that cannot take its messages is a link that ended; that is a command of its own,
+        // so it waits until the outputs of this one are done.
+        let mut overrun = Vec::new();
+        loop {
+            while let Some(output) = cell.shard.poll_output() {
+                match output {
+                    Output::ToLink { link, message } => {
+                        self.admission.note_delivery(&message);
+                        if let Err(reason) = cell.deliver(link, message) {
+                            overrun.push((link, reason));
+                        }
+                    }
+                    Output::CloseLink { link, reason } => cell.close_link(link, reason),
+                    Output::MethodAnswered { call, result } => {
+                        let answered = result.as_ref().map_or(0, |one| one.payload.len());
+                        self.admission.spend(answered);
+                        if let Some(caller) = cell.calls.remove(&call) {
+                            // A caller that has gone away does not want the answer.
+                            let _ = caller.send(result);
+                        }
+                    }
+                    Output::Feedback(record) => self.feedback.push(record),
+                    Output::Event(event) => {
+                        self.admission.note(&event);
+                        self.feedback.note(&event);
+                        cell.changed.note(&event, &self.desk);
+                        self.event_log.append(event);
+                    }
+                }
+            }
+            let Some((link, reason)) = overrun.pop() else {
+                return;
+            };
+            cell.end_link(now, link, reason);
+        }
     }
 
     /// Wakes the timer task if the shard is due earlier than the task knows. A later deadline is
@@ -150,7 +192,7 @@ impl ShardSlot {
             .is_some_and(|deadline| deadline <= now.mono)
         {
             cell.shard.handle_deadline(now);
-            cell.carry_out(now, &self.event_log, &self.admission, &self.desk);
+            self.carry_out(&mut cell, now);
         }
         cell.timer = cell.shard.poll_deadline();
         cell.timer
@@ -175,48 +217,6 @@ impl Drop for ShardSlot {
 }
 
 impl ShardCell {
-    fn carry_out(
-        &mut self,
-        now: Now,
-        event_log: &EventLog,
-        admission: &Admission,
-        desk: &ConfigurationDesk,
-    ) {
-        // A link that cannot take its messages is a link that ended; that is a command of its own,
-        // so it waits until the outputs of this one are done.
-        let mut overrun = Vec::new();
-        loop {
-            while let Some(output) = self.shard.poll_output() {
-                match output {
-                    Output::ToLink { link, message } => {
-                        admission.note_delivery(&message);
-                        if let Err(reason) = self.deliver(link, message) {
-                            overrun.push((link, reason));
-                        }
-                    }
-                    Output::CloseLink { link, reason } => self.close_link(link, reason),
-                    Output::MethodAnswered { call, result } => {
-                        let answered = result.as_ref().map_or(0, |one| one.payload.len());
-                        admission.spend(answered);
-                        if let Some(caller) = self.calls.remove(&call) {
-                            // A caller that has gone away does not want the answer.
-                            let _ = caller.send(result);
-                        }
-                    }
-                    Output::Event(event) => {
-                        admission.note(&event);
-                        self.changed.note(&event, desk);
-                        event_log.append(event);
-                    }
-                }
-            }
-            let Some((link, reason)) = overrun.pop() else {
-                return;
-            };
-            self.end_link(now, link, reason);
-        }
-    }
-
     fn deliver(&self, link: LinkId, message: ToDevice) -> Result<(), LinkClose> {
         match self.links.get(&link) {
             Some(entry) => entry.outlet.deliver(&entry.client, message),

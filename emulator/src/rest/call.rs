@@ -30,6 +30,11 @@ impl Call {
         &self.head.headers
     }
 
+    /// The head as hyper gave it, with what hyper alone can read of it.
+    pub(super) fn head(&self) -> &Parts {
+        &self.head
+    }
+
     pub(super) fn uri(&self) -> &Uri {
         &self.head.uri
     }

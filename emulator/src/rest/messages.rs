@@ -1,7 +1,4 @@
 //! Messages for devices over HTTP, as IoT Explorer sends them; and the purge of a device's queue.
-//!
-//! A name of an application property comes in a header's name, and HTTP header names have no case:
-//! they reach the device in lower case.
 
 use std::borrow::Cow;
 
@@ -11,6 +8,7 @@ use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::DeviceId;
 use hub_proto::property_bag::PropertyBag;
 use hub_proto::time::Timestamp;
+use hyper::body::Bytes;
 use hyper::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -21,6 +19,7 @@ use super::auth::Need;
 use super::call::Call;
 use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
+use super::header_case;
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, json, no_content};
 use super::request::header;
@@ -33,11 +32,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         verb: Method::POST,
         path: "devices/{id}/messages/deviceBound",
         need: Need::ServiceConnect,
-        fidelity: Fidelity::Approximate(
-            "names of properties arrive in lower case, as HTTP headers; feedback (iothub-ack) is refused",
-        ),
+        fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
-        answer: Answer::WithBody(send),
+        answer: Answer::Later(|call, body| Box::pin(send(call, body))),
         document: Document {
             summary: "Queues a message for a device.",
             query: &[],
@@ -47,12 +44,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 "iothub-userid",
                 "iothub-expiry",
                 "iothub-ack",
+                "iothub-creationtimeutc",
+                "iothub-messageschema",
+                "iothub-contenttype",
+                "iothub-contentencoding",
                 "Content-Type",
                 "Content-Encoding",
             ],
             body: Body::Bytes,
             answers: &[(204, "")],
             errors: &[
+                ErrorCode::ArgumentInvalid,
                 ErrorCode::InvalidMessageExpiryTime,
                 ErrorCode::DeviceMaximumQueueDepthExceeded,
                 ErrorCode::DeviceNotFound,
@@ -80,12 +82,19 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 /// `POST /devices/{id}/messages/deviceBound`.
-fn send(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
+async fn send(call: &Call, body: Bytes) -> Result<Reply, Refusal> {
     let id = receiver(call)?;
-    refuse_feedback(call.headers())?;
+    let application = header_case::pairs(call.head(), APPLICATION).await;
+    let application = application.map_err(|error| {
+        let text = format!("a property in the headers {APPLICATION}* is not text: {error}");
+        Refusal::argument(text)
+    })?;
     let expires = read_expiry(call.headers(), call.hub.now().wall)?;
     let message = C2dMessage {
-        properties: read_properties(call.headers()),
+        properties: PropertyBag {
+            system: read_system(call.headers())?,
+            application: application.into_iter().filter_map(property).collect(),
+        },
         payload: body.to_vec(),
         expires,
     };
@@ -127,16 +136,6 @@ struct PurgeBody<'a> {
     module_id: Option<()>,
 }
 
-fn refuse_feedback(headers: &HeaderMap) -> Result<(), Refusal> {
-    match header(headers, "iothub-ack") {
-        None => Ok(()),
-        Some(ack) if ack.eq_ignore_ascii_case("none") => Ok(()),
-        Some(ack) => Err(Refusal::not_implemented(&format!(
-            "cloud-to-device feedback (iothub-ack: {ack})"
-        ))),
-    }
-}
-
 fn read_expiry(headers: &HeaderMap, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
     let Some(text) = header(headers, "iothub-expiry") else {
         return Ok(None);
@@ -145,37 +144,60 @@ fn read_expiry(headers: &HeaderMap, now: Timestamp) -> Result<Option<Timestamp>,
         let text = format!("iothub-expiry '{text}' {problem}");
         Refusal::new(ErrorCode::InvalidMessageExpiryTime, text)
     };
-    let at = OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| refusal("is not a time such as 2026-11-22T10:00:00Z"))?;
-    let expires = Timestamp::from_unix_seconds(at.unix_timestamp());
+    let expires =
+        timestamp(text).ok_or_else(|| refusal("is not a time such as 2026-11-22T10:00:00Z"))?;
     if expires <= now {
         return Err(refusal("has passed"));
     }
     Ok(Some(expires))
 }
 
-/// The system properties that a service may set, by header and by key on the wire to the device.
-const SYSTEM: [(&str, &str); 5] = [
-    ("iothub-messageid", "$.mid"),
-    ("iothub-correlationid", "$.cid"),
-    ("iothub-userid", "$.uid"),
-    ("content-type", "$.ct"),
-    ("content-encoding", "$.ce"),
+fn timestamp(text: &str) -> Option<Timestamp> {
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+    Some(Timestamp::from_unix_seconds(at.unix_timestamp()))
+}
+
+/// The system properties that a service may set, by key on the wire to the device, with the headers
+/// that carry them: the first that is there counts. `iothub-to` is the hub's to say, `iothub-operation`
+/// makes the Java SDK throw.
+const SYSTEM: [(&str, &[&str]); 7] = [
+    ("$.mid", &["iothub-messageid"]),
+    ("$.cid", &["iothub-correlationid"]),
+    ("$.uid", &["iothub-userid"]),
+    ("$.ct", &["iothub-contenttype", "content-type"]),
+    ("$.ce", &["iothub-contentencoding", "content-encoding"]),
+    ("$.schema", &["iothub-messageschema"]),
+    ("iothub-ack", &["iothub-ack"]),
 ];
 
-fn read_properties(headers: &HeaderMap) -> PropertyBag {
-    let system = SYSTEM.iter().filter_map(|(name, key)| {
-        header(headers, name).map(|value| ((*key).to_owned(), value.to_owned()))
-    });
-    let application = headers.iter().filter_map(|(name, value)| {
-        let key = name.as_str().strip_prefix("iothub-app-")?;
-        let value = value.to_str().ok()?;
-        Some((key.to_owned(), Some(value.to_owned())))
-    });
-    PropertyBag {
-        system: system.collect(),
-        application: application.collect(),
+fn read_system(headers: &HeaderMap) -> Result<Vec<(String, String)>, Refusal> {
+    let mut system = Vec::new();
+    for (key, names) in SYSTEM {
+        let mut values = names.iter().filter_map(|name| header(headers, name));
+        system.extend(
+            values
+                .next()
+                .map(|value| (key.to_owned(), value.to_owned())),
+        );
     }
+    if let Some(text) = header(headers, "iothub-creationtimeutc") {
+        // C# reads it in the round-trip format only.
+        let at = timestamp(text).ok_or_else(|| {
+            Refusal::argument(format!("iothub-creationtimeutc '{text}' is not a time"))
+        })?;
+        system.push(("$.ctime".to_owned(), at.to_string()));
+    }
+    Ok(system)
+}
+
+const APPLICATION: &str = "iothub-app-";
+
+/// An application property of a header. One without a name is none.
+fn property((name, value): (String, String)) -> Option<(String, Option<String>)> {
+    let key = name
+        .get(APPLICATION.len()..)
+        .filter(|key| !key.is_empty())?;
+    Some((key.to_owned(), Some(value)))
 }
 
 #[cfg(test)]
@@ -195,34 +217,28 @@ mod tests {
     }
 
     #[test]
-    fn properties_come_from_headers_and_other_headers_stay_out() {
-        let bag = read_properties(&headers(&[
+    fn system_properties_come_from_headers_and_other_headers_stay_out() {
+        // C2D-3
+        let system = read_system(&headers(&[
             ("host", "localhost"),
             ("iothub-messageid", "m1"),
             ("iothub-to", "/devices/d/messages/deviceBound"),
-            ("content-type", "application/json"),
+            ("content-type", "application/octet-stream"),
+            ("iothub-contenttype", "application/json"),
+            ("iothub-creationtimeutc", "1970-01-01T01:20:00+01:00"),
+            ("iothub-ack", "full"),
+            ("iothub-operation", "x"),
             ("iothub-app-alert", "a&b"),
         ]));
-        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        assert_eq!(
-            bag.system,
-            [pair("$.mid", "m1"), pair("$.ct", "application/json")]
-        );
-        assert_eq!(
-            bag.application,
-            [("alert".to_owned(), Some("a&b".to_owned()))]
-        );
-    }
-
-    #[test]
-    fn feedback_is_refused_aloud_and_none_is_not_asking_for_it() {
-        // C2D-6
-        for ack in ["positive", "negative", "full"] {
-            let refusal = refuse_feedback(&headers(&[("iothub-ack", ack)])).unwrap_err();
-            assert_eq!(refusal.code(), ErrorCode::NotImplemented, "{ack}");
-        }
-        assert_eq!(refuse_feedback(&headers(&[("iothub-ack", "None")])), Ok(()));
-        assert_eq!(refuse_feedback(&headers(&[])), Ok(()));
+        let pairs = [
+            ("$.mid", "m1"),
+            ("$.ct", "application/json"),
+            ("iothub-ack", "full"),
+            ("$.ctime", "1970-01-01T00:20:00.0000000Z"),
+        ];
+        let pairs = pairs.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(system.unwrap(), pairs);
+        assert!(read_system(&headers(&[("iothub-creationtimeutc", "now")])).is_err());
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod error;
 mod etag;
 mod feedback;
 mod files;
+mod header_case;
 mod import_export;
 mod jobs;
 mod json;

@@ -1,5 +1,7 @@
 //! Cloud-to-device messages: queue, delivery, acknowledgement, expiry.
 
+use std::time::Duration;
+
 use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::mqtt::packet::{PacketId, QoS};
 use hub_proto::property_bag::PropertyBag;
@@ -7,21 +9,25 @@ use hub_proto::time::{Instant, Now, Timestamp};
 
 use super::state::{Client, Common, Shard};
 use super::time::Timer;
-use crate::c2d::C2dMessage;
+use crate::c2d::{
+    Acknowledgement, C2dMessage, LockToken, NewMessage, QueueView, QueuedMessage, ReceivedMessage,
+    Settlement,
+};
 use crate::error::HubError;
 use crate::event::{C2dOutcome, EventKind};
+use crate::feedback::FeedbackRecord;
 use crate::limits::Limits;
 use crate::link::LinkId;
 use crate::output::ToDevice;
 
 impl Shard {
-    /// Queues a message for a device, whether it is connected, or enabled, or not.
+    /// Queues a message for a device, whether it is connected, or enabled, or not; gives its number.
     pub fn send_to_device(
         &mut self,
         now: Now,
         device: &DeviceId,
         message: C2dMessage,
-    ) -> Result<(), HubError> {
+    ) -> Result<u64, HubError> {
         let id = &ClientIdentity::Device(device.clone());
         let (client, common) = self.reach(id)?;
         let limits = &common.limits;
@@ -39,11 +45,12 @@ impl Shard {
                 max,
             });
         }
+        let acknowledgement = acknowledgement(&message.properties)?;
         let expires = expiry(now, message.expires, limits)?;
         if client.messages.len() >= limits.c2d_queue_messages {
             return Err(HubError::QueueFull(limits.c2d_queue_messages));
         }
-        let bag = device_bound(device, message.properties, message.expires);
+        let bag = device_bound(device, message.properties, message.expires, acknowledgement);
         // Percent-encoding can triple the properties, and a topic has a bound of its own.
         let topic_bytes = bag.len() + DEVICE_BOUND_PREFIX_BYTES_MAX;
         if topic_bytes > TOPIC_BYTES_MAX {
@@ -53,23 +60,79 @@ impl Shard {
                 max: TOPIC_BYTES_MAX,
             });
         }
-        let sequence = client.messages.push(bag, message.payload, expires);
+        let sequence = client.messages.push(NewMessage {
+            bag,
+            payload: message.payload,
+            enqueued: now.wall,
+            expires,
+        });
         common.event(now, id, EventKind::C2dEnqueued { sequence });
         client.deliver_messages(now, common);
-        Ok(())
+        Ok(sequence)
     }
 
-    /// Empties a device's queue; says how many messages went. One that is in flight is the device's
-    /// to settle, and stays.
+    /// Empties a device's queue; says how many messages went. One that is locked is the device's to
+    /// settle, and stays.
     pub fn purge_messages(&mut self, now: Now, device: &DeviceId) -> Result<usize, HubError> {
         let id = &ClientIdentity::Device(device.clone());
         let (client, common) = self.reach(id)?;
         let purged = client.messages.purge();
-        for sequence in &purged {
-            common.settled(now, id, *sequence, C2dOutcome::Purged);
+        for message in &purged {
+            client.settled(now, common, message, C2dOutcome::Purged);
         }
         client.set_messages_timer(common);
         Ok(purged.len())
+    }
+
+    /// A device asks for a message over HTTP; `None`: there is none that is free. It is locked under
+    /// `token`, for `lock` or the hub's default.
+    pub fn receive_message(
+        &mut self,
+        now: Now,
+        device: &DeviceId,
+        token: LockToken,
+        lock: Option<Duration>,
+    ) -> Result<Option<ReceivedMessage>, HubError> {
+        let (client, common) = self.reach(&ClientIdentity::Device(device.clone()))?;
+        client.expire_messages(now, common);
+        let until = now.mono + lock.unwrap_or(common.limits.c2d_lock);
+        let received = client.messages.lock_for_request(token, until);
+        if let Some(message) = &received {
+            let (sequence, deliveries) = (message.sequence, message.deliveries);
+            let fact = EventKind::C2dDelivered {
+                sequence,
+                deliveries,
+            };
+            common.event(now, &client.id, fact);
+        }
+        client.set_messages_timer(common);
+        Ok(received)
+    }
+
+    /// A device settles what [`Self::receive_message`] gave it.
+    pub fn settle_message(
+        &mut self,
+        now: Now,
+        device: &DeviceId,
+        token: &str,
+        settlement: Settlement,
+    ) -> Result<(), HubError> {
+        let (client, common) = self.reach(&ClientIdentity::Device(device.clone()))?;
+        client.expire_messages(now, common);
+        client.messages.end_locks(now.mono);
+        let abandons_max = common.limits.c2d_deliveries;
+        let settled = client.messages.settle(token, settlement, abandons_max);
+        if let Ok(Some((message, outcome))) = &settled {
+            client.settled(now, common, message, *outcome);
+        }
+        client.deliver_messages(now, common);
+        settled.map(drop)
+    }
+
+    /// A device's queue, and what became of its messages.
+    pub fn message_queue(&self, device: &DeviceId) -> Result<QueueView, HubError> {
+        let client = self.look_up(&ClientIdentity::Device(device.clone()))?;
+        Ok(client.messages.view())
     }
 
     /// A device acknowledged the delivery of a cloud-to-device message.
@@ -79,7 +142,7 @@ impl Shard {
         };
         client.last_activity = now.wall;
         if let Some(message) = client.messages.complete(delivery) {
-            common.settled(now, id, message.sequence, C2dOutcome::Completed);
+            client.settled(now, common, &message, C2dOutcome::Completed);
             client.deliver_messages(now, common);
         }
     }
@@ -89,9 +152,7 @@ impl Client {
     /// Sends what may be sent now.
     pub(super) fn deliver_messages(&mut self, now: Now, common: &mut Common) {
         // Expiry is looked at before sending, however late the deadline is handled.
-        for sequence in self.messages.expire(now.mono) {
-            common.settled(now, &self.id, sequence, C2dOutcome::Expired);
-        }
+        self.expire_messages(now, common);
         if let Some(online) = self.link.online()
             && let Some(qos) = online.subscriptions.cloud_to_device
         {
@@ -115,8 +176,8 @@ impl Client {
             delivery,
             qos: QoS::AtLeastOnce,
             dup: deliveries > 1,
-            bag: message.bag.clone(),
-            payload: message.payload.clone(),
+            bag: message.message.bag.clone(),
+            payload: message.message.payload.clone(),
         };
         self.last_activity = now.wall;
         common.event(
@@ -145,18 +206,16 @@ impl Client {
                         deliveries: 1,
                     },
                 );
-                let (bag, payload) = (message.bag, message.payload);
-                let qos = QoS::AtMostOnce;
-                let message = ToDevice::CloudToDevice {
+                let sent = ToDevice::CloudToDevice {
                     delivery,
-                    qos,
+                    qos: QoS::AtMostOnce,
                     dup: false,
-                    bag,
-                    payload,
+                    bag: message.message.bag.clone(),
+                    payload: message.message.payload.clone(),
                 };
-                common.send(link, message);
+                common.send(link, sent);
             }
-            common.settled(now, &self.id, sequence, C2dOutcome::Completed);
+            self.settled(now, common, &message, C2dOutcome::Completed);
         }
     }
 
@@ -169,9 +228,7 @@ impl Client {
     /// A message of this device has expired, or the lock of the one in flight has ended.
     pub(super) fn messages_due(&mut self, now: Now, common: &mut Common) {
         self.messages_timer = None;
-        if self.messages.is_lock_over(now.mono) {
-            self.take_back_message(common);
-        }
+        self.messages.end_locks(now.mono);
         self.deliver_messages(now, common);
     }
 
@@ -196,10 +253,47 @@ impl Client {
     }
 }
 
-impl Common {
-    fn settled(&mut self, now: Now, id: &ClientIdentity, sequence: u64, outcome: C2dOutcome) {
-        self.event(now, id, EventKind::C2dSettled { sequence, outcome });
+impl Client {
+    fn expire_messages(&mut self, now: Now, common: &mut Common) {
+        for message in self.messages.expire(now.mono) {
+            self.settled(now, common, &message, C2dOutcome::Expired);
+        }
     }
+
+    /// A message has left the queue: it is counted, told of, and its sender hears of it if he asked.
+    fn settled(
+        &mut self,
+        now: Now,
+        common: &mut Common,
+        message: &QueuedMessage,
+        outcome: C2dOutcome,
+    ) {
+        let sequence = message.sequence;
+        self.messages.count(outcome);
+        common.event(now, &self.id, EventKind::C2dSettled { sequence, outcome });
+        if message.acknowledgement().wants(outcome) {
+            common.feedback(FeedbackRecord {
+                message_id: message.message_id(),
+                device: self.id.device_id().clone(),
+                generation_id: self.registered.generation.generation_id(),
+                outcome,
+                at: now.wall,
+            });
+        }
+    }
+}
+
+/// What the sender asked to be told. SDKs compare the value with the names they know.
+fn acknowledgement(properties: &PropertyBag) -> Result<Option<Acknowledgement>, HubError> {
+    let mut system = properties.system.iter();
+    let Some((_, text)) = system.find(|(key, value)| key == "iothub-ack" && !value.is_empty())
+    else {
+        return Ok(None);
+    };
+    Acknowledgement::parse(text).map(Some).ok_or_else(|| {
+        let text = format!("iothub-ack is none, positive, negative or full, not {text:?}");
+        HubError::Argument(text)
+    })
 }
 
 /// When a message is given up. A wall-clock time becomes an instant here, once.
@@ -215,11 +309,21 @@ fn expiry(now: Now, expires: Option<Timestamp>, limits: &Limits) -> Result<Insta
 }
 
 /// The property bag as the device is to see it.
-fn device_bound(id: &DeviceId, mut sent: PropertyBag, expires: Option<Timestamp>) -> String {
-    // C# reads `$.exp` in the round-trip format only, so it is printed here and never passed on.
-    sent.system.retain(|(key, _)| key != "$.exp");
+fn device_bound(
+    id: &DeviceId,
+    mut sent: PropertyBag,
+    expires: Option<Timestamp>,
+    acknowledgement: Option<Acknowledgement>,
+) -> String {
+    // C# reads `$.exp` in the round-trip format only, and `iothub-ack` as a name of its own, so both
+    // are printed here and never passed on.
     sent.system
-        .extend(expires.map(|expires| ("$.exp".to_owned(), expires.to_string())));
+        .retain(|(key, _)| key != "$.exp" && key != "iothub-ack");
+    let expires = expires.map(|expires| ("$.exp".to_owned(), expires.to_string()));
+    let acknowledgement =
+        acknowledgement.map(|wanted| ("iothub-ack".to_owned(), wanted.name().to_owned()));
+    sent.system
+        .extend(expires.into_iter().chain(acknowledgement));
     sent.to_devicebound(&format!("/devices/{id}/messages/deviceBound"))
 }
 

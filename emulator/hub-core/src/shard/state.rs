@@ -12,6 +12,7 @@ use crate::c2d::C2dQueue;
 use crate::configuration::Record;
 use crate::error::HubError;
 use crate::event::{Event, EventKind};
+use crate::feedback::FeedbackRecord;
 use crate::limits::Limits;
 use crate::link::{Link, LinkId, OnlineLink};
 use crate::method::{CallId, OpenCall, Rid};
@@ -225,6 +226,10 @@ impl Common {
 
     pub(super) fn send(&mut self, link: LinkId, message: ToDevice) {
         self.output(Output::ToLink { link, message });
+    }
+
+    pub(super) fn feedback(&mut self, record: FeedbackRecord) {
+        self.outputs.push_back(Output::Feedback(record));
     }
 
     pub(super) fn event(&mut self, now: Now, client: &ClientIdentity, kind: EventKind) {

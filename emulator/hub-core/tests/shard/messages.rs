@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hub_core::c2d::C2dMessage;
+use hub_core::c2d::{C2dMessage, Settlement};
 use hub_core::event::C2dOutcome;
 use hub_core::link::{LinkClose, LinkId};
 use hub_core::output::ToDevice;
@@ -123,7 +123,7 @@ fn properties_that_do_not_fit_into_a_topic_are_refused_before_they_are_queued() 
     );
     assert_eq!(
         hub.shard.send_to_device(T0, &id("d1"), message(21_000)),
-        Ok(())
+        Ok(1)
     );
 }
 
@@ -243,7 +243,7 @@ fn an_expiry_in_the_past_or_beyond_two_days_is_refused() {
             ..message("m")
         };
         assert_eq!(
-            hub().shard.send_to_device(T0, &id("d1"), message),
+            hub().shard.send_to_device(T0, &id("d1"), message).map(drop),
             expected,
             "{expires}"
         );
@@ -276,7 +276,7 @@ fn a_message_and_its_properties_have_at_most_64_kib() {
             payload: vec![0; bytes - 2],
             expires: None,
         };
-        hub.shard.send_to_device(T0, &id("d1"), message)
+        hub.shard.send_to_device(T0, &id("d1"), message).map(drop)
     };
     assert_eq!(send(65_536), Ok(()));
     let (what, max) = ("the cloud-to-device message", 65_536);
@@ -360,6 +360,140 @@ fn messages_outlive_a_clean_session_and_a_disabled_device() {
     hub.shard
         .link_down(T0, &client("d1"), LINK, LinkClose::Goodbye);
     assert_eq!(hub.device().c2d_messages, 1);
+}
+
+fn asking(ack: &str, message_id: &str) -> C2dMessage {
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    C2dMessage {
+        properties: PropertyBag {
+            system: vec![pair("$.mid", message_id), pair("iothub-ack", ack)],
+            ..PropertyBag::default()
+        },
+        ..message("m")
+    }
+}
+
+/// The message, its end, and the time of it, as the feedback tells them.
+fn told(outputs: &[Output]) -> Vec<(String, C2dOutcome, Timestamp)> {
+    let records = outputs.iter().filter_map(|output| match output {
+        Output::Feedback(record) => Some(record),
+        _ => None,
+    });
+    let told = records.map(|record| {
+        assert_eq!(
+            (record.device.as_str(), record.generation_id.len()),
+            ("d1", 18)
+        );
+        (record.message_id.clone(), record.outcome, record.at)
+    });
+    told.collect()
+}
+
+#[test]
+fn the_sender_hears_of_the_ends_that_he_asked_for_and_of_no_other() {
+    // C2D-6
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    for ack in ["none", "Positive", "negative", "FULL"] {
+        let sent = hub.shard.send_to_device(T0, &id("d1"), asking(ack, ack));
+        sent.unwrap();
+    }
+    hub.drain();
+    // Two are acknowledged, one runs out of time, one is purged.
+    acknowledge(&mut hub, 1);
+    acknowledge(&mut hub, 2);
+    let positive = ("Positive".to_owned(), C2dOutcome::Completed, T0.wall);
+    assert_eq!(told(&hub.drain()), [positive]);
+    assert_eq!(hub.shard.purge_messages(T0, &id("d1")), Ok(1));
+    let purged = ("FULL".to_owned(), C2dOutcome::Purged, T0.wall);
+    assert_eq!(told(&hub.drain()), [purged]);
+    hub.shard
+        .link_down(T0, &client("d1"), LINK, LinkClose::Lost);
+    hub.let_deadline_come(3600);
+    let expired = ("negative".to_owned(), C2dOutcome::Expired, at(3600).wall);
+    assert_eq!(told(&hub.drain()), [expired]);
+    let ended = hub.shard.message_queue(&id("d1")).unwrap().ended;
+    assert_eq!((ended.completed, ended.purged, ended.expired), (2, 1, 1));
+}
+
+#[test]
+fn a_wish_for_feedback_that_is_none_is_refused_before_the_message_is_queued() {
+    // C2D-6
+    let mut hub = hub();
+    let refused = hub.shard.send_to_device(T0, &id("d1"), asking("all", "m"));
+    assert!(matches!(refused, Err(HubError::Argument(_))), "{refused:?}");
+    assert_eq!(hub.device().c2d_messages, 0);
+}
+
+#[test]
+fn a_message_received_over_http_is_settled_by_its_lock() {
+    // C2D-7
+    let mut hub = hub();
+    for id_of_message in ["a", "b", "c"] {
+        let sent = asking("full", id_of_message);
+        hub.shard.send_to_device(T0, &id("d1"), sent).unwrap();
+    }
+    hub.drain();
+    let receive = |hub: &mut Hub, token: &str| {
+        let received = hub
+            .shard
+            .receive_message(T0, &id("d1"), token.into(), None)
+            .unwrap();
+        received.map(|message| message.sequence)
+    };
+    for (token, sequence) in [("1", 1), ("2", 2), ("3", 3)] {
+        assert_eq!(receive(&mut hub, token), Some(sequence));
+    }
+    assert_eq!(receive(&mut hub, "4"), None);
+    hub.drain();
+    let mut settle = |token: &str, settlement| {
+        let settled = hub.shard.settle_message(T0, &id("d1"), token, settlement);
+        (settled, told(&hub.drain()))
+    };
+    let of = |message: &str, outcome| (message.to_owned(), outcome, T0.wall);
+    assert_eq!(
+        settle("2", Settlement::Reject),
+        (Ok(()), vec![of("b", C2dOutcome::Rejected)])
+    );
+    assert_eq!(
+        settle("3", Settlement::Complete),
+        (Ok(()), vec![of("c", C2dOutcome::Completed)])
+    );
+    assert_eq!(settle("1", Settlement::Abandon), (Ok(()), vec![]));
+    assert_eq!(
+        settle("1", Settlement::Complete),
+        (Err(HubError::MessageLockLost), vec![])
+    );
+    for _ in 1..10 {
+        assert_eq!(receive(&mut hub, "1"), Some(1));
+        let settled = hub
+            .shard
+            .settle_message(T0, &id("d1"), "1", Settlement::Abandon);
+        assert_eq!(settled, Ok(()));
+    }
+    let exceeded = of("a", C2dOutcome::DeliveryCountExceeded);
+    assert_eq!(told(&hub.drain()), [exceeded]);
+    assert_eq!(hub.shard.poll_deadline(), None);
+}
+
+#[test]
+fn a_lock_over_http_ends_and_the_message_goes_to_whoever_listens() {
+    // C2D-7
+    let mut hub = hub_listening(&[Subscription::CloudToDevice]);
+    hub.shard
+        .link_down(T0, &client("d1"), LINK, LinkClose::Lost);
+    hub.send(T0, "a").unwrap();
+    let received =
+        hub.shard
+            .receive_message(T0, &id("d1"), "1".into(), Some(Duration::from_secs(10)));
+    assert!(received.unwrap().is_some());
+    hub.connect(at(1), SECOND).unwrap();
+    assert_eq!(hub.effects(), []);
+    hub.let_deadline_come(10);
+    assert_eq!(hub.effects(), [c2d(SECOND, 1, true, "a")]);
+    let late = hub
+        .shard
+        .settle_message(at(10), &id("d1"), "1", Settlement::Complete);
+    assert_eq!(late, Err(HubError::MessageLockLost));
 }
 
 fn acknowledge(hub: &mut Hub, delivery: u16) {

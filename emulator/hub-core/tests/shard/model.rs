@@ -328,7 +328,9 @@ impl Pair {
                         message: without_error_body(message),
                     });
                 }
-                Output::CloseLink { .. } | Output::MethodAnswered { .. } => effects.push(output),
+                Output::CloseLink { .. } | Output::MethodAnswered { .. } | Output::Feedback(_) => {
+                    effects.push(output);
+                }
             }
         }
         assert_eq!(effects, std::mem::take(&mut self.reference.effects));

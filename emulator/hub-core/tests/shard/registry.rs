@@ -102,7 +102,9 @@ fn whatever_is_asked_of_an_unknown_device_is_not_found() {
     assert_eq!(hub.shard.device(&id("d2")), Err(unknown()));
     assert_eq!(hub.shard.twin(&client("d2")), Err(unknown()));
     assert_eq!(
-        hub.shard.send_to_device(T0, &id("d2"), message("m")),
+        hub.shard
+            .send_to_device(T0, &id("d2"), message("m"))
+            .map(drop),
         Err(unknown())
     );
     assert_eq!(hub.shard.purge_messages(T0, &id("d2")), Err(unknown()));

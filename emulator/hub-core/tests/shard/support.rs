@@ -151,7 +151,8 @@ impl Hub {
     }
 
     pub(crate) fn send(&mut self, now: Now, payload: &str) -> Result<(), HubError> {
-        self.shard.send_to_device(now, &id("d1"), message(payload))
+        let sent = self.shard.send_to_device(now, &id("d1"), message(payload));
+        sent.map(drop)
     }
 
     pub(crate) fn drain(&mut self) -> Vec<Output> {
@@ -173,7 +174,8 @@ impl Hub {
                 Output::Event(event) => Some(event.kind),
                 Output::ToLink { .. }
                 | Output::CloseLink { .. }
-                | Output::MethodAnswered { .. } => None,
+                | Output::MethodAnswered { .. }
+                | Output::Feedback(_) => None,
             })
             .collect()
     }

@@ -398,6 +398,8 @@ const BAD_SEGMENTS: &[(&str, &[&str])] = &[
     ("mid", &["a b", "\u{e4}", "a\\b", LONG]),
     ("jobId", &["a b", "\u{e4}", LONG]),
     ("cfg", &["A", "a b", LONG]),
+    // A lock that there is not is 412, whatever it looks like.
+    ("lock", &[]),
 ];
 
 /// Bodies by the name of their schema: one that is good, and JSON of another type.

@@ -8,6 +8,7 @@ mod connection;
 mod edge;
 mod identities;
 mod jobs;
+mod messages;
 mod modules;
 mod operations;
 mod support;
