@@ -33,7 +33,7 @@ pub(crate) struct DirectoryParts {
     pub(crate) limits: Limits,
     pub(crate) throttling: Option<Throttling>,
     /// Those every hub begins with.
-    pub(crate) policies: Policies,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) event_log: EventLogLimits,
     /// The default hub's.
     pub(crate) names: HostNames,
@@ -255,7 +255,7 @@ fn new_hub(parts: &DirectoryParts, names: HubNames) -> HubHandle {
         clock: parts.clock.clone(),
         limits: parts.limits.clone(),
         throttling: parts.throttling,
-        policies: parts.policies.clone(),
+        policies: Arc::clone(&parts.policies).into(),
         names,
         event_log: EventLog::new(parts.event_log),
     })
@@ -281,7 +281,7 @@ mod tests {
             clock: Clock::start_at(Timestamp::from_unix_seconds(0)),
             limits: Limits::default(),
             throttling: None,
-            policies: Policies::well_known(),
+            policies: Policies::well_known().into(),
             event_log: EventLogLimits::default(),
             names: HostNames::new(&["hub.example".to_owned()], &[]),
             own_addresses: vec!["127.0.0.7".parse().unwrap()],

@@ -308,7 +308,7 @@ fn start_directory(
         clock,
         limits: config.limits.clone(),
         throttling: config.throttling,
-        policies: config.policies.clone(),
+        policies: config.policies.clone().into(),
         event_log: config.event_log,
         names: HostNames::new(&config.host_names, &of_default),
         own_addresses: own,

@@ -76,7 +76,7 @@ impl MemoryHub {
             clock: Clock::start_at(config.start_time),
             limits: config.limits,
             throttling: config.throttling,
-            policies: Policies::well_known(),
+            policies: Policies::well_known().into(),
             event_log: config.event_log,
             names: HostNames::default(),
             own_addresses: Vec::new(),

@@ -65,7 +65,7 @@ impl TestHub {
             clock: Clock::start_at(Timestamp::from_unix_seconds(now_unix_s)),
             limits,
             throttling,
-            policies: Policies::well_known(),
+            policies: Policies::well_known().into(),
             event_log: EventLogLimits::default(),
             names: HostNames::new(&[host.to_owned()], &[]),
             own_addresses: Vec::new(),

@@ -2,6 +2,7 @@
 
 mod hubs;
 mod ledger;
+mod policies;
 mod real_devices;
 mod rest;
 mod sdk_java;

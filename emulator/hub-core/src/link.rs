@@ -113,6 +113,9 @@ pub enum LinkClose {
     /// The SAS token ran out on the live link.
     #[error("the SAS token ran out")]
     CredentialExpired,
+    /// The policy of its token was changed, and the policy's links were to end.
+    #[error("the policy of the SAS token was changed")]
+    CredentialRevoked,
     /// The identity was disabled.
     #[error("the device was disabled")]
     Disabled,
@@ -145,6 +148,7 @@ impl LinkClose {
             Self::KeepAlive => "keepAlive",
             Self::TakenOver => "takenOver",
             Self::CredentialExpired => "credentialExpired",
+            Self::CredentialRevoked => "credentialRevoked",
             Self::Disabled => "disabled",
             Self::Deleted => "deleted",
             Self::Violation(_) => "violation",

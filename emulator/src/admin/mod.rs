@@ -14,6 +14,7 @@
 //! | `health`, `trust`, `hub_json` | that it lives, whom to trust, how to connect |
 //! | `metrics` | the hubs in numbers |
 //! | `hubs` | which hubs there are; making and removing them |
+//! | `policies` | the shared access policies, and changing them |
 //! | `events`, `event_json` | the event log |
 //! | `snapshot` | reset, snapshot, restore |
 //! | `clock`, `iso` | the hub's time; spans and instants as text |
@@ -31,6 +32,7 @@ mod iso;
 mod ledger;
 mod metrics;
 mod openapi;
+mod policies;
 mod route;
 mod serve;
 mod snapshot;

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::answer::{Answer, Problem};
 use super::call::Call;
 use super::{
-    choose, clock, events, health, hub_json, hubs, ledger, metrics, openapi, snapshot, trust,
+    choose, clock, events, health, hub_json, hubs, ledger, metrics, openapi, policies, snapshot,
+    trust,
 };
 
 /// One operation.
@@ -104,6 +105,7 @@ static TABLES: &[&[Route]] = &[
     openapi::ROUTES,
     hub_json::ROUTES,
     hubs::ROUTES,
+    policies::ROUTES,
     ledger::ROUTES,
     events::ROUTES,
     clock::ROUTES,

@@ -66,7 +66,7 @@ pub(super) async fn ask(
     send(context, verb, uri, host, "").await
 }
 
-async fn send(
+pub(super) async fn send(
     context: &AdminContext,
     verb: &str,
     uri: &str,

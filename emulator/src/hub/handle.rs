@@ -22,9 +22,10 @@ use super::feedback::FeedbackDesk;
 use super::image::Shelf;
 use super::jobs::JobsSlot;
 use super::placement::{SHARDS, shard_of};
+use super::policies::PolicyBook;
 use super::slot::{MethodOutcome, ShardSlot};
 use crate::clock::{Clock, Due};
-use crate::config::{Policies, Throttling};
+use crate::config::Throttling;
 use crate::event_log::EventLog;
 use crate::host_names::{HubHost, HubNames};
 use crate::ledger::{self, UseCounters};
@@ -87,7 +88,7 @@ pub(crate) struct HubParts {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) throttling: Option<Throttling>,
-    pub(crate) policies: Policies,
+    pub(crate) policies: PolicyBook,
     pub(crate) names: HubNames,
     pub(crate) event_log: EventLog,
 }
@@ -156,8 +157,7 @@ impl HubHandle {
         &self.0.parts.limits
     }
 
-    /// The hub's shared access policies.
-    pub fn policies(&self) -> &Policies {
+    pub(super) fn policy_book(&self) -> &PolicyBook {
         &self.0.parts.policies
     }
 

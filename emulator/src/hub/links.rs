@@ -18,6 +18,8 @@ use crate::ledger;
 pub(crate) struct LinkRequest<'a> {
     pub(crate) client: ClientIdentity,
     pub(crate) credential: Credential<'a>,
+    /// The policy whose token it is.
+    pub(crate) policy: Option<&'a str>,
     pub(crate) clean_session: bool,
     pub(crate) will: Option<Will>,
     pub(crate) model_id: Option<String>,
@@ -42,6 +44,7 @@ impl HubHandle {
     ) -> Result<DeviceLink, LinkRefusal> {
         let link = self.next_link_id();
         let client = request.client.clone();
+        let policy = request.policy.map(Box::from);
         let link_up = LinkUp {
             link,
             client: request.client,
@@ -60,6 +63,7 @@ impl HubHandle {
                 link,
                 Link {
                     client: client.clone(),
+                    policy,
                     outlet,
                 },
             );

@@ -12,6 +12,7 @@
 //! | `queries` | searching all shards, page by page |
 //! | `jobs` | scheduled jobs: the service's calls, and the task that carries them out |
 //! | `messages`, `feedback` | cloud-to-device messages, and what became of them |
+//! | `policies` | the shared access policies, and changing them |
 //! | `connect` | its name and its connection strings |
 //! | `image` | the whole hub as plain data: reset, snapshot, restore |
 //! | `links` | what connected devices do |
@@ -32,6 +33,7 @@ mod links;
 mod messages;
 mod outlet;
 mod placement;
+mod policies;
 mod queries;
 mod registry;
 mod slot;
@@ -44,4 +46,5 @@ pub use handle::HubHandle;
 pub(crate) use handle::{HubParts, start};
 pub(crate) use links::{DeviceLink, LinkRequest};
 pub(crate) use outlet::LinkOutlet;
+pub use policies::{PolicyChange, PolicyError, RotatedKey};
 pub use queries::{QueryCursor, QueryPage, QueryPlace};

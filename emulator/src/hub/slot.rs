@@ -54,6 +54,8 @@ pub(super) struct ShardCell {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) client: ClientIdentity,
+    /// By whose token it came in, if not by one of its own.
+    pub(super) policy: Option<Box<str>>,
     pub(super) outlet: Arc<dyn LinkOutlet>,
 }
 

@@ -26,7 +26,7 @@ fn hub(limits: Limits) -> HubHandle {
         clock: Clock::Machine(MachineClock::start()),
         limits,
         throttling: None,
-        policies: Policies::well_known(),
+        policies: std::sync::Arc::new(Policies::well_known()).into(),
         names: HubNames::Default(HostNames::default()),
         event_log: EventLog::new(EventLogLimits::default()),
     })
@@ -106,6 +106,7 @@ fn link(hub: &HubHandle, device: &str, outlet: &Arc<Notebook>) -> DeviceLink {
     let request = LinkRequest {
         client: id(device).into(),
         credential: Credential::Policy,
+        policy: None,
         clean_session: false,
         will: None,
         model_id: None,

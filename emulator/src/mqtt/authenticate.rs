@@ -195,6 +195,7 @@ fn check(
     let request = LinkRequest {
         client: login.identity.clone(),
         credential,
+        policy: token.key_name(),
         clean_session: connect.clean_session,
         will,
         model_id: login.model_id,
@@ -204,6 +205,16 @@ fn check(
     if hub.is_retired() {
         link.down(LinkClose::Shutdown);
         return Err(RefusalReason::Removed);
+    }
+    // Its policy may have been changed, and the policy's links closed, since it was looked at.
+    if let Some(name) = token.key_name()
+        && !hub
+            .policies()
+            .get(name)
+            .is_some_and(|policy| policy.has_signed(&token))
+    {
+        link.down(LinkClose::CredentialRevoked);
+        return Err(RefusalReason::PolicySignature(name.to_owned()));
     }
     Ok(Admitted {
         link,
@@ -230,8 +241,8 @@ fn check_token<'a>(
     let Some(name) = token.key_name() else {
         return Ok(Credential::DeviceToken(token));
     };
-    let policy = hub
-        .policies()
+    let policies = hub.policies();
+    let policy = policies
         .get(name)
         .ok_or_else(|| RefusalReason::UnknownPolicy(cut(name)))?;
     if !policy.has_signed(token) {

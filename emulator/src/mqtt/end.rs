@@ -74,6 +74,7 @@ impl End {
                 | LinkClose::KeepAlive
                 | LinkClose::TakenOver
                 | LinkClose::CredentialExpired
+                | LinkClose::CredentialRevoked
                 | LinkClose::Disabled
                 | LinkClose::Deleted
                 | LinkClose::Shutdown => info!(%peer, device, %reason, "link closed"),

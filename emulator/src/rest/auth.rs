@@ -110,8 +110,8 @@ fn check(hub: &HubHandle, headers: &HeaderMap, need: Need) -> Result<(), Fault> 
         .key_name()
         .filter(|name| !name.is_empty())
         .ok_or(Fault::DeviceKey)?;
-    let policy = hub
-        .policies()
+    let policies = hub.policies();
+    let policy = policies
         .get(name)
         .ok_or_else(|| Fault::UnknownPolicy(name.into()))?;
     if !policy.has_signed(&token) {

@@ -191,6 +191,7 @@ fn disconnected(reason: &str) -> String {
         "keepAlive" => "disconnected: silent for longer than its keep-alive allows",
         "takenOver" => "disconnected: a newer connection took its place",
         "credentialExpired" => "disconnected: its token expired",
+        "credentialRevoked" => "disconnected: its policy was changed",
         "disabled" => "disconnected: its identity was disabled",
         "deleted" => "disconnected: its identity was removed",
         "violation" => "disconnected: it broke the protocol",

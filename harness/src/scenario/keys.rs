@@ -165,6 +165,7 @@ pub(super) const DISCONNECT_REASONS: &[Word<()>] = &[
     ("keepAlive", ()),
     ("takenOver", ()),
     ("credentialExpired", ()),
+    ("credentialRevoked", ()),
     ("disabled", ()),
     ("deleted", ()),
     ("violation", ()),

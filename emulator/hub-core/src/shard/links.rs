@@ -197,6 +197,7 @@ impl Client {
             | LinkClose::Lost
             | LinkClose::KeepAlive
             | LinkClose::CredentialExpired
+            | LinkClose::CredentialRevoked
             | LinkClose::Disabled
             | LinkClose::Deleted
             | LinkClose::Violation(_)

@@ -12,7 +12,8 @@ pub(super) use crate::test_hub::{NOW_UNIX_S, TestHub};
 impl TestHub {
     /// The `Authorization` of a policy's primary key, good for an hour.
     pub(super) fn token(&self, policy: &str) -> String {
-        let key = &self.context.hub.policies().get(policy).unwrap().primary;
+        let policies = self.context.hub.policies();
+        let key = &policies.get(policy).unwrap().primary;
         sign("localhost", key, NOW_UNIX_S + 3600, Some(policy))
     }
 
