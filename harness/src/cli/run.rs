@@ -86,7 +86,8 @@ pub(super) struct RunArgs {
 /// A hub of another process.
 #[derive(Args, Debug)]
 struct ElsewhereArgs {
-    /// Judge the running Hubnerite of this connection string, in real time; devices are made and removed
+    /// Judge the running hub of this connection string, in real time: a Hubnerite by its event log, an IoT
+    /// Hub by polling its twins; devices are made and removed
     #[arg(long, value_name = "CONNECTION_STRING")]
     hub: Option<Secret>,
     /// Find that hub's event log by its admin API; default: beside its address
@@ -98,6 +99,9 @@ struct ElsewhereArgs {
         default_value = DEFAULT_URL
     )]
     admin: String,
+    /// Dial this port of that hub instead of 443; default: the one that a Hubnerite tells
+    #[arg(long, value_name = "PORT", requires = "hub")]
+    https_port: Option<u16>,
     /// Leave the devices registered that were made in the hub of --hub
     #[arg(long, requires = "hub")]
     keep_devices: bool,
@@ -173,17 +177,7 @@ fn load_all(args: &RunArgs) -> Result<Vec<(PathBuf, Plan)>, CliError> {
             }
         }
     }
-    if !mistakes.is_empty() {
-        let count: usize = mistakes.iter().map(|errors| errors.errors.len()).sum();
-        // Rows of a table share their mistakes.
-        mistakes.dedup();
-        let shown: Vec<String> = mistakes.iter().map(ScenarioErrors::render).collect();
-        let plural = if count == 1 { "" } else { "s" };
-        say_on_stderr(shown.join("\n").trim_end());
-        return Err(CliError::usage(format!(
-            "{count} mistake{plural}; nothing was run"
-        )));
-    }
+    refuse(mistakes)?;
     plans.retain(|(_, plan)| args.is_wanted(plan.scenario()));
     if plans.is_empty() {
         return Err(CliError::usage(format!(
@@ -192,6 +186,22 @@ fn load_all(args: &RunArgs) -> Result<Vec<(PathBuf, Plan)>, CliError> {
         )));
     }
     Ok(plans)
+}
+
+/// Shows every mistake, if there are any.
+fn refuse(mut mistakes: Vec<ScenarioErrors>) -> Result<(), CliError> {
+    if mistakes.is_empty() {
+        return Ok(());
+    }
+    let count: usize = mistakes.iter().map(|errors| errors.errors.len()).sum();
+    // Rows of a table share their mistakes.
+    mistakes.dedup();
+    let shown: Vec<String> = mistakes.iter().map(ScenarioErrors::render).collect();
+    let plural = if count == 1 { "" } else { "s" };
+    say_on_stderr(shown.join("\n").trim_end());
+    Err(CliError::usage(format!(
+        "{count} mistake{plural}; nothing was run"
+    )))
 }
 
 impl RunArgs {
@@ -247,7 +257,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The hub of --hub: a Hubnerite that runs, since its event log is what is judged.
+/// The hub of --hub: a Hubnerite that runs, whose event log is judged, or any hub, whose twins are.
 async fn elsewhere(
     args: &RunArgs,
     plans: &[(PathBuf, Plan)],
@@ -257,7 +267,7 @@ async fn elsewhere(
     };
     let target = HubTarget {
         hub: Some(hub.clone()),
-        https_port: None,
+        https_port: args.elsewhere.https_port,
         ca: args.ca.clone(),
         name: HubName::default(),
         admin: AdminTarget {
@@ -267,13 +277,10 @@ async fn elsewhere(
     let reached = target.reach().await?;
     let host = reached.credential.host_name.clone();
     if reached.told.is_null() {
-        let problem =
-            format!("{host} shows no event log, and judging a hub by polling is not built");
-        return Err(CliError::could_not_run(problem)
-            .with_remedy(
-                "start a Hubnerite with `hubnerite up`, and name its admin API with --admin URL",
-            )
-            .with_remedy("drive devices against any other hub with `hubnerite fleet`"));
+        let refused = plans
+            .iter()
+            .filter_map(|(_, plan)| Elsewhere::refuse_polled(plan.scenario()).err());
+        refuse(refused.collect())?;
     }
     let reach = Reach::find(&target, Some(&reached), None).await?;
     let mut transports: Vec<_> = plans
@@ -284,7 +291,7 @@ async fn elsewhere(
     transports.dedup();
     Ok(Some(Elsewhere {
         endpoints: reach.all_endpoints(&transports).await?,
-        admin: target.admin_at(&host),
+        admin: (!reached.told.is_null()).then(|| target.admin_at(&host)),
         reached,
         keep_devices: args.elsewhere.keep_devices,
     }))

@@ -47,6 +47,8 @@ pub(super) struct Finished {
     pub(super) missed: u64,
     /// Why the last of them could not be read.
     pub(super) trouble: Option<String>,
+    /// What whoever reads the verdict must know of how they were got.
+    pub(super) note: Option<String>,
 }
 
 /// Somebody waits for something.
@@ -123,6 +125,7 @@ impl<'a> Course<'a> {
         self.feed_all().await;
         Finished {
             trouble: self.follower.trouble().map(str::to_owned),
+            note: self.follower.note(),
             at: self.at(),
             judge: self.judge,
             steps: self.results,

@@ -1,5 +1,5 @@
 //! A hub that runs elsewhere: what of a scenario cannot hold there, its devices made and removed, its
-//! time. Only a Hubnerite, whose event log can be read, is judged.
+//! time. A Hubnerite is judged by its event log, any other hub by polling.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use super::access::Access;
 use super::plan::Plan;
+use super::poll::{self, Poller};
 use super::remote_log::{RemoteLog, instant};
+use super::rest_service::RestService;
 use crate::admin_client::AdminClient;
 use crate::clock::wall_now;
 use crate::registration;
@@ -24,7 +26,8 @@ pub struct Elsewhere {
     pub(crate) reached: Reached,
     /// For its devices.
     pub(crate) endpoints: Endpoints,
-    pub(crate) admin: AdminClient,
+    /// A Hubnerite's; of any other hub the twins are looked at.
+    pub(crate) admin: Option<AdminClient>,
     /// Leave the devices registered that the run made.
     pub(crate) keep_devices: bool,
 }
@@ -89,6 +92,18 @@ impl Elsewhere {
         })
     }
 
+    /// What of a scenario cannot be judged of a hub without an event log.
+    pub fn refuse_polled(scenario: &Scenario) -> Result<(), ScenarioErrors> {
+        let errors = poll::refusals(scenario);
+        if errors.is_empty() {
+            return Ok(());
+        }
+        Err(ScenarioErrors {
+            sources: scenario.sources.clone(),
+            errors,
+        })
+    }
+
     /// Registers the devices of `plan`; what was made is removed if one cannot be.
     pub(super) async fn join(self, plan: &Plan) -> Result<Joined, String> {
         let time = self.time().await?;
@@ -130,7 +145,11 @@ impl Elsewhere {
 
     /// The hub's time, which must be the wall's.
     async fn time(&self) -> Result<(Timestamp, Instant), String> {
-        let Ok(told) = self.admin.json("/admin/clock").await else {
+        let told = match &self.admin {
+            Some(admin) => admin.json("/admin/clock").await.ok(),
+            None => None,
+        };
+        let Some(told) = told else {
             // One that does not tell has no other time than the wall's.
             return Ok((wall_now(), Instant::now()));
         };
@@ -143,7 +162,7 @@ impl Elsewhere {
 }
 
 /// Every step, those inside others too.
-fn each(steps: &[Step], see: &mut impl FnMut(&Step)) {
+pub(super) fn each(steps: &[Step], see: &mut impl FnMut(&Step)) {
     for step in steps {
         see(step);
         each(step.kind.inner(), see);
@@ -161,9 +180,20 @@ impl Joined {
         &self.hub.reached.credential.host_name
     }
 
-    pub(super) async fn log(&self) -> Result<RemoteLog, String> {
-        let host = &self.hub.reached.credential.host_name;
-        RemoteLog::from_newest(self.hub.admin.clone(), host).await
+    /// Its event log, if it shows one.
+    pub(super) async fn log(&self) -> Result<Option<RemoteLog>, String> {
+        match &self.hub.admin {
+            Some(admin) => RemoteLog::from_newest(admin.clone(), self.host())
+                .await
+                .map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Its twins instead.
+    pub(super) fn poller(&self) -> Poller {
+        let devices = self.keys.iter().map(|(device, _)| Arc::clone(device));
+        Poller::new(RestService::new(self.hub.reached.clone()), devices)
     }
 
     pub(super) fn access(&self) -> Option<Access> {
@@ -171,7 +201,7 @@ impl Joined {
         Some(Access {
             host: self.host().to_owned(),
             connection_string: self.hub.reached.credential.expose().into(),
-            admin_url: Some(self.hub.admin.url().to_owned()),
+            admin_url: Some(self.hub.admin.as_ref()?.url().to_owned()),
             ca_dir: std::path::Path::new(ca).parent()?.to_owned(),
         })
     }

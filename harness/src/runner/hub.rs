@@ -83,7 +83,10 @@ impl Hub {
     pub(super) async fn follower(&self, start: Timestamp) -> Result<Follower, String> {
         Ok(match self {
             Self::Embedded(hub) => Follower::new(hub.handle().event_log().clone(), start),
-            Self::Elsewhere(hub) => Follower::elsewhere(hub.log().await?, start),
+            Self::Elsewhere(hub) => match hub.log().await? {
+                Some(log) => Follower::elsewhere(log, start),
+                None => Follower::polled(hub.poller(), start),
+            },
         })
     }
 

@@ -14,6 +14,7 @@
 //! | `process` | a program that a step starts |
 //! | `elsewhere` | a hub that is not this process's |
 //! | `service`, `rest_service` | the service's side of it, in process and over REST |
+//! | `poll` | facts of a hub without a log, made of how its twins differ from look to look |
 //! | `remote_log` | its event log, read from its admin API |
 //! | `run` | a run from start to verdict |
 //! | `course` | the one loop |
@@ -32,6 +33,7 @@ mod hub;
 mod message;
 mod observe;
 mod plan;
+mod poll;
 mod process;
 mod remote_log;
 mod rest_service;

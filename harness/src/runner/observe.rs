@@ -10,6 +10,7 @@ use hub_proto::ids::ClientIdentity;
 use hub_proto::time::Timestamp;
 use serde_json::Value;
 
+use super::poll::Poller;
 use super::remote_log::RemoteLog;
 use crate::judge::observed::{Observed, What};
 
@@ -31,6 +32,7 @@ enum Source {
         names: Names,
     },
     Elsewhere(RemoteLog),
+    Polled(Poller),
 }
 
 /// Every name once: a run has many events and few devices. Looked up, never walked.
@@ -82,6 +84,23 @@ impl Follower {
         }
     }
 
+    /// Follows a hub without a log.
+    pub(super) fn polled(poller: Poller, start: Timestamp) -> Self {
+        Self {
+            source: Source::Polled(poller),
+            start,
+            trouble: None,
+        }
+    }
+
+    /// What whoever reads the verdict must know of how facts were got.
+    pub(super) fn note(&self) -> Option<String> {
+        match &self.source {
+            Source::Polled(poller) => Some(poller.note()),
+            Source::Embedded { .. } | Source::Elsewhere(_) => None,
+        }
+    }
+
     /// What has been appended since the last call, as much as is read at a time, and whether there may
     /// be more.
     pub(super) async fn read(&mut self) -> (Stretch, bool) {
@@ -91,6 +110,16 @@ impl Follower {
                 let may_be_more = !stretch.events.is_empty();
                 (stretch, may_be_more)
             }
+            Source::Polled(poller) => match poller.look().await {
+                Ok(stretch) => {
+                    self.trouble = None;
+                    (stretch, false)
+                }
+                Err(trouble) => {
+                    self.trouble = Some(trouble);
+                    (Stretch::default(), false)
+                }
+            },
             Source::Elsewhere(log) => match log.read(self.start).await {
                 Ok(read) => {
                     self.trouble = None;
@@ -114,6 +143,7 @@ impl Follower {
         match &self.source {
             Source::Embedded { log, read, .. } => log.appended_after(*read).await,
             Source::Elsewhere(_) => tokio::time::sleep(LOOK_EVERY).await,
+            Source::Polled(poller) => poller.due().await,
         }
     }
 }

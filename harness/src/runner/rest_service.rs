@@ -93,6 +93,13 @@ impl RestService {
         Ok(twin["etag"].as_str().unwrap_or_default().to_owned())
     }
 
+    pub(super) async fn twin(&self, id: &str) -> Result<Value, Refused> {
+        let mut client = self.take();
+        let twin = client.twin(id).await;
+        self.idle().push(client);
+        Ok(twin?)
+    }
+
     pub(super) async fn patch(
         &self,
         id: &str,

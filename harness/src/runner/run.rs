@@ -256,6 +256,7 @@ fn conclude(plan: &Plan, finished: Finished, metrics: &Metrics, replay: Option<S
             .notes
             .push("interrupted: judged is what had happened by then".to_owned());
     }
+    verdict.notes.extend(finished.note);
     if finished.missed > 0 {
         verdict.outcome = Outcome::Error;
         verdict.notes.push(format!(

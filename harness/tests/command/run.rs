@@ -88,3 +88,46 @@ fn what_cannot_hold_elsewhere_is_refused_before_anything_starts() {
     }
     assert!(hub.ok(&["device", "list"]).starts_with("no devices"));
 }
+
+#[test]
+fn a_hub_that_shows_no_event_log_is_judged_by_polling_and_only_of_what_that_sees() {
+    const POLLED: &str = "
+name: by polling
+clock: real
+fleet: {pumps: {count: 3, behaviour: reboot, with: {down: 3s}, transport: wss}}
+steps:
+  - {name: reboot, invoke: {on: pumps, method: reboot}}
+  - wait-until: {on: pumps, reported.iothubDM.reboot.status: booted, at-most: 30s}
+  - patch: {on: pumps, tags: {site: a}}
+checks:
+  - each: pumps
+    after: reboot
+    in-order:
+      - reported.iothubDM.reboot.status: rebooting
+      - reported.iothubDM.reboot.status: booted
+    within: 30s
+  - {each: pumps, after: reboot, eventually: {connected: false}}
+  - {each: pumps, eventually: {tags.site: a}, within: 30s}
+";
+    let hub = Hub::start();
+    let port = hub.ready["ports"]["https"].to_string();
+    // Nobody answers there: the hub is one that shows no more than an IoT Hub does.
+    let hidden = ["--admin", "http://127.0.0.1:9", "--https-port", &port];
+    let (code, verdict, errors) = run(&hub, POLLED, &hidden);
+    assert_eq!(code, Some(0), "{errors}\n{verdict:#}");
+    assert_eq!(verdict["checks"][0]["passed"], 3);
+    let notes = verdict["notes"].to_string();
+    assert!(notes.contains("judged by polling"), "{notes}");
+    assert!(hub.ok(&["device", "list"]).starts_with("no devices"));
+
+    let (code, _, errors) = run(&hub, WAVE, &hidden);
+    assert_eq!(code, Some(2), "{errors}");
+    for part in [
+        "polling sees nothing of `method`",
+        "`times` would pass on what polling has missed between two looks",
+        "polling sees nothing of `disconnected-by`",
+    ] {
+        assert!(errors.contains(part), "{part}: {errors}");
+    }
+    assert!(hub.ok(&["device", "list"]).starts_with("no devices"));
+}
