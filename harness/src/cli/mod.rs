@@ -16,6 +16,7 @@ mod ledger;
 mod method;
 mod not_built;
 mod plan;
+mod policy;
 mod port_holder;
 mod print;
 mod query;

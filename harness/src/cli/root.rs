@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
     CliError, admin, completions, demo, device, doctor, env, events, exec, fleet, hub, job, ledger,
-    method, not_built, plan, query, run, sas, start, trust, twin, up,
+    method, not_built, plan, policy, query, run, sas, start, trust, twin, up,
 };
 use crate::output::style;
 
@@ -29,6 +29,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     #[command(subcommand)]
     Hub(hub::HubCommand),
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
     #[command(subcommand)]
     Device(device::DeviceCommand),
     #[command(subcommand)]
@@ -93,6 +95,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Exec(args) => exec::run(args).await,
         Command::Run(args) => run::run(*args).await,
         Command::Hub(command) => hub::run(command).await,
+        Command::Policy(command) => policy::run(command).await,
         Command::Device(command) => device::run(command).await,
         Command::Twin(command) => twin::run(command).await,
         Command::Method(command) => method::run(command).await,

@@ -207,3 +207,40 @@ fn jobs_are_made_waited_for_listed_and_cancelled() {
         assert!(code == Some(1) && errors.contains(told), "{line}: {errors}");
     }
 }
+
+/// SEMANTICS HUB-6, AUTH-8
+#[test]
+fn hubs_and_policies_come_and_go_while_it_runs() {
+    let hub = Hub::start();
+    let owner = hub.ok(&["hub", "create", "orders"]);
+    assert!(owner.starts_with("HostName=orders.localhost;"), "{owner}");
+    hub.ok(&["device", "create", "pump-1", "--hub-name", "orders"]);
+    let hubs = hub.ok(&["hub", "list", "--json"]);
+    let hubs: serde_json::Value = serde_json::from_str(&hubs).unwrap();
+    assert_eq!(
+        (&hubs[0]["devices"], &hubs[1]["devices"]),
+        (&0.into(), &1.into())
+    );
+    let events = hub.ok(&["events", "--hub-name", "orders", "--json"]);
+    assert_eq!(events.lines().count(), 1, "{events}");
+
+    let gate = ["--permissions", "DeviceConnect", "--hub-name", "orders"];
+    hub.ok(&[&["policy", "create", "gate"], &gate[..]].concat());
+    let told = hub.ok(&["policy", "rotate", "gate", "both", "--hub-name", "orders"]);
+    assert_eq!(told.trim(), "rotated gate");
+    let list = hub.ok(&["policy", "list", "--hub-name", "orders"]);
+    assert!(
+        list.contains("gate") && list.contains("DeviceConnect"),
+        "{list}"
+    );
+    let (code, _, errors) = hub.tool(&["policy", "delete", "gate"]);
+    assert_eq!(code, Some(1), "the default hub has none: {errors}");
+    hub.ok(&["policy", "delete", "gate", "--hub-name", "orders"]);
+
+    hub.ok(&["hub", "delete", "orders"]);
+    let (code, _, errors) = hub.tool(&["device", "list", "--hub-name", "orders"]);
+    assert!(
+        code == Some(1) && errors.contains("there is no hub"),
+        "{errors}"
+    );
+}
