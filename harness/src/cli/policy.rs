@@ -40,8 +40,13 @@ Examples:
 pub(super) struct CreateArgs {
     /// Up to 64 letters, digits, '-', '_' or '.'
     name: String,
-    /// RegistryRead, RegistryWrite, ServiceConnect or DeviceConnect
-    #[arg(long, value_name = "NAME", required = true, value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "NAME",
+        required = true,
+        value_delimiter = ',',
+        help = "RegistryRead, RegistryWrite, ServiceConnect or DeviceConnect"
+    )]
     permissions: Vec<String>,
     #[command(flatten)]
     common: Common,
