@@ -77,9 +77,12 @@ impl Elsewhere {
                 let message = "only the embedded hub can be told to be away";
                 refuse(step.span, message, None);
             }
-            StepKind::Send { .. } => {
-                let message = "`send` is not built over REST, as Azure has it over AMQP alone";
-                refuse(step.span, message, None);
+            // A header's name has no case, and so the property would lose its own.
+            StepKind::Send { properties, .. } => {
+                if let Some((name, _)) = properties.iter().find(|(name, _)| !is_header(name)) {
+                    let message = format!("`{name}` cannot be sent, as properties go in headers");
+                    refuse(step.span, &message, Some("use a-z, 0-9, `-` and `_`"));
+                }
             }
             _ => {}
         });
@@ -159,6 +162,12 @@ impl Elsewhere {
         let now = told["now"].as_str().and_then(instant);
         Ok((now.unwrap_or_else(wall_now), Instant::now()))
     }
+}
+
+/// Whether a property of that name keeps it as a part of a header's.
+fn is_header(name: &str) -> bool {
+    let is_fine = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
+    !name.is_empty() && name.chars().all(is_fine)
 }
 
 /// Every step, those inside others too.

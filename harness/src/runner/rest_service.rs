@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hub_core::registry::IfMatch;
 use serde_json::Value;
 
-use super::service::{MethodCall, Refused};
+use super::service::{MessageToDevice, MethodCall, Refused};
+use crate::clock::wall_now;
 use crate::scenario::ast::IdentityChange;
 use crate::service_client::{self, ServiceClient, ServiceError};
 use crate::target::Reached;
@@ -115,6 +116,27 @@ impl RestService {
         let patched = client.update_twin(id, update, false, etag).await;
         self.idle().push(client);
         patched?;
+        Ok(())
+    }
+
+    /// Queues a message; the hub takes whole seconds.
+    pub(super) async fn send(
+        &self,
+        id: &str,
+        message: &MessageToDevice<'_>,
+    ) -> Result<(), Refused> {
+        let properties = message.properties.iter();
+        let mut headers: Vec<(String, String)> = properties
+            .map(|(name, value)| (format!("iothub-app-{name}"), value.clone()))
+            .collect();
+        if let Some(time) = message.expires_in {
+            let expiry = wall_now().saturating_add(time).to_string();
+            headers.push(("iothub-expiry".to_owned(), expiry));
+        }
+        let mut client = self.take();
+        let sent = client.send_to_device(id, message.body, headers).await;
+        self.idle().push(client);
+        sent?;
         Ok(())
     }
 

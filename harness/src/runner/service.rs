@@ -165,12 +165,7 @@ impl Service {
     ) -> Result<(), Refused> {
         match self {
             Self::InProcess(hub) => hub.absence.guard(hub.send(id, message)).await,
-            // The plan for a hub elsewhere has no such step.
-            Self::Rest(_) => Err(Refused {
-                status: 501,
-                code: "NotImplemented".into(),
-                message: "messages are not sent to a hub elsewhere".to_owned(),
-            }),
+            Self::Rest(hub) => hub.send(id.as_str(), message).await,
         }
     }
 

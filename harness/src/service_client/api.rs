@@ -63,8 +63,12 @@ pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) body: Option<&'a Value>,
+    /// Bytes of the caller's own, where the body is no JSON of ours.
+    pub(super) text: Option<&'a str>,
     pub(super) if_match: Option<&'a str>,
     pub(super) headers: Vec<(&'static str, String)>,
+    /// Headers whose names are the caller's.
+    pub(super) named: Vec<(String, String)>,
     pub(super) patience: Duration,
 }
 
@@ -187,6 +191,22 @@ impl ServiceClient {
         })
     }
 
+    /// Queues a message for a device, as Azure IoT Explorer does: headers are the hub's `iothub-…`.
+    pub async fn send_to_device(
+        &mut self,
+        id: &str,
+        body: &str,
+        headers: Vec<(String, String)>,
+    ) -> Result<(), ServiceError> {
+        let path = format!("{}/messages/deviceBound", device_path(id));
+        let call = Call {
+            text: Some(body),
+            named: headers,
+            ..call(Method::POST, path)
+        };
+        self.send(call).await.map(drop)
+    }
+
     /// All results of a query, page by page, up to `limit`.
     pub async fn query(&mut self, query: &str, limit: usize) -> Result<Vec<Value>, ServiceError> {
         let body = json!({"query": query});
@@ -237,8 +257,13 @@ impl ServiceClient {
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
-        let body = call.body.map(Value::to_string).unwrap_or_default();
-        if !body.is_empty() {
+        for (name, value) in call.named {
+            request = request.header(name, value);
+        }
+        let is_json = call.body.is_some();
+        let text = call.text.unwrap_or_default().to_owned();
+        let body = call.body.map_or(text, Value::to_string);
+        if is_json {
             request = request.header(header::CONTENT_TYPE, "application/json; charset=utf-8");
         }
         let request = request
@@ -274,8 +299,10 @@ pub(super) fn call<'a>(method: Method, path: String) -> Call<'a> {
         method,
         path,
         body: None,
+        text: None,
         if_match: None,
         headers: Vec::new(),
+        named: Vec::new(),
         patience: PATIENCE,
     }
 }

@@ -15,6 +15,7 @@ steps:
   - wait-until: {on: pumps, reported.iothubDM.reboot.status: booted, at-most: 30s}
   - patch: {on: taps, tags: {site: a}, if-match: current}
   - query: {text: \"SELECT * FROM devices WHERE tags.site = 'a'\", expect-count: 5}
+  - send: {to: {device: taps-1}, body: hello, properties: {k: v}, expires: 60s}
   - identity: {on: {device: taps-1}, change: disable}
   - wait-until: {on: {device: taps-1}, connected: false, at-most: 10s}
   - invoke: {on: {device: taps-1}, method: reboot, expect: {error: DeviceNotOnline}}
@@ -73,7 +74,7 @@ fn what_cannot_hold_elsewhere_is_refused_before_anything_starts() {
     let own = own.replace(", transport: wss", "");
     let own = own.replace(
         "steps:",
-        "steps:\n  - cut-all-links\n  - send: {to: all, body: x}",
+        "steps:\n  - cut-all-links\n  - send: {to: all, body: x, properties: {Key: v}}",
     );
     let (code, _, errors) = run(&hub, &own, &[]);
     assert_eq!(code, Some(2));
@@ -81,7 +82,7 @@ fn what_cannot_hold_elsewhere_is_refused_before_anything_starts() {
         "time is virtual in this process alone",
         "what `hub:` sets is set of the embedded hub alone",
         "only the embedded hub can be told to cut all links",
-        "`send` is not built over REST",
+        "`Key` cannot be sent, as properties go in headers",
         "4 mistakes; nothing was run",
     ] {
         assert!(errors.contains(part), "{part}: {errors}");
