@@ -35,6 +35,8 @@ pub(crate) enum AdminError {
     Refused {
         detail: String,
         remedy: Option<String>,
+        /// All that it says.
+        problem: Value,
     },
 }
 
@@ -100,6 +102,7 @@ impl AdminClient {
             Some(detail) => Err(AdminError::Refused {
                 detail: detail.to_owned(),
                 remedy: problem["remedy"].as_str().map(str::to_owned),
+                problem: problem.clone(),
             }),
             None => Err(AdminError::Status {
                 url: format!("{}{path}", self.url),

@@ -8,6 +8,7 @@ use hub_core::method::CallId;
 use hub_proto::property_bag::PropertyBag;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Appends an event and a line break.
@@ -60,7 +61,45 @@ impl Serialize for Line<'_> {
     }
 }
 
-fn type_name(kind: &EventKind) -> &'static str {
+/// Every type there is.
+pub(super) const TYPES: [&str; 27] = [
+    "deviceCreated",
+    "deviceUpdated",
+    "deviceDeleted",
+    "moduleCreated",
+    "moduleUpdated",
+    "moduleDeleted",
+    "connected",
+    "connectRefused",
+    "disconnected",
+    "subscribed",
+    "unsubscribed",
+    "reported",
+    "reportedRefused",
+    "desired",
+    "tags",
+    "methodInvoked",
+    "methodDelivered",
+    "methodAnswered",
+    "methodFailed",
+    "methodAnswerIgnored",
+    "configurationChanged",
+    "configurationRefused",
+    "telemetry",
+    "c2dEnqueued",
+    "c2dDelivered",
+    "c2dSettled",
+    "deviceJobEnded",
+];
+
+/// An event's line as a value.
+pub(super) fn value(seq: u64, event: &Event) -> Value {
+    let mut line = Vec::new();
+    write_event(&mut line, seq, event);
+    serde_json::from_slice(&line).expect("an event is always JSON")
+}
+
+pub(super) fn type_name(kind: &EventKind) -> &'static str {
     match kind {
         EventKind::DeviceCreated => "deviceCreated",
         EventKind::DeviceUpdated { .. } => "deviceUpdated",

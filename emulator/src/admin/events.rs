@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, JSON, Problem, answer, whole};
 use super::call::Call;
 use super::event_json::{write_event, write_gap};
+use super::matcher::{Calls, Clause, Matcher, known_type};
 use super::route::{Handler, Parameter, ParameterKind, ResponseBody, Route};
 use crate::event_log::EventLog;
 use crate::stop::StopToken;
@@ -69,6 +70,26 @@ const SELECTION: &[Parameter] = &[
     Parameter {
         name: "device",
         summary: "events of this device alone",
+        kind: ParameterKind::Text,
+    },
+    Parameter {
+        name: "devicePattern",
+        summary: "events of devices like this; * is any text, ? one character",
+        kind: ParameterKind::Text,
+    },
+    Parameter {
+        name: "type",
+        summary: "events of these types alone, separated by commas",
+        kind: ParameterKind::Text,
+    },
+    Parameter {
+        name: "method",
+        summary: "events of calls of this method alone",
+        kind: ParameterKind::Text,
+    },
+    Parameter {
+        name: "where",
+        summary: "what must stand at a path: PATH=VALUE, PATH~PATTERN, PATH or !PATH",
         kind: ParameterKind::Text,
     },
 ];
@@ -180,7 +201,7 @@ impl Form {
 }
 
 /// What a reader asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) struct Selection {
     /// Events numbered above this.
     after: u64,
@@ -188,8 +209,7 @@ pub(super) struct Selection {
     limit: u64,
     /// Whether to go on with what happens from now on.
     follow: bool,
-    /// Events of this device alone.
-    device: Option<String>,
+    matcher: Matcher,
     form: Form,
 }
 
@@ -203,7 +223,7 @@ impl Selection {
             after: last_seen.or(call.number("after")?).unwrap_or(0),
             limit: call.number("limit")?.unwrap_or(u64::MAX),
             follow: form == Form::ServerSent || call.flag("follow")?,
-            device: call.text("device"),
+            matcher: matcher(call)?,
             form,
         })
     }
@@ -215,13 +235,31 @@ impl Selection {
             after,
             limit: u64::MAX,
             follow: false,
-            device: None,
+            matcher: Matcher::default(),
             form: Form::Lines,
         }
     }
 }
 
+fn matcher(call: &Call) -> Result<Matcher, Problem> {
+    let types = call.text("type").unwrap_or_default();
+    let types = types.split(',').filter(|name| !name.is_empty());
+    let clause = call.text("where");
+    Ok(Matcher {
+        types: types.map(known_type).collect::<Result<_, _>>()?,
+        device: call.text("device"),
+        device_pattern: call.text("devicePattern"),
+        method: call.text("method"),
+        clauses: clause
+            .iter()
+            .map(|text| Clause::parse(text))
+            .collect::<Result<_, _>>()?,
+        ..Matcher::default()
+    })
+}
+
 struct Reader {
+    calls: Calls,
     log: EventLog,
     stop: StopToken,
     selection: Selection,
@@ -241,8 +279,15 @@ pub(super) fn lines(
     } else {
         log.newest()
     };
+    let is_of_method = selection.matcher.method.is_some();
+    let calls = if is_of_method {
+        Calls::at(&log, selection.after)
+    } else {
+        Calls::default()
+    };
     stream::unfold(
         Reader {
+            calls,
             log,
             stop,
             selection,
@@ -302,11 +347,8 @@ impl Reader {
                 break;
             }
             selection.after = *number;
-            if selection
-                .device
-                .as_ref()
-                .is_none_or(|device| device == event.client.device_id().as_str())
-            {
+            let method = self.calls.method(event);
+            if selection.matcher.matches(*number, event, method.as_deref()) {
                 selection.form.write_event(chunk, *number, event);
                 selection.limit -= 1;
             }
@@ -341,6 +383,7 @@ mod tests {
             });
         }
         let mut reader = Reader {
+            calls: Calls::default(),
             until: log.newest(),
             log,
             stop: StopSwitch::new().token(),

@@ -16,6 +16,8 @@
 //! | `hubs` | which hubs there are; making and removing them |
 //! | `policies` | the shared access policies, and changing them |
 //! | `events`, `event_json` | the event log |
+//! | `matcher`, `json_path` | which events are meant |
+//! | `verify`, `watch` | whether the hub saw it, and waiting until it does; the nearest miss |
 //! | `snapshot` | reset, snapshot, restore |
 //! | `clock`, `iso` | the hub's time; spans and instants as text |
 
@@ -29,7 +31,9 @@ mod health;
 mod hub_json;
 mod hubs;
 mod iso;
+mod json_path;
 mod ledger;
+mod matcher;
 mod metrics;
 mod openapi;
 mod policies;
@@ -39,5 +43,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod verify;
+mod watch;
 
 pub(crate) use serve::{AdminContext, serve_connection};

@@ -12,7 +12,7 @@ use super::answer::{Answer, Problem};
 use super::call::Call;
 use super::{
     choose, clock, events, health, hub_json, hubs, ledger, metrics, openapi, policies, snapshot,
-    trust,
+    trust, verify,
 };
 
 /// One operation.
@@ -108,6 +108,7 @@ static TABLES: &[&[Route]] = &[
     policies::ROUTES,
     ledger::ROUTES,
     events::ROUTES,
+    verify::ROUTES,
     clock::ROUTES,
     snapshot::ROUTES,
 ];

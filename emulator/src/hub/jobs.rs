@@ -96,6 +96,16 @@ impl HubHandle {
         rows.map(|(cursor, row)| (cursor, row.document())).collect()
     }
 
+    /// The devices whose twins are as a condition says, in no order.
+    pub(crate) async fn devices_where(&self, condition: &Condition) -> Vec<DeviceId> {
+        let mut found = Vec::new();
+        for slot in self.slots() {
+            let (devices, _) = find_in_shard(slot, condition, None, usize::MAX).await;
+            found.extend(devices);
+        }
+        found
+    }
+
     /// See [`hub_core::jobs::Jobs::clear`].
     pub(super) fn clear_jobs(&self) {
         self.jobs_slot().jobs().clear();

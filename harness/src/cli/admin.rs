@@ -261,7 +261,7 @@ fn read(file: &Path) -> Result<Bytes, CliError> {
 }
 
 /// `1h30m` and its like as ISO 8601; what begins with `P` is left to the hub.
-fn iso_duration(text: &str) -> Result<String, CliError> {
+pub(super) fn iso_duration(text: &str) -> Result<String, CliError> {
     if text.starts_with('P') {
         return Ok(text.to_owned());
     }
@@ -294,7 +294,7 @@ fn iso_duration(text: &str) -> Result<String, CliError> {
 impl From<AdminError> for CliError {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Refused { detail, remedy } => {
+            AdminError::Refused { detail, remedy, .. } => {
                 let told = Self::failed(detail);
                 match remedy {
                     Some(remedy) => told.with_remedy(remedy),

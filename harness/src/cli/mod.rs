@@ -28,6 +28,7 @@ mod start;
 mod trust;
 mod twin;
 mod up;
+mod verify;
 
 pub use error::CliError;
 use print::{say, say_json};

@@ -7,7 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
     CliError, admin, completions, demo, device, doctor, env, events, exec, fleet, hub, job, ledger,
-    method, not_built, plan, policy, query, run, sas, start, trust, twin, up,
+    method, not_built, plan, policy, query, run, sas, start, trust, twin, up, verify,
 };
 use crate::output::style;
 
@@ -42,6 +42,8 @@ enum Command {
     Query(query::QueryArgs),
     Events(events::EventsArgs),
     Ledger(ledger::LedgerArgs),
+    Verify(verify::VerifyArgs),
+    Wait(verify::WaitArgs),
     Metrics(admin::MetricsArgs),
     Reset(admin::ResetArgs),
     Snapshot(admin::SnapshotArgs),
@@ -103,6 +105,8 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Query(args) => query::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,
+        Command::Verify(args) => verify::verify(args).await,
+        Command::Wait(args) => verify::wait(args).await,
         Command::Metrics(args) => admin::metrics(args).await,
         Command::Reset(args) => admin::reset(args).await,
         Command::Snapshot(args) => admin::snapshot(args).await,
