@@ -3,8 +3,13 @@
 //! The rules are [`hub_core::throttle`]'s; here they have a mutex and a clock. A hub without a tier
 //! throttles nothing. Nobody waits with a lock held: who is told to wait is given a [`Turn`] and waits
 //! on his own, and a turn that is dropped unused is given up.
+//!
+//! A hub with or without a tier can be made to refuse everything for a while, as one does whose limits
+//! are exceeded by others: a fault to test back-off with.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use hub_core::output::ToDevice;
 use hub_core::throttle::{Decision, Operation, Place, Refusal, Throttle, Tier};
@@ -20,6 +25,8 @@ use crate::config::Throttling;
 pub(crate) struct Admission {
     clock: Clock,
     throttle: Option<Mutex<Throttle>>,
+    /// Until when everything is refused, in nanoseconds of the hub's monotonic time; 0: not at all.
+    closed_until: AtomicU64,
 }
 
 /// A request that was admitted, now or for later.
@@ -35,12 +42,29 @@ impl Admission {
         let throttle = throttling
             .map(|throttling| Throttle::new(hub, throttling.scale, throttling.shaping))
             .map(Mutex::new);
-        Self { clock, throttle }
+        Self {
+            clock,
+            throttle,
+            closed_until: AtomicU64::new(0),
+        }
     }
 
-    /// Whether the hub has a tier; if not, whatever is asked is granted.
+    /// Whether there is anything to ask for; if not, whatever is asked is granted.
     pub(crate) fn is_on(&self) -> bool {
-        self.throttle.is_some()
+        self.throttle.is_some() || self.is_closed()
+    }
+
+    /// Refuses everything that a tier would count, from now on and for so long.
+    pub(super) fn close(&self, how_long: Duration) {
+        let until = self.clock.now().mono + how_long;
+        let nanos = u64::try_from(until.since_start().as_nanos()).unwrap_or(u64::MAX);
+        self.closed_until.store(nanos, Ordering::Relaxed);
+    }
+
+    /// The clock is read only where something was closed: this stands on the way of every packet.
+    fn is_closed(&self) -> bool {
+        let until = self.closed_until.load(Ordering::Relaxed);
+        until != 0 && self.clock.now().mono.since_start().as_nanos() < u128::from(until)
     }
 
     pub(super) fn tier(&self) -> Option<Tier> {
@@ -49,6 +73,9 @@ impl Admission {
 
     /// Asks for `count` of `operation`; see [`Throttle::ask`].
     pub(crate) fn ask(self: &Arc<Self>, operation: Operation, count: u64) -> Result<Turn, Refusal> {
+        if self.is_closed() {
+            return Err(Refusal::Throttled(operation));
+        }
         let mut waits = None;
         if let Some(mut throttle) = self.throttle() {
             // Read with the lock held, so that time never runs backwards for a queue.

@@ -339,6 +339,13 @@ impl HubHandle {
         self.0.admission.spend(bytes);
     }
 
+    /// Refuses, for so long, everything that a tier would count: REST answers 429, connections and
+    /// messages of devices are refused as by a hub whose limits others exceed. With or without a
+    /// tier; a second call replaces the first, and zero ends it.
+    pub fn throttle_everything(&self, how_long: Duration) {
+        self.0.admission.close(how_long);
+    }
+
     pub(crate) fn admission(&self) -> &Arc<Admission> {
         &self.0.admission
     }

@@ -243,3 +243,15 @@ async fn a_basic_hub_has_no_twins_for_devices() {
         refused.payload
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_told_to_throttle_lets_nobody_in_until_the_time_is_over() {
+    // LIM-9
+    let bench = Bench::new();
+    bench.hub.throttle_everything(Duration::from_secs(10));
+    let mut early = bench.dial();
+    early.send(&Connect::of("dev1").packet()).await;
+    assert_eq!(early.read_to_end().await, [0x20, 2, 0, 3]);
+    tokio::time::sleep(Duration::from_millis(10_001)).await;
+    bench.connect("dev1").await;
+}

@@ -181,3 +181,23 @@ async fn without_a_tier_nothing_is_counted_or_refused() {
     assert_eq!(hub.context.hub.messages_today(), 0);
     assert_eq!(hub.context.hub.tier(), None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_told_to_throttle_refuses_with_or_without_a_tier_until_the_time_is_over() {
+    // LIM-9
+    let without = TestHub::start();
+    let with = hub(Tier::S1, Duration::from_mins(1));
+    for hub in [without, with] {
+        hub.context.hub.throttle_everything(Duration::from_secs(10));
+        let answer = hub.quick("GET", "/devices", "").await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (429, "ThrottlingException")
+        );
+        tokio::time::sleep(Duration::from_millis(10_001)).await;
+        assert_eq!(hub.quick("GET", "/devices", "").await.status, 200);
+        hub.context.hub.throttle_everything(Duration::from_secs(10));
+        hub.context.hub.throttle_everything(Duration::ZERO);
+        assert_eq!(hub.quick("GET", "/devices", "").await.status, 200);
+    }
+}
