@@ -77,6 +77,10 @@ impl Elsewhere {
                 let message = "only the embedded hub can be told to be away";
                 refuse(step.span, message, None);
             }
+            StepKind::Throttle(_) => {
+                let message = "only the embedded hub can be told to throttle";
+                refuse(step.span, message, None);
+            }
             // A header's name has no case, and so the property would lose its own.
             StepKind::Send { properties, .. } => {
                 if let Some((name, _)) = properties.iter().find(|(name, _)| !is_header(name)) {

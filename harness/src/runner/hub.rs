@@ -1,6 +1,8 @@
 //! The hub that a run judges: embedded, without sockets in virtual time, with TLS in real time; or one
 //! elsewhere.
 
+use std::time::Duration;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -129,6 +131,13 @@ impl Hub {
     pub(super) fn close_links(&self) {
         if let Self::Embedded(hub) = self {
             hub.handle().close_links();
+        }
+    }
+
+    /// Refuses for so long whatever a tier would count; one elsewhere is not asked to.
+    pub(super) fn throttle_everything(&self, how_long: Duration) {
+        if let Self::Embedded(hub) = self {
+            hub.handle().throttle_everything(how_long);
         }
     }
 

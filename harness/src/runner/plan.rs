@@ -366,7 +366,10 @@ impl Walk<'_> {
                     self.problems.add(job.condition.span, error.to_string());
                 }
             }
-            StepKind::CutAllLinks | StepKind::Outage { .. } | StepKind::Wait(_) => {}
+            StepKind::CutAllLinks
+            | StepKind::Outage { .. }
+            | StepKind::Throttle(_)
+            | StepKind::Wait(_) => {}
             StepKind::Parallel(steps) | StepKind::Repeat { steps, .. } => {
                 self.steps(steps, depth + 1);
             }

@@ -143,6 +143,10 @@ impl<'a> Stage<'a> {
                 Ending::Passed
             }
             StepKind::Outage { lasts, keeps_links } => self.outage(*lasts, *keeps_links).await,
+            StepKind::Throttle(time) => {
+                self.hub.throttle_everything(*time);
+                Ending::Passed
+            }
             StepKind::Wait(time) => {
                 tokio::time::sleep(*time).await;
                 Ending::Passed

@@ -52,6 +52,7 @@ pub(super) fn step(step: &Step) -> String {
             let links = if *keeps_links { ", links stay" } else { "" };
             format!("the hub is away for {lasts:?}{links}")
         }
+        StepKind::Throttle(time) => format!("throttle everything for {time:?}"),
         StepKind::Wait(time) => format!("wait {time:?}"),
         StepKind::WaitUntil { on, .. } => format!("wait until {} …", target(on)),
         StepKind::Parallel(steps) => format!("{} steps at once", steps.len()),
@@ -113,6 +114,7 @@ fn kind(kind: &StepKind) -> &'static str {
         StepKind::Fault { .. } => "fault",
         StepKind::CutAllLinks => "cut-all-links",
         StepKind::Outage { .. } => "outage",
+        StepKind::Throttle(_) => "throttle",
         StepKind::Wait(_) => "wait",
         StepKind::WaitUntil { .. } => "wait-until",
         StepKind::Parallel(_) => "parallel",

@@ -216,6 +216,9 @@ pub enum StepKind {
         /// `links: keep`: connections that are up stay up. Default false: they are cut.
         keeps_links: bool,
     },
+    /// `throttle:` the embedded hub refuses for so long whatever a tier would count. The step ends at
+    /// once.
+    Throttle(Duration),
     /// Waits.
     Wait(Duration),
     /// Waits for a condition, at most so long; a failure if it does not come.

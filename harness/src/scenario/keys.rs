@@ -48,7 +48,7 @@ forms! {
     TARGET = "targetMapping", "whom it is about": ["device", "share", "of"];
     STEP = "step", "a step": [
         "name", "connect", "disconnect", "invoke", "patch", "send", "job", "query", "identity", "fault",
-        "cut-all-links", "outage", "wait", "wait-until", "parallel", "repeat", "shell",
+        "cut-all-links", "outage", "throttle", "wait", "wait-until", "parallel", "repeat", "shell",
     ];
     INVOKE = "invoke", "`invoke`": [
         "on", "method", "payload", "rate", "in-flight", "timeout", "connect-timeout", "expect",

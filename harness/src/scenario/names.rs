@@ -19,6 +19,7 @@ impl StepKind {
             Self::Fault { .. } => "fault",
             Self::CutAllLinks => "cut-all-links",
             Self::Outage { .. } => "outage",
+            Self::Throttle(_) => "throttle",
             Self::Wait(_) => "wait",
             Self::WaitUntil { .. } => "wait-until",
             Self::Parallel(_) => "parallel",

@@ -255,6 +255,7 @@ impl Resolver<'_> {
             | StepKind::Query { .. }
             | StepKind::CutAllLinks
             | StepKind::Outage { .. }
+            | StepKind::Throttle(_)
             | StepKind::Wait(_) => {}
         }
         for inner in step.kind.inner() {

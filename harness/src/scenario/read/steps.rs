@@ -95,6 +95,9 @@ fn kind(key: &str, node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
             }
             Some(StepKind::CutAllLinks)
         }
+        "throttle" => mistakes
+            .some_time(node, "`throttle`")
+            .map(StepKind::Throttle),
         "wait" => mistakes.some_time(node, "`wait`").map(StepKind::Wait),
         "wait-until" => wait_until(node, mistakes),
         "parallel" => steps(node, "`parallel`", mistakes).map(StepKind::Parallel),
