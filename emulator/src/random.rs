@@ -3,6 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use hub_core::registry::SymmetricKeys;
 use hub_proto::sas::SasKey;
 
 /// A fresh shared access key of 32 bytes.
@@ -13,6 +14,14 @@ pub(crate) fn sas_key() -> SasKey {
         .fill(&mut bytes)
         .expect("the system's random source works");
     SasKey::from_bytes(&bytes)
+}
+
+/// Two fresh keys of one identity.
+pub(crate) fn fresh_keys() -> SymmetricKeys {
+    SymmetricKeys {
+        primary: sas_key(),
+        secondary: sas_key(),
+    }
 }
 
 /// A fresh version 4 UUID, in lower case with hyphens. Distinct, not secret: every request carries

@@ -15,13 +15,14 @@ use hub_core::configuration::{
     Targets, Work,
 };
 use hub_core::registry::IfMatch;
-use hub_core::{ConfigurationCounts, Event, HubError, Limits};
+use hub_core::{ConfigurationCounts, Event, HubError, Limits, NewModules};
 use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::Instant;
 use tokio::sync::Notify;
 
 use super::handle::{HubHandle, WeakHub};
 use super::slot::ShardSlot;
+use crate::random::fresh_keys;
 
 /// The configurations of a hub, and what wakes their task.
 #[derive(Debug)]
@@ -98,8 +99,19 @@ impl HubHandle {
         id: &DeviceId,
         content: &Content,
     ) -> Result<(), HubError> {
-        self.slot_of(id)
-            .command(|cell, now| cell.shard.apply_content(now, id, content))
+        let room = self
+            .limits()
+            .identities
+            .saturating_sub(self.identity_count());
+        let mut new = NewModules {
+            room,
+            keys: &mut fresh_keys,
+        };
+        self.slot_of(id).command(|cell, now| {
+            self.counting(&mut cell.shard, |shard| {
+                shard.apply_content(now, id, content, &mut new)
+            })
+        })
     }
 
     fn counted(&self, state: ConfigurationState) -> CountedConfiguration {

@@ -144,7 +144,11 @@ impl HubHandle {
     ///
     /// Two shards that create at once may both find the last place free, and the modules that the hub
     /// makes for an Edge device ask for none: a full hub may be over its cap by a few.
-    fn counting<R>(&self, shard: &mut Shard, command: impl FnOnce(&mut Shard) -> R) -> R {
+    pub(super) fn counting<R>(
+        &self,
+        shard: &mut Shard,
+        command: impl FnOnce(&mut Shard) -> R,
+    ) -> R {
         let before = (shard.identity_count(), shard.device_count());
         let result = command(shard);
         let after = (shard.identity_count(), shard.device_count());

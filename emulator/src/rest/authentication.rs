@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::error::Refusal;
 use super::json::JsonObject;
-use crate::random;
+use crate::random::fresh_keys;
 
 /// Whose authentication it is: the rules differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,14 +68,6 @@ fn read_key(text: &str) -> Result<SasKey, Refusal> {
         SasError::KeyLength { .. } => Refusal::argument("Invalid device key length"),
         other => Refusal::argument(format!("Invalid device key: {other}")),
     })
-}
-
-/// Two random keys.
-pub(super) fn fresh_keys() -> SymmetricKeys {
-    SymmetricKeys {
-        primary: random::sas_key(),
-        secondary: random::sas_key(),
-    }
 }
 
 /// A self-signed identity without any thumbprint is accepted, as the real hub does.

@@ -18,7 +18,6 @@ use hyper::{Method, StatusCode};
 use serde::Serialize;
 
 use super::auth::Need;
-use super::authentication::fresh_keys;
 use super::call::Call;
 use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
@@ -27,6 +26,7 @@ use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, set, to_json, with_json};
 use super::{devices, modules};
 use crate::hub::HubHandle;
+use crate::random::fresh_keys;
 
 /// Operations on many identities.
 pub(super) const OPERATIONS: &[Operation] = &[

@@ -21,6 +21,9 @@ use crate::hub::CountedConfiguration;
 
 const COUNTED_AT_ONCE: Fidelity =
     Fidelity::Approximate("metrics are counted at once, not every 5 minutes");
+const DEPLOYED_ONCE: Fidelity = Fidelity::Approximate(
+    "a deployment that gives properties to a module that its $edgeAgent does not name is refused",
+);
 const WITHOUT_DEPLOYMENTS: Fidelity = Fidelity::Partial("IoT Edge deployments (modulesContent)");
 
 /// Configurations.
@@ -126,11 +129,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         verb: Method::POST,
         path: "devices/{id}/applyConfigurationContent",
         need: Need::RegistryWriteOrServiceConnect,
-        fidelity: WITHOUT_DEPLOYMENTS,
+        fidelity: DEPLOYED_ONCE,
         shape: Shape::Legacy,
         answer: Answer::WithBody(apply),
         document: Document {
-            summary: "Writes a content into one device's twin, once.",
+            summary: "Writes a content into one device's twin, or deploys modules to an Edge device, once.",
             query: &[],
             headers: &[],
             body: Body::Json("ConfigurationContent"),
@@ -138,6 +141,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             errors: &[
                 ErrorCode::InvalidConfigurationContent,
                 ErrorCode::DeviceNotFound,
+                ErrorCode::ArgumentInvalid,
             ],
         },
     },
@@ -196,9 +200,6 @@ fn apply(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
     let text = std::str::from_utf8(body)
         .map_err(|_| Refusal::from(HubError::Format("the body is not UTF-8".to_owned())))?;
     let content = Content::parse(text, call.hub.limits())?;
-    // Before the gap: who is not there is told so.
-    call.hub.device(&device)?;
-    refuse_what_is_not_built(&content)?;
     call.hub.apply_configuration_content(&device, &content)?;
     Ok(no_content())
 }

@@ -17,7 +17,7 @@
 //! that it targets or targeted are evaluated in full.
 
 pub(crate) mod apply;
-mod content;
+pub(crate) mod content;
 mod fold;
 mod id;
 mod queries;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::Now;
 
+use super::deployments::NewModules;
 use super::state::{Client, Common, Shard};
 use crate::configuration::apply::{self, Fact};
 use crate::configuration::targets::Target;
@@ -87,12 +88,14 @@ impl Shard {
         targets.any_matches(kind_of(&client.id), row, |id| written.contains(id))
     }
 
-    /// Writes a content into one twin, once; no configuration remembers it.
+    /// Writes a content into one device's twin or, of a deployment, into those of its modules, once; no
+    /// configuration remembers it.
     pub fn apply_content(
         &mut self,
         now: Now,
         id: &DeviceId,
         content: &Content,
+        new: &mut NewModules<'_>,
     ) -> Result<(), HubError> {
         let (device, common) = self.reach(&ClientIdentity::Device(id.clone()))?;
         match content.kind() {
@@ -102,11 +105,7 @@ impl Shard {
                     "moduleContent cannot be applied on a device".to_owned(),
                 ));
             }
-            ContentKind::Modules => {
-                return Err(HubError::Argument(
-                    "Not an Azure IoT Edge device".to_owned(),
-                ));
-            }
+            ContentKind::Modules => return self.deploy(now, id, content.parts(), new),
         }
         for part in content.parts() {
             let assignments = part.assignments.clone();

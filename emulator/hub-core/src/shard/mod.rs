@@ -12,6 +12,7 @@
 //! | `messages` | cloud-to-device messages |
 //! | `telemetry` | device-to-cloud messages |
 //! | `configurations` | what automatic configurations write, and how many twins they target |
+//! | `deployments` | what a deployment makes of one Edge device |
 //! | `time` | deadlines |
 //! | `targets` | which devices a condition names |
 //!
@@ -19,6 +20,7 @@
 //! output, so that whoever sees the effect finds the fact in the log.
 
 mod configurations;
+mod deployments;
 mod devices;
 mod image;
 mod links;
@@ -33,6 +35,7 @@ mod time;
 mod twins;
 
 pub use configurations::ConfigurationCounts;
+pub use deployments::NewModules;
 pub use devices::DeviceStatistics;
 pub use methods::MethodResponse;
 pub use queries::{Search, SearchBounds};

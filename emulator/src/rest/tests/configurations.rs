@@ -179,5 +179,96 @@ async fn queries_are_tested_and_content_is_applied_once() {
         "InvalidConfigurationContent"
     );
     let deployment = r#"{"modulesContent":{"$edgeAgent":{"properties.desired":{}}}}"#;
-    assert_eq!(apply("d1", deployment).await.code(), "NotImplemented");
+    let refused = apply("d1", deployment).await;
+    assert!(
+        refused.body.contains("Not an Azure IoT Edge device"),
+        "{}",
+        refused.body
+    );
+    let body = BODY.replace(
+        r#""deviceContent":{"properties.desired.x":{"y":1.0}}"#,
+        &deployment[1..deployment.len() - 1],
+    );
+    let kept = hub.quick("PUT", "/configurations/c1", &body).await;
+    assert_eq!(kept.code(), "NotImplemented");
+}
+
+/// A deployment of the modules `names`, each with a property.
+fn deployment(names: &[&str]) -> String {
+    let part = |value: Value| json!({ "properties.desired": value });
+    let modules: serde_json::Map<String, Value> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({"type": "docker"})))
+        .collect();
+    let mut content = serde_json::Map::new();
+    content.insert("$edgeAgent".to_owned(), part(json!({"modules": modules})));
+    content.insert("$edgeHub".to_owned(), part(json!({"routes": {}})));
+    for name in names {
+        content.insert((*name).to_owned(), part(json!({"for": name})));
+    }
+    json!({"modulesContent": content}).to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_makes_the_modules_of_an_edge_device_and_removes_those_that_vanish() {
+    // CFG-15
+    let hub = hub().await;
+    let edge = r#"{"deviceId":"e","capabilities":{"iotEdge":true}}"#;
+    assert_eq!(hub.quick("PUT", "/devices/e", edge).await.status, 200);
+    let own = r#"{"deviceId":"e","moduleId":"own"}"#;
+    assert_eq!(
+        hub.quick("PUT", "/devices/e/modules/own", own).await.status,
+        200
+    );
+    let apply = |body: String| {
+        let hub = &hub;
+        async move {
+            let path = "/devices/e/applyConfigurationContent";
+            hub.quick("POST", path, &body).await
+        }
+    };
+    let names = async || {
+        let all = read(&hub, "/devices/e/modules").await;
+        let all = all.as_array().unwrap().clone().into_iter();
+        let name = |module: Value| module["moduleId"].as_str().unwrap().to_owned();
+        all.map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(apply(deployment(&["camera", "valve"])).await.status, 204);
+    assert_eq!(
+        names().await,
+        ["$edgeAgent", "$edgeHub", "camera", "own", "valve"]
+    );
+    let camera = read(&hub, "/devices/e/modules/camera").await;
+    assert_eq!(camera["managedBy"], "iotEdge");
+    assert_eq!(camera["authentication"]["type"], "sas");
+    let desired = async |module: &str| {
+        let twin = read(&hub, &format!("/twins/e/modules/{module}")).await;
+        twin["properties"]["desired"].clone()
+    };
+    assert_eq!(desired("camera").await["for"], "camera");
+    assert_eq!(desired("$edgeHub").await["routes"], json!({}));
+    assert!(desired("$edgeAgent").await["modules"]["valve"].is_object());
+
+    // Again, with one that vanishes: the other keeps its keys, and the service's own stays.
+    assert_eq!(apply(deployment(&["camera"])).await.status, 204);
+    assert_eq!(names().await, ["$edgeAgent", "$edgeHub", "camera", "own"]);
+    assert_eq!(read(&hub, "/devices/e/modules/camera").await, camera);
+
+    // Nothing of a deployment that breaks a rule is carried out.
+    let many: Vec<String> = (0..48).map(|place| format!("m{place}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    assert_eq!(apply(deployment(&many)).await.status, 413);
+    let stranger = deployment(&["camera"]).replace(r#""$edgeHub""#, r#""stranger""#);
+    assert_eq!(apply(stranger).await.code(), "InvalidConfigurationContent");
+    let reserved =
+        deployment(&["camera"]).replace(r#"{"camera":{"type""#, r#"{"$edgeHub":{"type""#);
+    assert_eq!(apply(reserved).await.code(), "InvalidConfigurationContent");
+    assert_eq!(names().await, ["$edgeAgent", "$edgeHub", "camera", "own"]);
+    assert_eq!(
+        desired("$edgeAgent").await["modules"]
+            .as_object()
+            .unwrap()
+            .len(),
+        1
+    );
 }
