@@ -118,3 +118,24 @@ async fn java_meets_each_fault_as_its_own_exception() {
             "a back end with an expired token is unauthorized",
         ]);
 }
+
+// SEMANTICS REG-4, REG-8, REG-9, REG-11, REG-12, REG-13, REG-15
+#[tokio::test]
+async fn java_manages_modules_edge_devices_and_rows_in_bulk() {
+    let Some((java, hub)) = judges().await else {
+        return;
+    };
+    java.start(&hub, "Modules", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "modules are created, read, listed and removed",
+            "a module's twin goes both ways, apart from its device's",
+            "a module answers a direct method",
+            "a module that is deleted loses its connection",
+            "an Edge device has system modules, and a child in its scope",
+            "identities with certificates are kept",
+            "devices are counted",
+            "a device tells its model, and its twin has it",
+        ]);
+}

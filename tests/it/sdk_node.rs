@@ -175,3 +175,27 @@ async fn node_manages_configurations_and_its_device_hears_of_them() {
             "a configuration that is removed leaves what it wrote",
         ]);
 }
+
+// SEMANTICS REG-4, REG-8, REG-9, REG-11, REG-12, REG-13, REG-15
+#[tokio::test]
+async fn node_manages_modules_edge_devices_and_rows_in_bulk() {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    node.start(&hub, "modules.js", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "modules are created, read, listed and changed",
+            "a module's twin goes both ways, apart from its device's",
+            "a module answers a direct method",
+            "a module sends telemetry",
+            "a module that is deleted loses its connection",
+            "an Edge device has system modules, and a child in its scope",
+            "identities with certificates are kept",
+            "devices are created, changed and removed in bulk",
+            "a row that fails in bulk is told, and the others are done",
+            "a device tells its model, and its twin has it",
+            "devices are counted",
+        ]);
+}
