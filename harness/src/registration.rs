@@ -156,7 +156,7 @@ async fn register_one(
     client: &mut ServiceClient,
     id: &str,
 ) -> Result<Option<SasKey>, ServiceError> {
-    let identity = match client.create_device(id, None).await {
+    let identity = match client.create_device(id).await {
         Err(ServiceError::Refused(refusal)) if refusal.status == CONFLICT => {
             client.device(id).await?
         }
@@ -170,7 +170,7 @@ async fn create_one(
     id: &Arc<str>,
     made: &Mutex<Vec<Arc<str>>>,
 ) -> Result<Option<SasKey>, ServiceError> {
-    let identity = client.create_device(id, None).await?;
+    let identity = client.create_device(id).await?;
     let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
     made.push(Arc::clone(id));
     Ok(key(&identity))

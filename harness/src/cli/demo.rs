@@ -129,7 +129,7 @@ async fn play(
 ) -> Result<(Ending, DeviceTask), CliError> {
     let tls = trusted_roots(Some(&ready.ca))?;
     let mut client = service(ready, Arc::clone(&tls))?;
-    let identity = client.create_device(DEVICE, None).await?;
+    let identity = client.create_device(DEVICE).await?;
     story.step(
         Lane::Service,
         "registers the device",

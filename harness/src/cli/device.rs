@@ -1,26 +1,30 @@
 //! `hubnerite device`
 
 use clap::{Args, Subcommand};
-use hub_proto::connection_string::{ConnectionString, Owner};
-use hub_proto::sas::SasKey;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::identity::{AuthArgs, KeyType, connection_string, key_name, renew_keys};
 use super::{CliError, say, say_json};
 use crate::exit_code;
 use crate::output::style::{BAD, FAINT, GOOD, STRONG, paint};
 use crate::output::table;
-use crate::secret::Secret;
-use crate::service_client::DeviceKeys;
 use crate::target::HubTarget;
 
-/// Create, list, show and delete device identities
+mod parent;
+
+/// Device identities
 #[derive(Subcommand, Debug)]
 pub(super) enum DeviceCommand {
     Create(CreateArgs),
     List(ListArgs),
     Show(ShowArgs),
+    Update(UpdateArgs),
     Delete(DeleteArgs),
     ConnectionString(ConnectionStringArgs),
+    RenewKey(RenewKeyArgs),
+    #[command(subcommand)]
+    Parent(parent::ParentCommand),
+    Statistics(StatisticsArgs),
 }
 
 /// Register devices and print their connection strings
@@ -29,22 +33,40 @@ pub(super) enum DeviceCommand {
 Examples:
   hubnerite device create pump-1
   hubnerite device create pump-1 pump-2 pump-3 --json
+  hubnerite device create gateway --edge
+  hubnerite device create sensor --parent gateway --status disabled --status-reason \"not paid\"
+  hubnerite device create meter --primary-thumbprint 781BC9694ADEB8929D4F7FE4B9A3A6DE58B07952
   export IOTHUB_DEVICE_CONNECTION_STRING=\"$(hubnerite device create pump-1)\"")]
 pub(super) struct CreateArgs {
     /// The devices' names
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
-    /// Use this key, in base64, for the device instead of a fresh one
-    #[arg(long, value_name = "BASE64", requires = "secondary_key")]
-    primary_key: Option<Secret>,
-    /// The second key, in base64
-    #[arg(long, value_name = "BASE64", requires = "primary_key")]
-    secondary_key: Option<Secret>,
+    #[command(flatten)]
+    auth: AuthArgs,
+    /// Make it an IoT Edge device, with its two system modules
+    #[arg(long, alias = "edge-enabled")]
+    edge: bool,
+    /// The Edge device that it is a child of
+    #[arg(long, value_name = "ID")]
+    parent: Option<String>,
+    #[command(flatten)]
+    status: StatusArgs,
     /// Print the identities as JSON, one a line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     target: HubTarget,
+}
+
+/// Whether a device may connect.
+#[derive(Args, Debug)]
+struct StatusArgs {
+    /// Whether it may connect
+    #[arg(long, value_parser = ["enabled", "disabled"])]
+    status: Option<String>,
+    /// Why, up to 128 characters
+    #[arg(long, value_name = "TEXT")]
+    status_reason: Option<String>,
 }
 
 /// List device identities
@@ -78,7 +100,67 @@ pub(super) struct ShowArgs {
     target: HubTarget,
 }
 
-/// Remove devices, with their twins and queues
+/// Change a device's identity; what is not named stays
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hubnerite device update pump-1 --status disabled --status-reason stolen
+  hubnerite device update pump-1 --auth x509-ca
+  hubnerite device update pump-1 --auth sas                       fresh keys")]
+#[command(group(clap::ArgGroup::new("change").required(true).multiple(true)
+    .args(["auth", "primary_key", "primary_thumbprint", "secondary_thumbprint", "edge", "status", "status_reason"])))]
+pub(super) struct UpdateArgs {
+    /// The device's name
+    id: String,
+    #[command(flatten)]
+    auth: AuthArgs,
+    /// Whether it is an IoT Edge device
+    #[arg(long, alias = "edge-enabled", value_name = "BOOL")]
+    edge: Option<bool>,
+    #[command(flatten)]
+    status: StatusArgs,
+    /// Print JSON on one line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: HubTarget,
+}
+
+/// Make keys anew, and print the connection strings that hold from now on
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hubnerite device renew-key pump-1 --key-type primary
+  hubnerite device renew-key pump-1 pump-2 --key-type both --json
+  hubnerite device renew-key pump-1 --key-type swap               the second key becomes the first")]
+pub(super) struct RenewKeyArgs {
+    /// The devices' names
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    /// Which key
+    #[arg(long, visible_alias = "kt", value_enum)]
+    key_type: KeyType,
+    /// Print the keys as JSON, one device a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: HubTarget,
+}
+
+/// Count devices: all, enabled, disabled, connected
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Examples:\n  hubnerite device statistics\n  hubnerite device statistics --json | jq .connectedDeviceCount"
+)]
+pub(super) struct StatisticsArgs {
+    /// Print JSON on one line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: HubTarget,
+}
+
+/// Remove devices, with their modules, twins and queues
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  hubnerite device delete pump-1 pump-2")]
 pub(super) struct DeleteArgs {
@@ -111,28 +193,103 @@ pub(super) async fn run(command: DeviceCommand) -> Result<u8, CliError> {
         DeviceCommand::Show(args) => show(args).await,
         DeviceCommand::Delete(args) => delete(args).await,
         DeviceCommand::ConnectionString(args) => print_connection_string(args).await,
+        DeviceCommand::Update(args) => update(args).await,
+        DeviceCommand::RenewKey(args) => renew_key(args).await,
+        DeviceCommand::Parent(command) => parent::run(command).await,
+        DeviceCommand::Statistics(args) => statistics(args).await,
     }
 }
 
 async fn create(args: CreateArgs) -> Result<u8, CliError> {
+    let authentication = args.auth.authentication()?;
+    let authentication = authentication.unwrap_or_else(|| json!({"type": "sas"}));
     let mut client = args.target.client().await?;
-    let keys = args.primary_key.zip(args.secondary_key);
-    let keys = keys.map(|(primary, secondary)| DeviceKeys {
-        primary: primary.expose().to_owned(),
-        secondary: secondary.expose().to_owned(),
+    let mut identity = json!({
+        "authentication": authentication,
+        "capabilities": {"iotEdge": args.edge},
+        "status": "enabled",
     });
+    args.status.write(&mut identity);
+    if let Some(parent) = &args.parent {
+        parent::set(&mut identity, &client.device(parent).await?)?;
+    }
     for id in &args.ids {
-        let device = client.create_device(id, keys.clone()).await?;
+        identity["deviceId"] = id.as_str().into();
+        let device = client.register_device(id, &identity).await?;
         if args.json {
             say_json(&device, true);
         } else {
             say(connection_string(
                 client.host_name(),
                 &device,
-                "primaryKey",
+                key_name(false),
             )?);
         }
     }
+    Ok(exit_code::OK)
+}
+
+impl StatusArgs {
+    fn write(&self, identity: &mut Value) {
+        for (name, value) in [
+            ("status", &self.status),
+            ("statusReason", &self.status_reason),
+        ] {
+            if let Some(value) = value {
+                identity[name] = value.as_str().into();
+            }
+        }
+    }
+}
+
+async fn update(args: UpdateArgs) -> Result<u8, CliError> {
+    let authentication = args.auth.authentication()?;
+    let mut client = args.target.client().await?;
+    let mut identity = client.device(&args.id).await?;
+    args.status.write(&mut identity);
+    if let Some(authentication) = authentication {
+        identity["authentication"] = authentication;
+    }
+    if let Some(edge) = args.edge {
+        identity["capabilities"] = Map::from_iter([("iotEdge".to_owned(), edge.into())]).into();
+    }
+    let written = client.update_device(&args.id, &identity).await?;
+    say_json(&written, args.json);
+    Ok(exit_code::OK)
+}
+
+async fn renew_key(args: RenewKeyArgs) -> Result<u8, CliError> {
+    let mut client = args.target.client().await?;
+    for row in renew_keys(&mut client, args.key_type, &args.ids, None).await? {
+        if args.json {
+            say_json(&row, true);
+        } else {
+            let identity = json!({"deviceId": row["id"], "authentication": {"symmetricKey": row}});
+            say(connection_string(
+                client.host_name(),
+                &identity,
+                key_name(false),
+            )?);
+        }
+    }
+    Ok(exit_code::OK)
+}
+
+async fn statistics(args: StatisticsArgs) -> Result<u8, CliError> {
+    let counts = args.target.client().await?.statistics().await?;
+    if args.json {
+        say_json(&counts, true);
+        return Ok(exit_code::OK);
+    }
+    let names = [
+        ("DEVICES", "totalDeviceCount"),
+        ("ENABLED", "enabledDeviceCount"),
+        ("DISABLED", "disabledDeviceCount"),
+        ("CONNECTED", "connectedDeviceCount"),
+    ];
+    let cell = |name: &str| (counts[name].to_string(), counts[name].to_string());
+    let row: Vec<_> = names.iter().map(|(_, name)| cell(name)).collect();
+    say(table(&names.map(|(heading, _)| heading), &[row]).trim_end());
     Ok(exit_code::OK)
 }
 
@@ -196,32 +353,10 @@ async fn delete(args: DeleteArgs) -> Result<u8, CliError> {
 async fn print_connection_string(args: ConnectionStringArgs) -> Result<u8, CliError> {
     let mut client = args.target.client().await?;
     let device = client.device(&args.id).await?;
-    let which = if args.secondary {
-        "secondaryKey"
-    } else {
-        "primaryKey"
-    };
-    say(connection_string(client.host_name(), &device, which)?);
+    say(connection_string(
+        client.host_name(),
+        &device,
+        key_name(args.secondary),
+    )?);
     Ok(exit_code::OK)
-}
-
-/// The connection string of an identity as the hub shows it.
-pub(super) fn connection_string(
-    host_name: &str,
-    device: &Value,
-    which: &str,
-) -> Result<String, CliError> {
-    let id = device["deviceId"].as_str().unwrap_or_default();
-    let key = device["authentication"]["symmetricKey"][which]
-        .as_str()
-        .unwrap_or_default();
-    let key = SasKey::from_base64(key)
-        .map_err(|_| CliError::failed(format!("device {} has no symmetric key", json!(id))))?;
-    let connection_string = ConnectionString {
-        host_name: host_name.to_owned(),
-        gateway_host_name: None,
-        owner: Owner::Device(id.to_owned()),
-        key,
-    };
-    Ok(connection_string.expose())
 }

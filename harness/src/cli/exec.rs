@@ -9,7 +9,7 @@ use emulator::RunningEmulator;
 use hub_proto::connection_string::ConnectionString;
 use tokio::process::{Child, Command};
 
-use super::device::connection_string;
+use super::identity::connection_string;
 use super::signals::{Ending, Signals};
 use super::{CliError, ledger, start};
 use crate::exit_code;
@@ -102,7 +102,7 @@ async fn create_devices(ready: &Ready, devices: &[String]) -> Result<Vec<String>
     let mut client = ServiceClient::new(endpoint, credential);
     let mut strings = Vec::new();
     for id in devices {
-        let device = client.create_device(id, None).await?;
+        let device = client.create_device(id).await?;
         strings.push(connection_string(&ready.host, &device, "primaryKey")?);
     }
     Ok(strings)

@@ -7,7 +7,7 @@ use super::twin::json_argument;
 use super::{CliError, say, say_json};
 use crate::exit_code;
 use crate::output::style::{BAD, GOOD, paint};
-use crate::service_client::MethodCall;
+use crate::service_client::{Addressee, MethodCall};
 use crate::target::HubTarget;
 
 /// Call direct methods
@@ -16,7 +16,7 @@ pub(super) enum MethodCommand {
     Invoke(InvokeArgs),
 }
 
-/// Call a direct method and wait for the device's answer
+/// Call a direct method and wait for the answer
 ///
 /// The exit code is 0 if the device answered with a status of 200 to 299, and 1 otherwise.
 #[derive(Args, Debug)]
@@ -24,10 +24,23 @@ pub(super) enum MethodCommand {
 Examples:
   hubnerite method invoke pump-1 reboot
   hubnerite method invoke pump-1 setSpeed --payload '{\"rpm\": 900}' --timeout 5
+  hubnerite method invoke pump-1 focus --module camera
   hubnerite method invoke pump-1 reboot --connect-timeout 20    wait for the device to connect")]
 pub(super) struct InvokeArgs {
     /// The device's name
     device: String,
+    #[command(flatten)]
+    call: CallArgs,
+    /// Call it on this module of the device
+    #[arg(long, value_name = "MODULE")]
+    module: Option<String>,
+    #[command(flatten)]
+    target: HubTarget,
+}
+
+/// What is called, and how the answer is printed.
+#[derive(Args, Debug)]
+pub(super) struct CallArgs {
     /// The method's name
     method: String,
     /// The argument, any JSON; default: null
@@ -42,12 +55,20 @@ pub(super) struct InvokeArgs {
     /// Print JSON on one line
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    target: HubTarget,
 }
 
 pub(super) async fn run(command: MethodCommand) -> Result<u8, CliError> {
     let MethodCommand::Invoke(args) = command;
+    let on = Addressee::new(&args.device, args.module.as_deref());
+    invoke(on, args.call, &args.target).await
+}
+
+/// Calls a method, prints what it answered, and says so with the exit code.
+pub(super) async fn invoke(
+    on: Addressee<'_>,
+    args: CallArgs,
+    target: &HubTarget,
+) -> Result<u8, CliError> {
     let payload = args
         .payload
         .as_deref()
@@ -59,12 +80,7 @@ pub(super) async fn run(command: MethodCommand) -> Result<u8, CliError> {
         response_timeout_s: args.timeout,
         connect_timeout_s: args.connect_timeout,
     };
-    let reply = args
-        .target
-        .client()
-        .await?
-        .invoke_method(&args.device, &call)
-        .await?;
+    let reply = target.client().await?.invoke_method(on, &call).await?;
     let good = (200..300).contains(&reply.status);
     if args.json {
         say_json(

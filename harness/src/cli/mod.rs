@@ -2,6 +2,7 @@
 
 mod admin;
 mod completions;
+mod configuration;
 mod demo;
 mod device;
 mod doctor;
@@ -11,9 +12,11 @@ mod events;
 mod exec;
 mod fleet;
 mod hub;
+mod identity;
 mod job;
 mod ledger;
 mod method;
+mod module;
 mod not_built;
 mod plan;
 mod policy;

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CliError, admin, completions, demo, device, doctor, env, events, exec, fleet, hub, job, ledger,
-    method, not_built, plan, policy, query, run, sas, start, trust, twin, up, verify,
+    CliError, admin, completions, configuration, demo, device, doctor, env, events, exec, fleet,
+    hub, job, ledger, method, module, not_built, plan, policy, query, run, sas, start, trust, twin,
+    up, verify,
 };
 use crate::output::style;
 
@@ -34,11 +35,15 @@ enum Command {
     #[command(subcommand)]
     Device(device::DeviceCommand),
     #[command(subcommand)]
+    Module(module::ModuleCommand),
+    #[command(subcommand)]
     Twin(twin::TwinCommand),
     #[command(subcommand)]
     Method(method::MethodCommand),
     #[command(subcommand)]
     Job(job::JobCommand),
+    #[command(subcommand)]
+    Configuration(configuration::ConfigurationCommand),
     Query(query::QueryArgs),
     Events(events::EventsArgs),
     Ledger(ledger::LedgerArgs),
@@ -99,9 +104,11 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Hub(command) => hub::run(command).await,
         Command::Policy(command) => policy::run(command).await,
         Command::Device(command) => device::run(command).await,
+        Command::Module(command) => module::run(command).await,
         Command::Twin(command) => twin::run(command).await,
         Command::Method(command) => method::run(command).await,
         Command::Job(command) => job::run(command).await,
+        Command::Configuration(command) => configuration::run(command).await,
         Command::Query(args) => query::run(args).await,
         Command::Events(args) => events::run(args).await,
         Command::Ledger(args) => ledger::run(args).await,

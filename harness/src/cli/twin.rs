@@ -5,24 +5,29 @@ use serde_json::{Map, Value};
 
 use super::{CliError, say_json};
 use crate::exit_code;
+use crate::service_client::Addressee;
 use crate::target::HubTarget;
 
-/// Show and update device twins
+/// Show and update the twins of devices and modules
 #[derive(Subcommand, Debug)]
 pub(super) enum TwinCommand {
     Show(ShowArgs),
     Update(UpdateArgs),
 }
 
-/// Show a device twin
+/// Show a twin
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   hubnerite twin show pump-1
+  hubnerite twin show pump-1 --module camera
   hubnerite twin show pump-1 --json | jq .properties.reported.iothubDM")]
 pub(super) struct ShowArgs {
     /// The device's name
     id: String,
+    /// The twin of this module of it
+    #[arg(long, value_name = "MODULE")]
+    module: Option<String>,
     /// Print JSON on one line
     #[arg(long)]
     json: bool,
@@ -41,6 +46,9 @@ Examples:
 pub(super) struct UpdateArgs {
     /// The device's name
     id: String,
+    /// The twin of this module of it
+    #[arg(long, value_name = "MODULE")]
+    module: Option<String>,
     /// Desired properties, a JSON object
     #[arg(long, value_name = "JSON")]
     desired: Option<String>,
@@ -63,14 +71,20 @@ pub(super) struct UpdateArgs {
 pub(super) async fn run(command: TwinCommand) -> Result<u8, CliError> {
     match command {
         TwinCommand::Show(args) => {
-            let twin = args.target.client().await?.twin(&args.id).await?;
+            let twin = args
+                .target
+                .client()
+                .await?
+                .twin(Addressee::new(&args.id, args.module.as_deref()))
+                .await?;
             say_json(&twin, args.json);
         }
         TwinCommand::Update(args) => {
             let update = update_body(args.desired.as_deref(), args.tags.as_deref())?;
+            let of = Addressee::new(&args.id, args.module.as_deref());
             let mut client = args.target.client().await?;
             let twin = client
-                .update_twin(&args.id, &update, args.replace, args.etag.as_deref())
+                .update_twin(of, &update, args.replace, args.etag.as_deref())
                 .await?;
             say_json(&twin, args.json);
         }

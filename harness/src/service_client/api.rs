@@ -1,6 +1,6 @@
 //! The calls.
 
-use std::fmt;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -8,7 +8,7 @@ use hub_proto::connection_string::{ConnectionString, Owner};
 use hub_proto::sas::sign;
 use hyper::body::Bytes;
 use hyper::{Method, Request, Response, header};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::connection::{Connection, Endpoint};
@@ -22,18 +22,31 @@ pub struct ServiceClient {
     credential: ConnectionString,
 }
 
-/// The keys a device is created with; `None`: the hub draws them.
-#[derive(Clone)]
-pub struct DeviceKeys {
-    /// Base64.
-    pub primary: String,
-    /// Base64.
-    pub secondary: String,
+/// Whose twin or method is meant: a device's, or one of its modules'.
+#[derive(Clone, Copy, Debug)]
+pub struct Addressee<'a> {
+    device: &'a str,
+    module: Option<&'a str>,
 }
 
-impl fmt::Debug for DeviceKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DeviceKeys(***)")
+impl<'a> Addressee<'a> {
+    /// A module of a device or, without one, the device.
+    pub fn new(device: &'a str, module: Option<&'a str>) -> Self {
+        Self { device, module }
+    }
+
+    fn twin_path(self) -> String {
+        let mut path = format!("/twins/{}", segment(self.device));
+        if let Some(module) = self.module {
+            let _ = write!(path, "/modules/{}", segment(module));
+        }
+        path
+    }
+}
+
+impl<'a, S: AsRef<str> + ?Sized> From<&'a S> for Addressee<'a> {
+    fn from(device: &'a S) -> Self {
+        Self::new(device.as_ref(), None)
     }
 }
 
@@ -86,23 +99,10 @@ impl ServiceClient {
         &self.credential.host_name
     }
 
-    /// Registers a device.
-    pub async fn create_device(
-        &mut self,
-        id: &str,
-        keys: Option<DeviceKeys>,
-    ) -> Result<Value, ServiceError> {
-        let keys =
-            keys.map(|keys| json!({"primaryKey": keys.primary, "secondaryKey": keys.secondary}));
-        let body = json!({
-            "deviceId": id,
-            "authentication": {"type": "sas", "symmetricKey": keys.unwrap_or(json!({}))},
-        });
-        self.json(Call {
-            body: Some(&body),
-            ..call(Method::PUT, device_path(id))
-        })
-        .await
+    /// Registers a device with fresh keys.
+    pub async fn create_device(&mut self, id: &str) -> Result<Value, ServiceError> {
+        let identity = json!({"deviceId": id, "authentication": {"type": "sas"}});
+        self.register_device(id, &identity).await
     }
 
     /// A device's identity.
@@ -119,16 +119,6 @@ impl ServiceClient {
         array(self.json(list).await?)
     }
 
-    /// Replaces a device's identity, whatever its etag.
-    pub async fn update_device(&mut self, id: &str, identity: &Value) -> Result<(), ServiceError> {
-        let call = Call {
-            body: Some(identity),
-            if_match: Some("*"),
-            ..call(Method::PUT, device_path(id))
-        };
-        self.send(call).await.map(drop)
-    }
-
     /// Removes a device, whatever its etag.
     pub async fn delete_device(&mut self, id: &str) -> Result<(), ServiceError> {
         let call = Call {
@@ -138,15 +128,15 @@ impl ServiceClient {
         self.send(call).await.map(drop)
     }
 
-    /// A device's twin.
-    pub async fn twin(&mut self, id: &str) -> Result<Value, ServiceError> {
-        self.json(call(Method::GET, twin_path(id))).await
+    /// The twin of a device or a module.
+    pub async fn twin<'a>(&mut self, of: impl Into<Addressee<'a>>) -> Result<Value, ServiceError> {
+        self.json(call(Method::GET, of.into().twin_path())).await
     }
 
     /// Patches tags and desired properties, or replaces them.
-    pub async fn update_twin(
+    pub async fn update_twin<'a>(
         &mut self,
-        id: &str,
+        of: impl Into<Addressee<'a>>,
         update: &Value,
         replace: bool,
         etag: Option<&str>,
@@ -155,15 +145,15 @@ impl ServiceClient {
         let call = Call {
             body: Some(update),
             if_match: etag,
-            ..call(method, twin_path(id))
+            ..call(method, of.into().twin_path())
         };
         self.json(call).await
     }
 
     /// Calls a direct method and waits for the device's answer.
-    pub async fn invoke_method(
+    pub async fn invoke_method<'a>(
         &mut self,
-        id: &str,
+        on: impl Into<Addressee<'a>>,
         method: &MethodCall,
     ) -> Result<MethodReply, ServiceError> {
         let mut body = json!({"methodName": method.name, "payload": method.payload});
@@ -179,7 +169,7 @@ impl ServiceClient {
             body: Some(&body),
             // The hub's own verdict of "too late" must arrive before ours.
             patience: PATIENCE + Duration::from_secs(device_time),
-            ..call(Method::POST, format!("{}/methods", twin_path(id)))
+            ..call(Method::POST, format!("{}/methods", on.into().twin_path()))
         };
         let reply = self.json(call).await?;
         let status = reply["status"].as_i64().ok_or_else(|| {
@@ -307,12 +297,13 @@ pub(super) fn call<'a>(method: Method, path: String) -> Call<'a> {
     }
 }
 
-fn device_path(id: &str) -> String {
-    format!("/devices/{}", utf8_percent_encode(id, SEGMENT))
+pub(super) fn device_path(id: &str) -> String {
+    format!("/devices/{}", segment(id))
 }
 
-fn twin_path(id: &str) -> String {
-    format!("/twins/{}", utf8_percent_encode(id, SEGMENT))
+/// A name as a part of a path.
+pub(super) fn segment(name: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(name, SEGMENT)
 }
 
 pub(super) fn parse(body: &[u8]) -> Result<Value, ServiceError> {

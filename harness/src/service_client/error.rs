@@ -63,7 +63,11 @@ impl Refusal {
                     .iter()
                     .find_map(|key| envelope[key].as_str())
                     .unwrap_or_default();
-                unwrap_message(outer, &mut code)
+                if outer.is_empty() {
+                    row_errors(&envelope)
+                } else {
+                    unwrap_message(outer, &mut code)
+                }
             }
             Err(_) => text.trim().to_owned(),
         };
@@ -73,6 +77,17 @@ impl Refusal {
             message,
         }
     }
+}
+
+/// A bulk operation of which every row failed tells of each.
+pub(crate) fn row_errors(answer: &Value) -> String {
+    let rows = answer["errors"].as_array().into_iter().flatten();
+    let told = |row: &Value| {
+        let id = row["id"].as_str().or(row["deviceId"].as_str());
+        let words = row["errorStatus"].as_str().unwrap_or("refused");
+        format!("{}: {words}", id.unwrap_or("-"))
+    };
+    rows.map(told).collect::<Vec<_>>().join("; ")
 }
 
 /// `ErrorCode:Name;words`, or JSON with a `message` of its own, or just words.
@@ -121,6 +136,14 @@ impl Refusal {
             "DeviceNotOnline" => {
                 Some("connect the device, or wait for it with --connect-timeout SECONDS")
             }
+            "ModuleNotFound" => Some("`hubnerite module list DEVICE` shows the modules there are"),
+            "ModuleAlreadyExistsOnDevice" => {
+                Some("`hubnerite module delete DEVICE MODULE` removes it")
+            }
+            "ConfigurationNotFound" => {
+                Some("`hubnerite configuration list` shows the configurations there are")
+            }
+            "ConfigurationAlreadyExists" => Some("`hubnerite configuration delete ID` removes it"),
             "DeviceAlreadyExists" => Some("`hubnerite device delete ID` removes it"),
             "IotHubUnauthorizedAccess" | "IotHubUnauthorized" => {
                 Some("check the connection string: policy, key and host name")
@@ -171,6 +194,12 @@ mod tests {
                 "the hub answered 502: bad gateway",
             ),
             (500, None, "", "the hub answered 500"),
+            (
+                400,
+                Some("BulkRegenerateDeviceKeyOperationFailure"),
+                r#"{"rotatedKeys":[],"errors":[{"id":"d","errorCode":404001,"errorStatus":"no d"}]}"#,
+                "the hub answered 400 BulkRegenerateDeviceKeyOperationFailure: d: no d",
+            ),
         ];
         for (status, header, body, expected) in cases {
             assert_eq!(

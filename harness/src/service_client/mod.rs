@@ -1,16 +1,20 @@
-//! The service side of a hub over REST: identities, twins, methods, jobs, queries.
+//! The service side of a hub over REST: identities, twins, methods, jobs,
+//! configurations, queries.
 //!
 //! Works with any hub: its connection string names the host and the policy's key. Knows no command
 //! line and prints nothing.
 
 mod api;
+mod configurations;
 mod connection;
 mod error;
 mod jobs;
+mod registry;
 mod roots;
 
-pub use api::{DeviceKeys, MethodCall, MethodReply, ServiceClient};
+pub use api::{Addressee, MethodCall, MethodReply, ServiceClient};
 pub use connection::Endpoint;
+pub(crate) use error::row_errors;
 pub use error::{Refusal, ServiceError};
 pub use jobs::JobFilter;
 pub use roots::trusted_roots;

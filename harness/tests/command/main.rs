@@ -5,6 +5,7 @@
 #[cfg(target_os = "linux")]
 mod exec;
 mod fleet;
+mod identities;
 mod log;
 mod run;
 mod support;
