@@ -199,3 +199,17 @@ async fn node_manages_modules_edge_devices_and_rows_in_bulk() {
             "devices are counted",
         ]);
 }
+
+// SEMANTICS C2D-3, C2D-9
+#[tokio::test]
+async fn a_node_device_receives_messages_with_all_their_properties() {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    node.start(&hub, "messages.js", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a message arrives with all its properties, and their names as they were written",
+        ]);
+}

@@ -190,3 +190,37 @@ async fn python_manages_modules_edge_devices_and_rows_in_bulk() {
             "devices are counted",
         ]);
 }
+
+// SEMANTICS C2D-3, C2D-6, C2D-8, C2D-9
+#[tokio::test]
+async fn a_python_device_receives_messages_and_their_sender_hears_of_it() {
+    let Some((python, hub)) = judges().await else {
+        return;
+    };
+    python
+        .start(&hub, "messages.py", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a message arrives with all its properties, and their names as they were written",
+            "feedback tells that the device has the message, and is completed",
+        ]);
+}
+
+// SEMANTICS PNP-1, PNP-2, PNP-3, PNP-4, PNP-5
+#[tokio::test]
+async fn python_reads_patches_and_commands_a_digital_twin() {
+    let Some((python, hub)) = judges().await else {
+        return;
+    };
+    python
+        .start(&hub, "digital_twins.py", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a digital twin shows the model, properties and components",
+            "a patch reaches the device as a desired property of its component",
+            "a patch under a stale etag, or of nothing, is refused",
+            "commands of the root and of a component reach the device, and its answer comes back",
+        ]);
+}

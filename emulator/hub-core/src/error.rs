@@ -139,6 +139,15 @@ pub enum HubError {
     /// The hub holds as many configurations as it may.
     #[error("the hub holds {0} configurations, the most it may hold")]
     TooManyConfigurations(usize),
+    /// An operation of a digital twin's patch is none; the text says why.
+    #[error("{0}")]
+    DigitalTwinJsonPatch(String),
+    /// A digital twin's patch cannot be applied; the text says where and why.
+    #[error("{0}")]
+    DigitalTwinPatch(String),
+    /// A path in a digital twin's patch names nothing that can be there.
+    #[error("{0}")]
+    DigitalTwinPatchPath(String),
     /// Legal on the real hub, not built here yet; names the gap.
     #[error("Hubnerite does not implement {0} yet")]
     NotImplemented(String),
@@ -194,6 +203,9 @@ impl HubError {
             Self::ConfigurationContent(_) => ErrorCode::InvalidConfigurationContent,
             Self::ConfigurationMetric(_) => ErrorCode::InvalidConfigurationCustomMetricsQuery,
             Self::TooManyConfigurations(_) => ErrorCode::ConfigurationCountLimitExceeded,
+            Self::DigitalTwinJsonPatch(_) => ErrorCode::InvalidDigitalTwinJsonPatch,
+            Self::DigitalTwinPatch(_) => ErrorCode::InvalidDigitalTwinPatch,
+            Self::DigitalTwinPatchPath(_) => ErrorCode::InvalidDigitalTwinPatchPath,
             Self::NotImplemented(_) => ErrorCode::NotImplemented,
         }
     }

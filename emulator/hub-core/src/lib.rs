@@ -12,6 +12,7 @@
 
 pub mod c2d;
 pub mod configuration;
+pub mod digital_twin;
 pub mod error;
 pub mod event;
 pub mod feedback;

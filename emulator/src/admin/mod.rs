@@ -34,6 +34,7 @@ mod iso;
 mod json_path;
 mod ledger;
 mod matcher;
+mod messages;
 mod metrics;
 mod openapi;
 mod policies;

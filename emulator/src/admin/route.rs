@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::answer::{Answer, Problem};
 use super::call::Call;
 use super::{
-    choose, clock, events, health, hub_json, hubs, ledger, metrics, openapi, policies, snapshot,
-    trust, verify,
+    choose, clock, events, health, hub_json, hubs, ledger, messages, metrics, openapi, policies,
+    snapshot, trust, verify,
 };
 
 /// One operation.
@@ -109,6 +109,7 @@ static TABLES: &[&[Route]] = &[
     ledger::ROUTES,
     events::ROUTES,
     verify::ROUTES,
+    messages::ROUTES,
     clock::ROUTES,
     snapshot::ROUTES,
 ];

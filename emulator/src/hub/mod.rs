@@ -13,6 +13,7 @@
 //! | `jobs` | scheduled jobs: the service's calls, and the task that carries them out |
 //! | `messages`, `feedback` | cloud-to-device messages, and what became of them |
 //! | `policies` | the shared access policies, and changing them |
+//! | `digital_twins` | twins as Plug and Play reads and writes them |
 //! | `connect` | its name and its connection strings |
 //! | `image` | the whole hub as plain data: reset, snapshot, restore |
 //! | `links` | what connected devices do |
@@ -25,6 +26,7 @@
 mod admission;
 mod configurations;
 mod connect;
+mod digital_twins;
 mod feedback;
 mod handle;
 mod image;

@@ -24,6 +24,8 @@ enum Charge {
     EachItem(Operation),
     /// As many as the payload of the method has blocks.
     MethodBlocks,
+    /// As many as the body, which is the payload, has blocks.
+    BodyBlocks,
     /// Counted nowhere.
     Free,
 }
@@ -41,6 +43,10 @@ pub(super) async fn admit(
         Some(Charge::Once(operation) | Charge::WithAnswer(operation)) => (operation, 1),
         Some(Charge::EachItem(operation)) => (operation, items(body)),
         Some(Charge::MethodBlocks) => (Operation::DirectMethod, method_blocks(body)),
+        Some(Charge::BodyBlocks) => (
+            Operation::DirectMethod,
+            blocks(body.len(), METHOD_BLOCK_BYTES),
+        ),
         Some(Charge::Free) | None => return Ok(()),
     };
     Ok(hub.admit(operation, count).await?)
@@ -79,10 +85,10 @@ fn charge(name: &str) -> Option<Charge> {
         | "Modules_UpdateTwin"
         | "Modules_ReplaceTwin"
         | "DigitalTwin_UpdateDigitalTwin" => Charge::Once(Operation::TwinUpdate),
-        "Devices_InvokeMethod"
-        | "Modules_InvokeMethod"
-        | "DigitalTwin_InvokeRootLevelCommand"
-        | "DigitalTwin_InvokeComponentCommand" => Charge::MethodBlocks,
+        "Devices_InvokeMethod" | "Modules_InvokeMethod" => Charge::MethodBlocks,
+        "DigitalTwin_InvokeRootLevelCommand" | "DigitalTwin_InvokeComponentCommand" => {
+            Charge::BodyBlocks
+        }
         "Query_GetTwins" => Charge::WithAnswer(Operation::Query),
         "CloudToDeviceMessages_Send" => Charge::Once(Operation::CloudToDeviceSend),
         "CloudToDeviceMessages_PurgeCloudToDeviceMessageQueue" => {

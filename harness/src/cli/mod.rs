@@ -1,10 +1,12 @@
 //! The command line: one sub-command a file.
 
 mod admin;
+mod c2d;
 mod completions;
 mod configuration;
 mod demo;
 mod device;
+mod digital_twin;
 mod doctor;
 mod env;
 mod error;

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::{
-    CliError, admin, completions, configuration, demo, device, doctor, env, events, exec, fleet,
-    hub, job, ledger, method, module, not_built, plan, policy, query, run, sas, start, trust, twin,
-    up, verify,
+    CliError, admin, c2d, completions, configuration, demo, device, digital_twin, doctor, env,
+    events, exec, fleet, hub, job, ledger, method, module, not_built, plan, policy, query, run,
+    sas, start, trust, twin, up, verify,
 };
 use crate::output::style;
 
@@ -40,6 +40,10 @@ enum Command {
     Twin(twin::TwinCommand),
     #[command(subcommand)]
     Method(method::MethodCommand),
+    #[command(subcommand)]
+    C2d(c2d::C2dCommand),
+    #[command(subcommand)]
+    DigitalTwin(digital_twin::DigitalTwinCommand),
     #[command(subcommand)]
     Job(job::JobCommand),
     #[command(subcommand)]
@@ -107,6 +111,8 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Module(command) => module::run(command).await,
         Command::Twin(command) => twin::run(command).await,
         Command::Method(command) => method::run(command).await,
+        Command::C2d(command) => c2d::run(command).await,
+        Command::DigitalTwin(command) => digital_twin::run(command).await,
         Command::Job(command) => job::run(command).await,
         Command::Configuration(command) => configuration::run(command).await,
         Command::Query(args) => query::run(args).await,

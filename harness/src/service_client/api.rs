@@ -331,4 +331,4 @@ pub(super) const CONTINUATION: &str = "x-ms-continuation";
 const USER_AGENT: &str = concat!("hubnerite/", env!("CARGO_PKG_VERSION"));
 /// A token is made for each request; it need outlive no more than clocks that differ.
 const TOKEN_LIFE: Duration = Duration::from_mins(10);
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);

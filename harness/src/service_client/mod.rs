@@ -7,8 +7,10 @@
 mod api;
 mod configurations;
 mod connection;
+mod digital_twins;
 mod error;
 mod jobs;
+mod messages;
 mod registry;
 mod roots;
 

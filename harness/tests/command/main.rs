@@ -7,6 +7,7 @@ mod exec;
 mod fleet;
 mod identities;
 mod log;
+mod messages;
 mod run;
 mod support;
 mod tools;

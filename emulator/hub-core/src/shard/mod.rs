@@ -9,6 +9,7 @@
 //! | `image` | all clients as plain data, for snapshots |
 //! | `links` | connections, sessions, subscriptions |
 //! | `methods` | direct methods: park, deliver, answer, give up |
+//! | `digital_twins` | twins as Plug and Play reads and writes them |
 //! | `messages` | cloud-to-device messages |
 //! | `telemetry` | device-to-cloud messages |
 //! | `configurations` | what automatic configurations write, and how many twins they target |
@@ -22,6 +23,7 @@
 mod configurations;
 mod deployments;
 mod devices;
+mod digital_twins;
 mod image;
 mod links;
 mod messages;

@@ -398,6 +398,8 @@ const BAD_SEGMENTS: &[(&str, &[&str])] = &[
     ("mid", &["a b", "\u{e4}", "a\\b", LONG]),
     ("jobId", &["a b", "\u{e4}", LONG]),
     ("cfg", &["A", "a b", LONG]),
+    ("name", &["a b", "\u{e4}", "a$b", LONG]),
+    ("component", &["a b", "\u{e4}", "a$b", LONG]),
     // A lock that there is not is 412, whatever it looks like.
     ("lock", &[]),
 ];
@@ -417,6 +419,11 @@ const BODIES: &[(&str, &str, &str)] = &[
         "[]",
     ),
     ("Twin", r#"{"tags":{"a":1}}"#, "[]"),
+    (
+        "DigitalTwinPatch",
+        r#"[{"op":"add","path":"/a","value":1}]"#,
+        "{}",
+    ),
     (
         "Configuration",
         r#"{"id":"x1","content":{"deviceContent":{"properties.desired.a":{"b":1}}},"targetCondition":"","priority":1}"#,

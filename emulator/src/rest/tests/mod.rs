@@ -5,6 +5,7 @@ mod bad_input;
 mod bulk;
 mod configurations;
 mod connection;
+mod digital_twins;
 mod edge;
 mod identities;
 mod jobs;

@@ -193,7 +193,7 @@ async fn what_is_used_is_counted_and_so_is_what_was_refused_as_not_built() {
     hub.quick("GET", "/twins/missing", "").await;
     hub.quick("POST", "/devices/d/messages/deviceBound", "x")
         .await;
-    hub.quick("GET", "/digitaltwins/d", "").await;
+    hub.quick("POST", "/devices/d/files", "").await;
     hub.quick("GET", "/nowhere", "").await;
     // Whoever may not ask has used nothing.
     let stranger = Request::get("/twins/d?api-version=2021-04-12").header(HOST, "localhost");
@@ -205,7 +205,7 @@ async fn what_is_used_is_counted_and_so_is_what_was_refused_as_not_built() {
         ("Devices_CreateOrUpdateIdentity", 1, 0),
         ("Devices_GetTwin", 2, 0),
         ("CloudToDeviceMessages_Send", 1, 0),
-        ("DigitalTwin_GetDigitalTwin", 1, 1),
+        ("Device_CreateFileUploadSasUri", 1, 1),
     ];
     assert_eq!(counted.collect::<Vec<_>>(), expected);
 }
