@@ -55,7 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         request: None,
         response: ResponseBody {
             content_type: JSON,
-            schema: snapshot_schema,
+            schema: || json!({ "anyOf": [snapshot_schema(), (SUMMARY.schema)()] }),
         },
         handler: Handler::Now(take),
     },

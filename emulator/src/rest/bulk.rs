@@ -47,7 +47,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 (200, "BulkRegistryOperationResult"),
                 (400, "BulkRegistryOperationResult"),
             ],
-            errors: &[ErrorCode::TooManyDevices, ErrorCode::ArgumentNull],
+            errors: &[
+                ErrorCode::TooManyDevices,
+                ErrorCode::ArgumentNull,
+                ErrorCode::BulkRegistryOperationFailure,
+            ],
         },
     },
     // Of 2024-03-31 (Azure/azure-iot-cli-extension).
@@ -69,7 +73,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 (207, "DeviceKeyRegenerationResult"),
                 (400, "DeviceKeyRegenerationResult"),
             ],
-            errors: &[ErrorCode::TooManyDevices, ErrorCode::ArgumentNull],
+            errors: &[
+                ErrorCode::TooManyDevices,
+                ErrorCode::ArgumentNull,
+                ErrorCode::BulkRegistryOperationFailure,
+            ],
         },
     },
 ];

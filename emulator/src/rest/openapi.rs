@@ -125,6 +125,12 @@ fn responses(operation: &Operation) -> Value {
     }
     for (status, codes) in refusals {
         let names: Vec<&str> = codes.iter().map(|code| code.name()).collect();
+        let mut schema = reference("Error");
+        // A result may come with the status of a refusal: of many rows, some failed.
+        if let Some(answer) = responses.get(&status.to_string()) {
+            let result = &answer["content"]["application/json"]["schema"];
+            schema = json!({ "anyOf": [result, schema] });
+        }
         responses.insert(
             status.to_string(),
             json!({
@@ -132,7 +138,7 @@ fn responses(operation: &Operation) -> Value {
                 "headers": {
                     "iothub-errorcode": { "required": true, "schema": { "enum": names } }
                 },
-                "content": { "application/json": { "schema": reference("Error") } }
+                "content": { "application/json": { "schema": schema } }
             }),
         );
     }
