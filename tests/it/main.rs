@@ -2,6 +2,7 @@
 
 mod hubs;
 mod ledger;
+mod openapi;
 mod policies;
 mod real_devices;
 mod rest;

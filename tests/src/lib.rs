@@ -33,6 +33,6 @@ pub use program::{Program, Report};
 pub use release::release_hub;
 pub use rest::{Answer, Rest};
 pub use sas::{long_ago, soon, token};
-pub use sdk::{Java, Node, Python};
+pub use sdk::{Java, Judged, Node, Python, Schemathesis};
 pub use skip::{Skip, or_skip};
 pub use wire::{Connect, Packet, Wire};

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use tokio::process::Command;
-use tokio::sync::OnceCell;
 
 use super::install::{folders, install, need, run};
 use crate::hub::TestHub;
@@ -19,33 +18,7 @@ pub struct Python {
 impl Python {
     /// The installed SDKs.
     pub async fn get() -> Result<Self, Skip> {
-        static ONCE: OnceCell<()> = OnceCell::const_new();
-        need("python3", "--version").await?;
-        let (source, target) = folders("python");
-        let requirements = source.join("requirements.txt");
-        let interpreter = target.join("venv/bin/python");
-        let installed = ONCE.get_or_init(|| async {
-            install("python", std::slice::from_ref(&requirements), async || {
-                let mut venv = Command::new("python3");
-                venv.args(["-m", "venv", "--clear"])
-                    .arg(target.join("venv"));
-                run("python3 -m venv", venv).await;
-                let mut pip = Command::new(&interpreter);
-                pip.args([
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--no-deps",
-                    "--disable-pip-version-check",
-                ])
-                .arg("--requirement")
-                .arg(&requirements);
-                run("pip install", pip).await;
-            })
-            .await;
-        });
-        installed.await;
+        let interpreter = virtual_environment("python").await?;
         Ok(Self { interpreter })
     }
 
@@ -88,4 +61,25 @@ impl Python {
         hub.introduce(&mut command);
         Program::start(format!("python {script}"), command)
     }
+}
+
+/// The interpreter of a virtual environment with what `tests/sdk/{name}/requirements.txt` pins.
+pub(super) async fn virtual_environment(name: &str) -> Result<PathBuf, Skip> {
+    need("python3", "--version").await?;
+    let (source, target) = folders(name);
+    let requirements = source.join("requirements.txt");
+    let interpreter = target.join("venv/bin/python");
+    install(name, std::slice::from_ref(&requirements), async || {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv", "--clear"])
+            .arg(target.join("venv"));
+        run("python3 -m venv", venv).await;
+        let mut pip = Command::new(&interpreter);
+        pip.args(["-m", "pip", "install", "--quiet", "--no-deps"])
+            .args(["--disable-pip-version-check", "--requirement"])
+            .arg(&requirements);
+        run("pip install", pip).await;
+    })
+    .await;
+    Ok(interpreter)
 }
