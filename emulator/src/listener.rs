@@ -148,6 +148,13 @@ fn bind_once(addresses: &[IpAddr], mut port: u16) -> Result<Bound, BindError> {
 }
 
 fn listen(addr: SocketAddr) -> io::Result<(TcpListener, u16)> {
+    let listener = open(hold(addr)?)?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}
+
+/// Takes the address and lets nobody in: whoever connects is refused, and nobody else gets the port.
+fn hold(addr: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
     // A restarted hub must not wait for the old one's connections to time out. Elsewhere the
     // option lets two processes share a port.
@@ -159,10 +166,12 @@ fn listen(addr: SocketAddr) -> io::Result<(TcpListener, u16)> {
     }
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
+    Ok(socket)
+}
+
+fn open(socket: Socket) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
-    let listener = TcpListener::from_std(socket.into())?;
-    let port = listener.local_addr()?.port();
-    Ok((listener, port))
+    TcpListener::from_std(socket.into())
 }
 
 /// Whether the machine lacks the address or its whole family.
@@ -187,6 +196,7 @@ pub(crate) async fn run(
     let mut connections = JoinSet::new();
     let address = listener.local_addr();
     let mut listener = Some(listener);
+    let mut held = None;
     let mut stopping = stop.clone();
     let stopped = stopping.stopped();
     tokio::pin!(stopped);
@@ -197,10 +207,11 @@ pub(crate) async fn run(
             // Whoever has connected and was not accepted yet is put off with the listener.
             () = entrance.until(false), if listener.is_some() => {
                 listener = None;
+                held = address.as_ref().ok().and_then(|address| hold(*address).ok());
                 entrance.note_listening(false);
             }
             () = entrance.until(true), if listener.is_none() => {
-                listener = listen_again(&address, directory.default_hub()).await;
+                listener = listen_again(held.take(), &address, directory.default_hub()).await;
                 if listener.is_some() {
                     entrance.note_listening(true);
                 }
@@ -227,11 +238,16 @@ async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, Socket
     }
 }
 
-/// The same address as before; `None`, after a moment, if somebody has it.
-async fn listen_again(address: &io::Result<SocketAddr>, hub: &HubHandle) -> Option<TcpListener> {
+/// The same address as before: as it was held meanwhile, or anew; `None`, after a moment, if somebody
+/// has it.
+async fn listen_again(
+    held: Option<Socket>,
+    address: &io::Result<SocketAddr>,
+    hub: &HubHandle,
+) -> Option<TcpListener> {
     let address = address.as_ref().ok()?;
-    match listen(*address) {
-        Ok((listener, _)) => Some(listener),
+    match held.map_or_else(|| hold(*address), Ok).and_then(open) {
+        Ok(listener) => Some(listener),
         Err(error) => {
             if hub.is_news("listen", ACCEPT_SILENCE) {
                 warn!(%address, %error, "cannot listen again; trying again in a moment");
