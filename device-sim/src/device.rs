@@ -21,9 +21,9 @@ use crate::session::{Event, Login, Session, SessionError};
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The hub's host name, as in the connection string.
-    pub host: String,
+    pub host: Arc<str>,
     /// The device.
-    pub device_id: String,
+    pub device_id: Arc<str>,
     /// One of its keys.
     pub key: SasKey,
 }
@@ -500,7 +500,7 @@ impl Device {
     }
 
     fn send(&mut self, now: Now, body: String, properties: Vec<(String, String)>) {
-        let device_id = self.identity.device_id.clone();
+        let device_id = Arc::clone(&self.identity.device_id);
         let is_online = self.online().is_some();
         if !is_online || self.open.messages_are_full() {
             let what = if is_online {

@@ -1,7 +1,6 @@
 //! Owns the socket and the timer of a device. The only place of this crate that waits.
 //!
-//! One loop drives one device today. All state is in [`Device`], so a loop over many devices needs
-//! only a table of sockets and a heap of deadlines here.
+//! One loop drives one device: many in one loop would cost about as much (docs/adr/0007-one-task-a-device.md).
 
 use std::io;
 use std::time::Duration;

@@ -261,6 +261,20 @@ impl Machine {
             Input::Deadline => self.handle_deadline(now, &mut budget),
         }
         self.wake_stored(now, &mut budget);
+        self.give_back();
+    }
+
+    /// Devices are idle for most of their life and many: what is drained holds no room.
+    fn give_back(&mut self) {
+        if self.threads.is_empty() {
+            self.threads = Vec::new();
+        }
+        if self.timers.is_empty() {
+            self.timers = Vec::new();
+        }
+        if self.late_answers.is_empty() {
+            self.late_answers = Vec::new();
+        }
     }
 
     fn handle_method(&mut self, now: Now, name: &str, rid: &str, payload: &[u8], budget: &mut u32) {

@@ -351,7 +351,7 @@ impl Session {
                     return Err(SessionError::SubscriptionRefused);
                 }
                 self.events.push_back(Event::Subscribed);
-                self.events.extend(self.early.drain(..));
+                self.events.extend(std::mem::take(&mut self.early));
                 self.go_on(now);
             }
             (Phase::Online { .. }, Packet::PingResp) => self.go_on(now),
@@ -427,7 +427,11 @@ impl Session {
             .open_requests
             .iter()
             .position(|(open, _)| *open == rid)?;
-        Some(self.open_requests.remove(position))
+        let closed = self.open_requests.remove(position);
+        if self.open_requests.is_empty() {
+            self.open_requests = Vec::new();
+        }
+        Some(closed)
     }
 }
 

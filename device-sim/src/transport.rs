@@ -111,7 +111,7 @@ pub(crate) async fn open(
         }
         Transport::Wss => {
             let target = endpoints.wss.as_ref().ok_or_else(no_way)?;
-            let opening = open_web_socket(target, device);
+            let opening = Box::pin(open_web_socket(target, device));
             within(&target.dial_host, target.port, opening).await
         }
         Transport::Memory => {
@@ -151,6 +151,12 @@ async fn open_mqtt(target: &Target, device: u32) -> io::Result<Connection> {
             web_socket_took: None,
         });
     };
+    // On the heap: a handshake is large, and devices that dial plain TCP at once must not each hold
+    // room for one.
+    Box::pin(open_tls(tls, tcp, tcp_at)).await
+}
+
+async fn open_tls(tls: &Tls, tcp: TcpStream, tcp_at: Instant) -> io::Result<Connection> {
     let connector = TlsConnector::from(Arc::clone(&tls.config));
     let stream = connector.connect(tls.name.clone(), tcp).await?;
     Ok(Connection {
@@ -271,5 +277,12 @@ mod tests {
         let endpoints = Endpoints::default();
         let error = open(&endpoints, Transport::Wss, 0).await.unwrap_err();
         assert_eq!(error.to_string(), "this hub cannot be reached over Wss");
+    }
+
+    #[test]
+    fn a_plain_dial_holds_no_room_for_the_handshakes_of_others() {
+        let endpoints = Endpoints::default();
+        let dial = open(&endpoints, Transport::Mqtt, 0);
+        assert!(size_of_val(&dial) <= 1024, "{}", size_of_val(&dial));
     }
 }

@@ -196,8 +196,8 @@ impl Run {
     fn fresh_device(&self) -> Device {
         let plan = &self.member.plan;
         let identity = Identity {
-            host: plan.host.to_string(),
-            device_id: plan.id.to_string(),
+            host: Arc::clone(&plan.host),
+            device_id: Arc::clone(&plan.id),
             key: plan.key.clone(),
         };
         let settings = Settings {

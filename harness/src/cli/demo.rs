@@ -147,8 +147,8 @@ async fn play(
     };
     let device = Device::new(
         Identity {
-            host: ready.host.clone(),
-            device_id: DEVICE.to_owned(),
+            host: ready.host.as_str().into(),
+            device_id: DEVICE.into(),
             key: device_key(&identity)?,
         },
         DeviceSettings {
