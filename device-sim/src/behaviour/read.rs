@@ -455,3 +455,7 @@ const TRIGGERS_MAX: usize = 50;
 const VARIABLES_MAX: usize = 32;
 /// What parameters may add to a text.
 const ROOM_BYTES_MAX: usize = 1024 * 1024;
+
+#[cfg(test)]
+#[path = "schema_tests.rs"]
+mod schema_tests;

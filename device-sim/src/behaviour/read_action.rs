@@ -283,7 +283,7 @@ fn weights(node: &Node, alternatives: &[Node]) -> Result<Vec<f64>, Fault> {
     }
 }
 
-const ACTIONS: &[&str] = &[
+pub(super) const ACTIONS: &[&str] = &[
     "answer",
     "patch",
     "send",
