@@ -96,7 +96,8 @@ pub struct Ports {
     pub admin: Option<u16>,
 }
 
-/// How much the event log keeps: the oldest events go first.
+/// How much the event logs of all hubs keep together: the oldest events of the largest go first, and a hub
+/// keeps its share, the bound divided by the hubs there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventLogLimits {
     /// Events. Default 1,000,000.

@@ -11,7 +11,7 @@ use hub_core::Limits;
 
 use crate::clock::Clock;
 use crate::config::{EventLogLimits, Policies, Throttling};
-use crate::event_log::EventLog;
+use crate::event_log::EventLogBudget;
 use crate::host_names::{HostNames, HubHost, HubNames, Whose};
 use crate::hub::{self, HubHandle, HubParts};
 
@@ -22,6 +22,8 @@ pub(crate) struct Directory(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     parts: DirectoryParts,
+    /// Shared by all hubs.
+    event_logs: EventLogBudget,
     default: HubHandle,
     own: RwLock<BTreeMap<HubHost, HubHandle>>,
 }
@@ -34,6 +36,7 @@ pub(crate) struct DirectoryParts {
     pub(crate) throttling: Option<Throttling>,
     /// Those every hub begins with.
     pub(crate) policies: Arc<Policies>,
+    /// Of all hubs together.
     pub(crate) event_log: EventLogLimits,
     /// The default hub's.
     pub(crate) names: HostNames,
@@ -118,9 +121,11 @@ pub enum CreateHubError {
 impl Directory {
     /// Makes the default hub on the current runtime.
     pub(crate) fn start(parts: DirectoryParts) -> Self {
-        let default = new_hub(&parts, HubNames::Default(parts.names.clone()));
+        let event_logs = EventLogBudget::new(parts.event_log);
+        let default = new_hub(&parts, &event_logs, HubNames::Default(parts.names.clone()));
         Self(Arc::new(Inner {
             parts,
+            event_logs,
             default,
             own: RwLock::default(),
         }))
@@ -223,7 +228,10 @@ impl Directory {
         if own.len() >= max {
             return Err(HubsFull(max));
         }
-        let hub = new_hub(&self.0.parts, HubNames::Own(host.clone()));
+        let Inner {
+            parts, event_logs, ..
+        } = &*self.0;
+        let hub = new_hub(parts, event_logs, HubNames::Own(host.clone()));
         own.insert(host, hub.clone());
         Ok(hub)
     }
@@ -250,14 +258,14 @@ pub(crate) enum When {
     Later,
 }
 
-fn new_hub(parts: &DirectoryParts, names: HubNames) -> HubHandle {
+fn new_hub(parts: &DirectoryParts, event_logs: &EventLogBudget, names: HubNames) -> HubHandle {
     hub::start(HubParts {
         clock: parts.clock.clone(),
         limits: parts.limits.clone(),
         throttling: parts.throttling,
         policies: Arc::clone(&parts.policies).into(),
         names,
-        event_log: EventLog::new(parts.event_log),
+        event_log: event_logs.log(),
     })
 }
 

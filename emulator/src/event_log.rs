@@ -2,7 +2,9 @@
 //!
 //! Numbers are given in the order of appending, from 1, without gaps. What falls out of the log's
 //! bounds is the oldest; a reader who comes too late is told how much it missed. How events are
-//! printed is for the reader to say.
+//! printed is for the reader to say. What several logs may keep together is `budget`'s.
+
+mod budget;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +15,7 @@ use hub_core::link::LinkClose;
 use hub_proto::property_bag::PropertyBag;
 use tokio::sync::Notify;
 
+pub(crate) use self::budget::EventLogBudget;
 use crate::config::EventLogLimits;
 
 /// The log. Cheap to clone; all clones are the same log.
@@ -21,7 +24,7 @@ pub struct EventLog(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limits: EventLogLimits,
+    budget: EventLogBudget,
     ring: Mutex<Ring>,
     /// Also told when the log is closed.
     appended: Notify,
@@ -78,20 +81,9 @@ pub struct EventPage {
 }
 
 impl EventLog {
-    /// An empty log.
+    /// An empty log that shares its bound with no other.
     pub fn new(limits: EventLogLimits) -> Self {
-        let ring = Ring {
-            events: VecDeque::new(),
-            first: 1,
-            bytes: 0,
-            totals: Totals::default(),
-        };
-        Self(Arc::new(Inner {
-            limits,
-            ring: Mutex::new(ring),
-            appended: Notify::new(),
-            is_closed: AtomicBool::new(false),
-        }))
+        EventLogBudget::new(limits).log()
     }
 
     /// Appends a fact; says its number.
@@ -103,9 +95,10 @@ impl EventLog {
             ring.totals.count(&event.kind);
             ring.events.push_back((Arc::new(event), bytes));
             ring.bytes += bytes;
-            ring.trim(self.0.limits);
+            self.0.budget.add(1, bytes);
             number
         };
+        self.0.budget.enforce();
         self.0.appended.notify_waiters();
         number
     }
@@ -174,10 +167,35 @@ impl EventLog {
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.0
-            .ring
+        self.0.ring()
+    }
+}
+
+impl Inner {
+    fn new(budget: EventLogBudget) -> Self {
+        Self {
+            budget,
+            ring: Mutex::new(Ring {
+                events: VecDeque::new(),
+                first: 1,
+                bytes: 0,
+                totals: Totals::default(),
+            }),
+            appended: Notify::new(),
+            is_closed: AtomicBool::new(false),
+        }
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring
             .lock()
             .expect("nothing panics with the ring locked")
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.budget.remove(&self.ring());
     }
 }
 
@@ -186,14 +204,14 @@ impl Ring {
         self.first + self.events.len() as u64
     }
 
-    fn trim(&mut self, limits: EventLogLimits) {
-        while self.events.len() > limits.events || self.bytes > limits.bytes {
-            let Some((_, bytes)) = self.events.pop_front() else {
-                return;
-            };
-            self.bytes -= bytes;
-            self.first += 1;
-        }
+    /// Says how many bytes that was.
+    fn forget_oldest(&mut self) -> usize {
+        let Some((_, bytes)) = self.events.pop_front() else {
+            return 0;
+        };
+        self.bytes -= bytes;
+        self.first += 1;
+        bytes
     }
 }
 

@@ -29,6 +29,39 @@
 //! # }
 //! ```
 //!
+//! # A hub for each test
+//!
+//! A test suite that starts one emulator makes each test a hub of its own, in microseconds. Hubs share
+//! the endpoints, the certificate authority and the clock, and no device, policy or event:
+//!
+//! ```
+//! use emulator::config::Ports;
+//! use emulator::{Config, Emulator, HubHost};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! // Once for all tests.
+//! let emulator = Emulator::start(Config {
+//!     ports: Ports::ANY,
+//!     ..Config::new(folder.path())
+//! })
+//! .await?;
+//!
+//! // In each test. The host name of the connection string leads to the hub.
+//! let name = HubHost::parse("a-pump-reboots")?;
+//! let hub = emulator.create_hub(name.clone())?;
+//! let connection_string = hub.connection_string("iothubowner");
+//! assert!(connection_string.is_some_and(|text| text.starts_with("HostName=a-pump-reboots.localhost;")));
+//! assert_eq!((hub.device_count(), hub.event_log().newest()), (0, 0));
+//!
+//! // Afterwards: its connections close, and the name is free.
+//! assert!(emulator.delete_hub(&name));
+//! # emulator.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! | Module | Responsible for |
 //! |---|---|
 //! | [`config`] | what can be set, with its defaults |

@@ -94,6 +94,32 @@ async fn a_hub_that_is_not_there_is_refused_with_its_remedy() {
     .await;
 }
 
+// SEMANTICS HUB-5
+#[tokio::test]
+async fn who_came_by_tls_to_one_hub_names_no_other() {
+    let hub = TestHub::start().await;
+    let mut devices = Vec::new();
+    for name in ["orders", "billing"] {
+        let host = create(&hub, name).host_name().to_owned();
+        let key = hub.rest().at(&host).create_device("d").await;
+        devices.push(Connect::of(&host, "d", &key));
+    }
+    // (the server's name in the handshake, whether the device of `billing` is let in)
+    for (server_name, is_let_in) in [
+        ("billing.localhost", true),
+        ("orders.localhost", false),
+        ("localhost", true),
+    ] {
+        let mut wire = hub.dial_tls(server_name).await;
+        if is_let_in {
+            wire.connect(&devices[1]).await;
+        } else {
+            wire.send(&devices[1].bytes()).await;
+            refused(&mut wire).await;
+        }
+    }
+}
+
 // SEMANTICS HUB-4
 #[tokio::test]
 async fn a_removed_hub_closes_its_links_and_no_others() {

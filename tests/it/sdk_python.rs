@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hub_core::EventKind;
 use hubnerite_tests::{Python, TestHub, or_skip};
 use serde_json::json;
 
@@ -223,4 +224,53 @@ async fn python_reads_patches_and_commands_a_digital_twin() {
             "a patch under a stale etag, or of nothing, is refused",
             "commands of the root and of a component reach the device, and its answer comes back",
         ]);
+}
+
+// SEMANTICS HUB-1, HUB-5
+#[tokio::test]
+async fn python_devices_of_the_same_id_live_on_three_hubs_and_hear_nothing_of_each_other() {
+    let Some(hub) = or_skip(TestHub::start_two_on_sdk_ports().await) else {
+        return;
+    };
+    let Some(python) = or_skip(Python::get().await) else {
+        return;
+    };
+    let emulator = hub.emulator();
+    let (_, second) = emulator.hubs().remove(0);
+    let owner = second.connection_string("iothubowner").unwrap();
+    let third = emulator
+        .create_hub("third".parse().unwrap())
+        .expect("the name is free");
+    let key = hub.rest().at(third.host_name()).create_device("same").await;
+    let by_gateway = format!(
+        "HostName={};DeviceId=same;SharedAccessKey={key};GatewayHostName={}",
+        third.host_name(),
+        hub.host()
+    );
+    python
+        .start(&hub, "several_hubs.py", &[&owner, &by_gateway])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "devices of the same id connect to several hubs, and none puts another out",
+            "a hub does not let in the key of another",
+            "each sends to its own hub",
+            "twins of the same id are different twins",
+            "a method is answered by the device of the hub that was asked",
+        ]);
+    for (handle, sent) in [
+        (emulator.hub(), "to the first"),
+        (&second, "to the second"),
+        (&third, "to the third"),
+    ] {
+        let page = handle.event_log().read(0, 1000);
+        let received = page
+            .events
+            .iter()
+            .filter_map(|(_, event)| match &event.kind {
+                EventKind::Telemetry { payload, .. } => Some(String::from_utf8_lossy(payload)),
+                _ => None,
+            });
+        assert_eq!(received.collect::<Vec<_>>(), [sent]);
+    }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use emulator::config::{Config, Ports};
 use emulator::tls::{TRUST_STORE_PASSWORD, TrustFiles, export};
-use emulator::{Emulator, RunningEmulator, StartError};
+use emulator::{Emulator, HubHost, RunningEmulator, StartError};
 use hub_core::event::{Event, EventKind};
 use hub_proto::ids::DeviceId;
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -40,23 +40,29 @@ pub struct TestHub {
 impl TestHub {
     /// A hub on ports that the system chooses, plain MQTT included.
     pub async fn start() -> Self {
-        let started = Self::start_on(Ipv4Addr::LOCALHOST.into(), Ports::ANY).await;
+        let started = Self::start_on(Ipv4Addr::LOCALHOST.into(), Ports::ANY, Vec::new()).await;
         started.unwrap_or_else(|error| panic!("the hub does not start: {error:?}"))
     }
 
     /// A hub on the ports that are constants in the SDKs, on a loopback address that no other test has.
     pub async fn start_on_sdk_ports() -> Result<Self, Skip> {
+        Self::start_hubs_on_sdk_ports(1).await
+    }
+
+    /// The same with a second hub in the process, whose name is another such address.
+    pub async fn start_two_on_sdk_ports() -> Result<Self, Skip> {
+        Self::start_hubs_on_sdk_ports(2).await
+    }
+
+    async fn start_hubs_on_sdk_ports(count: usize) -> Result<Self, Skip> {
         for _ in 0..ADDRESSES_MAX {
             let address = fresh_address();
-            match Self::start_on(
-                address,
-                Ports {
-                    admin: None,
-                    ..Ports::default()
-                },
-            )
-            .await
-            {
+            let ports = Ports {
+                admin: None,
+                ..Ports::default()
+            };
+            let hubs = (1..count).map(|_| fresh_hub()).collect();
+            match Self::start_on(address, ports, hubs).await {
                 Ok(hub) => return Ok(hub),
                 Err(StartError::Bind { source, .. }) if source.kind() == ErrorKind::AddrInUse => {}
                 Err(StartError::Bind { source, addr, .. }) if is_missing_right(&source) => {
@@ -71,11 +77,16 @@ impl TestHub {
         panic!("{ADDRESSES_MAX} loopback addresses are taken on port 443 or 8883");
     }
 
-    async fn start_on(address: IpAddr, ports: Ports) -> Result<Self, StartError> {
+    async fn start_on(
+        address: IpAddr,
+        ports: Ports,
+        hubs: Vec<HubHost>,
+    ) -> Result<Self, StartError> {
         let folder = tempfile::tempdir().expect("there is a place for temporary files");
         let config = Config {
             addresses: vec![address],
             ports,
+            hubs,
             ..Config::new(folder.path())
         };
         let emulator = Emulator::start(config).await?;
@@ -103,6 +114,17 @@ impl TestHub {
             .ports()
             .https
             .expect("every test hub has HTTPS");
+        let text = self.connection_string();
+        let (_, key) = text.rsplit_once("SharedAccessKey=").expect("it has a key");
+        Rest::new(
+            SocketAddr::new(self.address, port),
+            self.trust(),
+            key.to_owned(),
+        )
+    }
+
+    /// What a client needs that trusts the hub's CA and nothing else.
+    fn trust(&self) -> ClientConfig {
         let pem = std::fs::read(self.emulator.ca_path()).expect("the CA's certificate can be read");
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&pem) {
@@ -110,15 +132,24 @@ impl TestHub {
                 .add(certificate.expect("the CA's file is PEM"))
                 .expect("the CA is a root");
         }
-        let text = self.connection_string();
-        let (_, key) = text.rsplit_once("SharedAccessKey=").expect("it has a key");
-        Rest::new(SocketAddr::new(self.address, port), roots, key.to_owned())
+        ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .expect("ring has the default protocol versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth()
     }
 
     /// A connection to the plain MQTT port, nothing sent yet.
     pub async fn dial(&self) -> Wire {
         let port = self.emulator.ports().mqtt.expect("the hub has plain MQTT");
         Wire::dial(SocketAddr::new(self.address, port), self.host()).await
+    }
+
+    /// A connection to the MQTT port over TLS, opened to the server of that name, nothing sent yet.
+    pub async fn dial_tls(&self, server_name: &str) -> Wire {
+        let port = self.emulator.ports().mqtts.expect("the hub has MQTT");
+        let address = SocketAddr::new(self.address, port);
+        Wire::dial_tls(address, server_name.to_owned(), self.trust()).await
     }
 
     /// The connection string of `iothubowner`.
@@ -230,6 +261,12 @@ fn fresh_address() -> IpAddr {
     let octet = |number: u32| u8::try_from(1 + number % 254).expect("below 255");
     // Not under 127.0, where people have things of their own.
     Ipv4Addr::new(127, octet(process / 254), octet(process), octet(count)).into()
+}
+
+/// A hub whose name is such an address.
+fn fresh_hub() -> HubHost {
+    let name = fresh_address().to_string();
+    HubHost::parse(&name).expect("a loopback address is a name")
 }
 
 /// No right to a low port, or (as on macOS) no loopback address but 127.0.0.1.

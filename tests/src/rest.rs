@@ -9,8 +9,8 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -41,13 +41,7 @@ pub struct Answer {
 }
 
 impl Rest {
-    pub(crate) fn new(address: SocketAddr, roots: RootCertStore, policy_key: String) -> Self {
-        let config =
-            ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
-                .with_safe_default_protocol_versions()
-                .expect("ring has the default protocol versions")
-                .with_root_certificates(roots)
-                .with_no_client_auth();
+    pub(crate) fn new(address: SocketAddr, config: ClientConfig, policy_key: String) -> Self {
         Self {
             address,
             config: Arc::new(config),

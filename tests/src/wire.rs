@@ -1,11 +1,16 @@
 //! MQTT 3.1.1 byte for byte, the faults included: written from the specification, apart from the hub's
 //! own codec, so that the two cannot share a mistake.
 
+use std::fmt::Debug;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 
 use crate::hub::DEADLINE;
 use crate::sas;
@@ -13,9 +18,14 @@ use crate::sas;
 /// A connection without any notion of what is allowed.
 #[derive(Debug)]
 pub struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     host: String,
 }
+
+/// Bytes both ways: TCP, or TLS over it.
+trait Stream: AsyncRead + AsyncWrite + Debug + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Debug + Send + Unpin> Stream for S {}
 
 /// What CONNECT holds; [`Connect::of`] is what a device SDK sends.
 #[derive(Clone, Debug)]
@@ -106,6 +116,17 @@ impl Wire {
         let stream = TcpStream::connect(address)
             .await
             .expect("the hub takes connections");
+        let stream = Box::new(stream);
+        Self { stream, host }
+    }
+
+    pub(crate) async fn dial_tls(address: SocketAddr, host: String, trust: ClientConfig) -> Self {
+        let tcp = TcpStream::connect(address)
+            .await
+            .expect("the hub takes connections");
+        let name = ServerName::try_from(host.clone()).expect("tests choose good names");
+        let tls = TlsConnector::from(Arc::new(trust)).connect(name, tcp).await;
+        let stream = Box::new(tls.expect("the hub has a certificate for the name"));
         Self { stream, host }
     }
 
@@ -142,6 +163,7 @@ impl Wire {
     /// Sends bytes, whatever they are. A server that has closed by then is for the reader to find.
     pub async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.ok();
+        self.stream.flush().await.ok();
     }
 
     /// The next packet.
