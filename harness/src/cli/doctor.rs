@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use clap::Args;
+use emulator::HubHost;
 
 use super::port_holder::port_holder;
 use super::{CliError, say};
@@ -20,7 +21,8 @@ use crate::trust::{Examination, Verdict, examine, report, worst};
 #[command(after_help = "\
 Examples:
   hubnerite doctor
-  hubnerite doctor --address 127.0.0.2")]
+  hubnerite doctor --address 127.0.0.2
+  hubnerite doctor --hub-name 127.0.0.7      may a hub of its own have that address?")]
 pub(super) struct DoctorArgs {
     #[command(
         flatten,
@@ -47,11 +49,16 @@ pub(super) async fn run(args: DoctorArgs) -> Result<u8, CliError> {
             dir.clone_into(&mut settings.ca_dir);
         }
     }
-    let addresses = if settings.addresses.is_empty() {
+    let mut addresses = if settings.addresses.is_empty() {
         DEFAULT_ADDRESSES.to_vec()
     } else {
         settings.addresses
     };
+    for address in settings.hubs.iter().filter_map(HubHost::address) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
     let findings = examine(&Examination {
         ca_dir: settings.ca_dir,
         admin_url: args.admin.url,

@@ -6,26 +6,30 @@ use clap::Args;
 use emulator::config::Policies;
 use emulator::tls::TrustFiles;
 use hub_proto::connection_string::{ConnectionString, Owner};
+use hyper::Method;
+use hyper::body::Bytes;
 use serde_json::Value;
 
 use super::CliError;
 use super::error::chain;
+use crate::admin_client::AdminClient;
 use crate::clock::wall_now;
 use crate::exit_code;
 use crate::output::Ready;
 use crate::settings::default_ca_dir;
-use crate::target::{AdminTarget, HUB_PATH};
+use crate::target::{AdminTarget, HUB_PATH, HubName};
 use crate::trust::{Shell, render, trust_files, variables};
 
 /// Print the variables by which SDKs find and trust the hub of this machine
 ///
-/// They hold for the shell that takes them in, and nothing is installed anywhere. With no hub running
-/// they are those of a hub with the well-known keys.
+/// They hold for the shell that takes them in, and nothing is installed anywhere. The keys are those that the
+/// hub has now; with no hub running they are the well-known ones.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   eval \"$(hubnerite env)\"
   eval \"$(hubnerite env --host 127.0.0.1)\"       for Java and C, which insist on a dot
+  eval \"$(hubnerite env --hub-name orders)\"       a hub of its own, with the keys it has now
   hubnerite env --shell fish | source
   hubnerite env --shell powershell | Out-String | Invoke-Expression")]
 pub(super) struct EnvArgs {
@@ -39,16 +43,27 @@ pub(super) struct EnvArgs {
     #[arg(long, value_name = "DIR", env = "HUBNERITE_CA", hide_env_values = true)]
     ca: Option<PathBuf>,
     #[command(flatten)]
+    name: HubName,
+    #[command(flatten)]
     admin: AdminTarget,
 }
 
 pub(super) async fn run(args: EnvArgs) -> Result<u8, CliError> {
     let admin = args.admin.client();
-    let told = admin.json(HUB_PATH).await.unwrap_or(Value::Null);
+    let told = told(&admin, &args.name).await?;
     let ca_dir = ca_dir_of(args.ca, &told)?;
     let mut credential = match told["connectionStrings"]["iothubowner"].as_str() {
         Some(text) => ConnectionString::parse(text)
             .map_err(|error| CliError::could_not_run(error.to_string()))?,
+        // A hub has lost the policy: its well-known keys would open nothing.
+        None if !told.is_null() => {
+            return Err(
+                CliError::failed(format!("the hub has no policy {OWNER:?}")).with_remedy(format!(
+                    "make it again: hubnerite policy create {OWNER} --permissions \
+                     RegistryRead,RegistryWrite,ServiceConnect,DeviceConnect"
+                )),
+            );
+        }
         None => well_known(),
     };
     if let Some(host) = args.host {
@@ -63,6 +78,20 @@ pub(super) async fn run(args: EnvArgs) -> Result<u8, CliError> {
     );
     super::say(render(args.shell, &variables).trim_end());
     Ok(exit_code::OK)
+}
+
+/// What the running hub tells of itself; null if none runs, unless one was asked for by name.
+pub(super) async fn told(admin: &AdminClient, name: &HubName) -> Result<Value, CliError> {
+    // Asked so that a refusal comes in the API's own words.
+    match admin
+        .ask(Method::GET, &name.path(HUB_PATH), Bytes::new())
+        .await
+    {
+        Ok(told) => serde_json::from_slice(&told)
+            .map_err(|error| CliError::could_not_run(format!("the hub's answer: {error}"))),
+        Err(_) if name.hub_name.is_none() => Ok(Value::Null),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The variables for a process that shall find and trust the hub `ready`.

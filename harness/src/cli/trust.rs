@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::Value;
 
-use super::env::{ca_dir_of, export_files};
+use super::env::{ca_dir_of, export_files, told};
 use super::{CliError, say};
 use crate::exit_code;
-use crate::target::{AdminTarget, HUB_PATH};
+use crate::target::{AdminTarget, HubName};
 use crate::trust::{Sdk, System, guide};
 
 /// Tell what to type so that a client trusts the hub of this machine
@@ -32,16 +31,14 @@ pub(super) struct TrustArgs {
     #[arg(long, value_name = "DIR", env = "HUBNERITE_CA", hide_env_values = true)]
     ca: Option<PathBuf>,
     #[command(flatten)]
+    name: HubName,
+    #[command(flatten)]
     admin: AdminTarget,
 }
 
 pub(super) async fn run(args: TrustArgs) -> Result<u8, CliError> {
-    let told = args
-        .admin
-        .client()
-        .json(HUB_PATH)
-        .await
-        .unwrap_or(Value::Null);
+    // All hubs of a process have one authority: a name that leads nowhere is refused all the same.
+    let told = told(&args.admin.client(), &args.name).await?;
     let files = export_files(ca_dir_of(args.ca, &told)?).await?;
     let system = args.system.unwrap_or(System::here());
     say(guide(&files, args.client, system).trim_end());

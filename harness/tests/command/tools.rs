@@ -237,7 +237,35 @@ fn hubs_and_policies_come_and_go_while_it_runs() {
     assert_eq!(code, Some(1), "the default hub has none: {errors}");
     hub.ok(&["policy", "delete", "gate", "--hub-name", "orders"]);
 
+    let before = hub.ok(&["env", "--hub-name", "orders"]);
+    assert!(before.contains("HostName=orders.localhost;"), "{before}");
+    let rotate = ["policy", "rotate", "iothubowner", "primary"];
+    hub.ok(&[&rotate[..], &["--hub-name", "orders"]].concat());
+    let list = hub.ok(&["policy", "list", "--hub-name", "orders", "--json"]);
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let mut owner = list.as_array().unwrap().iter();
+    let owner = owner.find(|policy| policy["name"] == "iothubowner");
+    let key = owner.unwrap()["primaryKey"].as_str().unwrap();
+    let after = hub.ok(&["env", "--hub-name", "orders"]);
+    assert!(after.contains(key) && !before.contains(key), "{after}");
+    let (_, env, _) = hub.tool(&["env"]);
+    assert!(!env.contains(key), "the default hub keeps its own: {env}");
+    hub.ok(&["policy", "delete", "iothubowner", "--hub-name", "orders"]);
+    let (code, _, errors) = hub.tool(&["env", "--hub-name", "orders"]);
+    assert!(
+        code == Some(1) && errors.contains("no policy"),
+        "no key is made up: {errors}"
+    );
+    hub.ok(&["trust", "--hub-name", "orders"]);
+
     hub.ok(&["hub", "delete", "orders"]);
+    for command in ["env", "trust"] {
+        let (code, _, errors) = hub.tool(&[command, "--hub-name", "orders"]);
+        assert!(
+            code == Some(1) && errors.contains("there is no hub"),
+            "{command}: {errors}"
+        );
+    }
     let (code, _, errors) = hub.tool(&["device", "list", "--hub-name", "orders"]);
     assert!(
         code == Some(1) && errors.contains("there is no hub"),
