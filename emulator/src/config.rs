@@ -45,8 +45,20 @@ pub struct Config {
     pub throttling: Option<Throttling>,
     /// The bounds of each hub's event log.
     pub event_log: EventLogLimits,
+    /// A folder that is served as containers of blobs. Default: none.
+    pub blobs: Option<BlobEndpoint>,
     /// Whether the hub's time moves by itself.
     pub clock: ClockMode,
+}
+
+/// A folder that is served as containers of blobs, over plain HTTP, at the addresses of the admin
+/// endpoint: whoever reaches it may read and write what is in the folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobEndpoint {
+    /// The folder; made if it is not there.
+    pub dir: PathBuf,
+    /// The port; 0 lets the system choose.
+    pub port: u16,
 }
 
 /// What moves a hub's time.
@@ -163,6 +175,7 @@ impl Config {
             limits: Limits::default(),
             throttling: None,
             event_log: EventLogLimits::default(),
+            blobs: None,
             clock: ClockMode::default(),
         }
     }

@@ -12,8 +12,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
+use crate::blob::BlobFolder;
 use crate::clock::{Clock, MachineClock, VirtualClock};
-use crate::config::{ClockMode, Config, Ports};
+use crate::config::{BlobEndpoint, ClockMode, Config, Ports};
 use crate::directory::{CreateHubError, Directory, DirectoryParts, HubRules, When};
 use crate::entrance::Entrance;
 use crate::event_log::EventLog;
@@ -37,6 +38,7 @@ pub struct RunningEmulator {
     ports: Ports,
     addresses: Vec<IpAddr>,
     admin_address: Option<SocketAddr>,
+    blob_address: Option<SocketAddr>,
     authority: Arc<Authority>,
     entrances: Entrances,
     /// How many sockets those listen on.
@@ -61,6 +63,14 @@ pub enum StartError {
         /// The address.
         addr: SocketAddr,
         /// What the system says; [`BindProblem::of`] tells the common cases apart.
+        source: std::io::Error,
+    },
+    /// The folder of blobs cannot be used.
+    #[error("cannot use the folder of blobs {}", dir.display())]
+    BlobFolder {
+        /// The folder.
+        dir: PathBuf,
+        /// What the system says.
         source: std::io::Error,
     },
     /// A hub of its own cannot be there.
@@ -107,6 +117,9 @@ impl Emulator {
         // First of all: a port that is taken is the commonest failure, and leaves no trace.
         let admin_addresses = config.admin_addresses();
         let endpoints = Endpoints::bind(&addresses, &admin_addresses, config.ports)?;
+        let blobs = config.blobs.as_ref();
+        let blobs = blobs.map(|blobs| bind_blobs(&admin_addresses, blobs));
+        let blobs = blobs.transpose()?;
         let certified = certified_names(&config, &endpoints.addresses);
         let directory = start_directory(&config, &endpoints.addresses, clock)?;
         let Config {
@@ -124,8 +137,21 @@ impl Emulator {
         let addresses = endpoints.addresses.clone();
         let admin_address = endpoints.admin_address();
         let entrances = Entrances::new();
+        let blob_address = blobs.as_ref().and_then(|(bound, _)| bound.address());
+        // The hub's own sockets: those of the blobs are as the admin's, there when the hub is away.
         let listeners = endpoints.listeners();
-        let accept_loops = endpoints.serve(&authority, &admin, &directory, (&entrances, &switch));
+        let mut accept_loops =
+            endpoints.serve(&authority, &admin, &directory, (&entrances, &switch));
+        if let Some((bound, folder)) = blobs {
+            let service = Service::Blob(folder);
+            accept_loops.extend(serve(
+                bound,
+                &service,
+                &directory,
+                &entrances.admin,
+                &switch,
+            ));
+        }
         info!(?ports, ?addresses, "the endpoints are open");
         let switch = Some(switch);
         Ok(RunningEmulator {
@@ -133,6 +159,7 @@ impl Emulator {
             ports,
             addresses,
             admin_address,
+            blob_address,
             authority,
             entrances,
             listeners,
@@ -231,7 +258,7 @@ impl Endpoints {
 
     /// Where the admin endpoint is, if there is one.
     fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref()?.listeners.first()?.local_addr().ok()
+        self.admin.as_ref()?.address()
     }
 
     fn ports(&self) -> Ports {
@@ -271,20 +298,53 @@ impl Endpoints {
         ];
         let mut accept_loops = Vec::new();
         for (bound, service) in services {
-            for listener in bound.into_iter().flat_map(|bound| bound.listeners) {
-                let (directory, stop) = (directory.clone(), switch.token());
-                let entrance = match &service {
-                    Service::Admin(_) => &entrances.admin,
-                    _ => &entrances.hub,
-                };
-                entrance.note_listening(true);
-                let (service, entrance) = (service.clone(), Arc::clone(entrance));
-                let accept_loop = listener::run(listener, service, directory, entrance, stop);
-                accept_loops.push(tokio::spawn(accept_loop));
-            }
+            let entrance = match &service {
+                Service::Admin(_) => &entrances.admin,
+                _ => &entrances.hub,
+            };
+            let bound = bound.into_iter();
+            accept_loops.extend(
+                bound.flat_map(|bound| serve(bound, &service, directory, entrance, switch)),
+            );
         }
         accept_loops
     }
+}
+
+/// Starts an accept loop for every listener of an endpoint.
+fn serve(
+    bound: Bound,
+    service: &Service,
+    directory: &Directory,
+    entrance: &Arc<Entrance>,
+    switch: &StopSwitch,
+) -> Vec<JoinHandle<()>> {
+    let serve = |listener| {
+        entrance.note_listening(true);
+        let (service, directory) = (service.clone(), directory.clone());
+        let (entrance, stop) = (Arc::clone(entrance), switch.token());
+        tokio::spawn(listener::run(listener, service, directory, entrance, stop))
+    };
+    bound.listeners.into_iter().map(serve).collect()
+}
+
+/// The folder of blobs and its listeners.
+fn bind_blobs(
+    addresses: &[IpAddr],
+    endpoint: &BlobEndpoint,
+) -> Result<(Bound, Arc<BlobFolder>), StartError> {
+    let BlobEndpoint { dir, port } = endpoint;
+    let bound = listener::bind(addresses, *port);
+    let bound = bound.map_err(|BindError { addr, source }| StartError::Bind {
+        what: "blobs",
+        addr,
+        source,
+    })?;
+    let folder = BlobFolder::open(dir).map_err(|source| StartError::BlobFolder {
+        dir: dir.clone(),
+        source,
+    })?;
+    Ok((bound, Arc::new(folder)))
 }
 
 /// The names that certificates are issued for: those of every hub.
@@ -354,6 +414,12 @@ impl RunningEmulator {
     /// The default hub, for calls in the same process.
     pub fn hub(&self) -> &HubHandle {
         self.directory.default_hub()
+    }
+
+    /// Where the folder of blobs is served, if it is: containers are at
+    /// `http://ADDRESS/devstoreaccount1/CONTAINER`.
+    pub fn blob_address(&self) -> Option<SocketAddr> {
+        self.blob_address
     }
 
     /// The clock of all hubs, if it moves by hand ([`ClockMode::Virtual`]).

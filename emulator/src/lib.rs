@@ -75,6 +75,8 @@
 //! | `amqp` | the refusal of AMQP, told in AMQP |
 //! | `mqtt` | device connections over TCP, TLS and WebSocket |
 //! | `rest` | the service endpoint over HTTPS |
+//! | `blob` | a folder as containers of blobs |
+//! | `transfer` | imports and exports between the registry and a container |
 //! | `admin` | health, certificates and the event log for tests and tools |
 //! | [`memory`] | a hub without sockets, for runs in virtual time |
 //! | `http` | what the HTTP endpoints share: serving a connection, reading a request's target |
@@ -87,6 +89,7 @@
 
 mod admin;
 mod amqp;
+mod blob;
 mod clock;
 pub mod config;
 mod directory;
@@ -107,6 +110,7 @@ mod stop;
 #[cfg(test)]
 mod test_hub;
 pub mod tls;
+mod transfer;
 
 pub use clock::{Unsettled, VirtualClock};
 pub use config::Config;

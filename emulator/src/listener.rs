@@ -17,6 +17,7 @@ use tracing::{debug, error, warn};
 
 use crate::admin::{self, AdminContext};
 use crate::amqp;
+use crate::blob::{self, BlobFolder};
 use crate::config::Ports;
 use crate::directory::{Directory, NoHub, cut};
 use crate::entrance::Entrance;
@@ -82,6 +83,7 @@ pub(crate) enum Service {
     Mqtt,
     Http,
     Admin(AdminService),
+    Blob(Arc<BlobFolder>),
 }
 
 /// What the admin endpoint shows beside the hub. Cheap to clone.
@@ -99,6 +101,13 @@ pub(crate) struct AdminService {
 pub(crate) struct Bound {
     pub(crate) port: u16,
     pub(crate) listeners: Vec<TcpListener>,
+}
+
+impl Bound {
+    /// The first of its addresses.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.listeners.first()?.local_addr().ok()
+    }
 }
 
 /// Where binding failed, and why.
@@ -306,6 +315,10 @@ impl Service {
                 if let Some(stream) = shake_hands(socket, authority, &mut context).await {
                     Box::pin(rest::serve_connection(stream, context)).await;
                 }
+            }
+            Self::Blob(folder) => {
+                let ConnectionContext { peer, stop, .. } = context;
+                Box::pin(blob::serve_connection(socket, peer, stop, folder)).await;
             }
             Self::Admin(service) => {
                 let AdminService {

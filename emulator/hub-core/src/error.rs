@@ -121,6 +121,12 @@ pub enum HubError {
     /// As many jobs wait or run as may.
     #[error("{0} jobs are scheduled or running, the most that may be")]
     TooManyActiveJobs(usize),
+    /// An import or an export is not at its end yet.
+    #[error("an import or export job is active, and only one may be at a time")]
+    TransferActive,
+    /// A container of blobs cannot be used; the text says for what.
+    #[error("{0}")]
+    BlobContainer(String),
     /// No such configuration.
     #[error("The configuration '{0}' was not found.")]
     ConfigurationNotFound(ConfigurationId),
@@ -197,6 +203,8 @@ impl HubError {
             Self::JobNotFound(_) => ErrorCode::JobNotFound,
             Self::WrongState(_) => ErrorCode::OperationNotAllowedInCurrentState,
             Self::TooManyActiveJobs(_) => ErrorCode::ThrottlingMaxActiveJobCountExceeded,
+            Self::TransferActive => ErrorCode::JobQuotaExceeded,
+            Self::BlobContainer(_) => ErrorCode::BlobContainerValidationError,
             Self::ConfigurationNotFound(_) => ErrorCode::ConfigurationNotFound,
             Self::ConfigurationAlreadyExists(_) => ErrorCode::ConfigurationAlreadyExists,
             Self::ConfigurationCondition(_) => ErrorCode::InvalidConfigurationTargetCondition,

@@ -27,6 +27,7 @@ pub mod query;
 pub mod registry;
 mod shard;
 pub mod throttle;
+pub mod transfer;
 pub mod twin;
 
 pub use error::HubError;

@@ -24,6 +24,7 @@ use super::jobs::JobsSlot;
 use super::placement::{SHARDS, shard_of};
 use super::policies::PolicyBook;
 use super::slot::{MethodOutcome, ShardSlot};
+use super::transfers::TransfersSlot;
 use crate::clock::{Clock, Due};
 use crate::config::Throttling;
 use crate::event_log::EventLog;
@@ -44,6 +45,7 @@ struct Hub {
     /// Where their timers run.
     runtime: runtime::Handle,
     jobs: JobsSlot,
+    transfers: TransfersSlot,
     counts: Counts,
     shelf: Shelf,
     next_link: AtomicU64,
@@ -108,6 +110,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
         shards: std::array::from_fn(|_| OnceLock::new()),
         runtime: runtime::Handle::current(),
         jobs,
+        transfers: TransfersSlot::default(),
         counts: Counts::default(),
         shelf: Shelf::default(),
         next_link: AtomicU64::new(1),
@@ -291,6 +294,10 @@ impl HubHandle {
     /// Whether the hub was removed.
     pub(crate) fn is_retired(&self) -> bool {
         self.0.is_retired.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn transfers_slot(&self) -> &TransfersSlot {
+        &self.0.transfers
     }
 
     pub(super) fn jobs_of_hub(&self) -> &JobsSlot {

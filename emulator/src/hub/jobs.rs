@@ -106,8 +106,9 @@ impl HubHandle {
         found
     }
 
-    /// See [`hub_core::jobs::Jobs::clear`].
+    /// See [`hub_core::jobs::Jobs::clear`]; imports and exports go as well.
     pub(super) fn clear_jobs(&self) {
+        self.clear_transfers();
         self.jobs_slot().jobs().clear();
     }
 

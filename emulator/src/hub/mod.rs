@@ -14,6 +14,7 @@
 //! | `messages`, `feedback` | cloud-to-device messages, and what became of them |
 //! | `policies` | the shared access policies, and changing them |
 //! | `digital_twins` | twins as Plug and Play reads and writes them |
+//! | `transfers` | imports and exports: which one runs, and the registry page by page |
 //! | `connect` | its name and its connection strings |
 //! | `image` | the whole hub as plain data: reset, snapshot, restore |
 //! | `links` | what connected devices do |
@@ -41,6 +42,7 @@ mod registry;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod transfers;
 
 pub(crate) use admission::Turn;
 pub(crate) use configurations::CountedConfiguration;

@@ -27,6 +27,7 @@ use super::reply::{Reply, set, to_json, with_json};
 use super::{devices, modules};
 use crate::hub::HubHandle;
 use crate::random::fresh_keys;
+use crate::transfer::RowFailure;
 
 /// Operations on many identities.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -151,6 +152,37 @@ fn row_client(row: &JsonObject<'_>) -> Result<ClientIdentity, Refusal> {
     };
     let module = ModuleId::parse(&module).map_err(HubError::from)?;
     Ok(ClientIdentity::Module(device, module))
+}
+
+/// A line of an import: the row of a bulk request, with a rule and a freedom of its own.
+pub(super) fn import_row(hub: &HubHandle, text: &str) -> Result<(), RowFailure> {
+    let row = JsonObject::parse(text.as_bytes()).map_err(|refusal| failure("", &refusal))?;
+    let named = row.string("id").ok().flatten().unwrap_or_default();
+    import(hub, &row, text).map_err(|refusal| failure(&named, &refusal))
+}
+
+fn import(hub: &HubHandle, row: &JsonObject<'_>, text: &str) -> Result<(), Refusal> {
+    let client = row_client(row)?;
+    // Even of a line that deletes (live record of mwalser/terraform-provider-iothub).
+    if !row.is_set("status") {
+        return Err(HubError::Missing("status").into());
+    }
+    // The hub's own modules came with their device and cannot be written; their twins can.
+    let is_own = client
+        .module_id()
+        .is_some_and(|module| module.as_str().starts_with('$'));
+    if is_own && exists(hub, &client) && read_mode(row)?.0 == Mode::CreateOrUpdate {
+        return write_twin(hub, &client, text, &IfMatch::Any);
+    }
+    carry_out(hub, &client, text)
+}
+
+pub(super) fn failure(id: &str, refusal: &Refusal) -> RowFailure {
+    RowFailure {
+        id: id.to_owned(),
+        code: refusal.code(),
+        status: format!("ErrorCode:{};{}", refusal.code().name(), refusal.text()),
+    }
 }
 
 /// What a row asks for.

@@ -5,19 +5,22 @@ use std::fmt::Write as _;
 use hub_core::configuration::{
     ConfigurationId, ConfigurationSpec, Content, ContentKind, test_queries,
 };
+use hub_core::registry::IfMatch;
 use hub_core::{HubError, Limits};
 use hub_proto::error_code::ErrorCode;
 use hyper::Method;
 use serde_json::{Map, Value, json};
 
 use super::auth::Need;
+use super::bulk::failure;
 use super::call::Call;
 use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::json::JsonObject;
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{self, Reply, entity, no_content};
-use crate::hub::CountedConfiguration;
+use crate::hub::{CountedConfiguration, HubHandle};
+use crate::transfer::RowFailure;
 
 const COUNTED_AT_ONCE: Fidelity =
     Fidelity::Approximate("metrics are counted at once, not every 5 minutes");
@@ -247,6 +250,46 @@ fn read_spec(
         priority: read_priority(&body)?,
         metrics,
     })
+}
+
+/// Every configuration, as the service prints it.
+pub(super) fn print_all(hub: &HubHandle) -> Vec<String> {
+    hub.configurations().iter().map(print).collect()
+}
+
+/// A line of an import: a configuration and its `importMode`.
+pub(super) fn import_row(hub: &HubHandle, text: &str) -> Result<(), RowFailure> {
+    let row = JsonObject::parse(text.as_bytes()).map_err(|refusal| failure("", &refusal))?;
+    let named = row.string("id").ok().flatten().unwrap_or_default();
+    import(hub, &row, text).map_err(|refusal| failure(&named, &refusal))
+}
+
+fn import(hub: &HubHandle, row: &JsonObject<'_>, text: &str) -> Result<(), Refusal> {
+    let id = row.string("id")?.ok_or(HubError::Missing("id"))?;
+    let id = ConfigurationId::parse(&id)?;
+    let mode = row.string("importMode")?.unwrap_or_default();
+    let mode = mode.to_ascii_lowercase();
+    let (mode, if_match) = match mode.strip_suffix("ifmatchetag") {
+        Some(mode) => {
+            let etag = row.string("etag")?.unwrap_or_default();
+            let etag = etag.trim_matches('"').to_owned();
+            (mode, IfMatch::Etag(etag))
+        }
+        None => (&*mode, IfMatch::Any),
+    };
+    let is_there = hub.configuration(&id).is_ok();
+    let if_match = match (mode, is_there) {
+        ("delete", _) => return Ok(hub.delete_configuration(&id, &if_match)?),
+        ("create", _) | ("" | "createorupdate", false) => IfMatch::Absent,
+        ("update", _) | ("" | "createorupdate", true) => if_match,
+        _ => {
+            let text = format!("The importMode '{mode}' is not one of configurations.");
+            return Err(Refusal::argument(text));
+        }
+    };
+    let spec = read_spec(id, text.as_bytes(), hub.limits())?;
+    hub.put_configuration(spec, &if_match)?;
+    Ok(())
 }
 
 fn refuse_what_is_not_built(content: &Content) -> Result<(), Refusal> {

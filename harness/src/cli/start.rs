@@ -111,6 +111,7 @@ fn flag_of(what: &str) -> (&'static str, u16) {
         "AMQP over TLS" => ("--amqps-port", 5673),
         "MQTT" => ("--mqtt-port", 1884),
         "HTTP" => ("--http-port", 8082),
+        "blobs" => ("--blob-port", 10_001),
         _ => ("--admin-port", 8081),
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Ready {
     pub(crate) hubs: Vec<(String, Secret)>,
     /// The admin API's address.
     pub(crate) admin_url: Option<String>,
+    /// Where containers of blobs are, if they are served.
+    pub(crate) blob_url: Option<String>,
     /// The CA's certificate.
     pub(crate) ca: PathBuf,
     /// How long the start took.
@@ -50,6 +52,9 @@ impl Ready {
                 .into(),
             ports: hub.ports(),
             admin_url: hub.admin_url(),
+            blob_url: hub
+                .blob_address()
+                .map(|address| format!("http://{address}/devstoreaccount1")),
             ca: hub.ca_path().to_owned(),
             host,
             addresses,
@@ -64,7 +69,7 @@ impl Ready {
             .iter()
             .map(|(host, owner)| json!({ "connectionString": owner.expose(), "hostName": host }));
         let hubs: Vec<_> = hubs.collect();
-        json!({
+        let mut ready = json!({
             "addresses": self.addresses,
             "adminUrl": self.admin_url,
             "caPath": self.ca,
@@ -81,8 +86,11 @@ impl Ready {
                 "mqtts": self.ports.mqtts,
             },
             "readyMs": u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX),
-        })
-        .to_string()
+        });
+        if let Some(url) = &self.blob_url {
+            ready["blobUrl"] = url.clone().into();
+        }
+        ready.to_string()
     }
 
     /// The block, for people; `trust` is the command that sets a shell up.
@@ -160,6 +168,9 @@ impl Ready {
                 "",
             ));
         }
+        if let Some(url) = &self.blob_url {
+            lines.push(line("Blobs", url, "containers for imports and exports", ""));
+        }
         lines
     }
 
@@ -221,6 +232,7 @@ mod tests {
                 .into(),
             hubs: Vec::new(),
             admin_url: Some("http://localhost:8080".into()),
+            blob_url: None,
             ca: "/home/me/.local/share/hubnerite/ca.pem".into(),
             took: Duration::from_millis(31),
         }
@@ -248,6 +260,7 @@ mod tests {
         let moved = Ready {
             ports,
             admin_url: Some("http://127.0.0.5:40003".into()),
+            blob_url: None,
             host: "127.0.0.5".into(),
             ..ready()
         };

@@ -26,6 +26,8 @@ pub struct SettingsFile {
     pub(super) http_port: Option<Port>,
     pub(super) admin_port: Option<Port>,
     pub(super) admin_address: Option<Vec<IpAddr>>,
+    pub(super) blob_dir: Option<PathBuf>,
+    pub(super) blob_port: Option<Port>,
     pub(super) plain_mqtt: Option<bool>,
     pub(super) host: Option<Vec<String>>,
     pub(super) hub_name: Option<Vec<HubHost>>,
@@ -52,6 +54,8 @@ pub(crate) const KEYS: &[&str] = &[
     "http-port",
     "admin-port",
     "admin-address",
+    "blob-dir",
+    "blob-port",
     "plain-mqtt",
     "host",
     "hub-name",
@@ -183,7 +187,7 @@ mod tests {
     fn every_key_is_read() {
         let file = parse(
             "address = ['127.0.0.5']\nmqtts-port = 0\nhttps-port = 'off'\namqps-port = 5672\nmqtt-port = 1884\nhttp-port = 8082\n\
-             admin-port = 8081\nadmin-address = ['0.0.0.0']\nplain-mqtt = true\nhost = ['a.example']\n\
+             admin-port = 8081\nadmin-address = ['0.0.0.0']\nblob-dir = '/b'\nblob-port = 10001\nplain-mqtt = true\nhost = ['a.example']\n\
              hub-name = ['orders']\nauto-create = true\nca = '/x'\n\
              random-keys = true\ntier = 's2'\nunits = 3\nsas-connect-grace = 1\nsas-live-grace = 2\nclock = 'virtual'\nready-file = '/r'\n\
              log = 'debug'\n",
@@ -198,6 +202,8 @@ mod tests {
             http_port: Some(Port::Number(8082)),
             admin_port: Some(Port::Number(8081)),
             admin_address: Some(vec!["0.0.0.0".parse().unwrap()]),
+            blob_dir: Some("/b".into()),
+            blob_port: Some(Port::Number(10_001)),
             plain_mqtt: Some(true),
             host: Some(vec!["a.example".into()]),
             hub_name: Some(vec![HubHost::parse("orders").unwrap()]),

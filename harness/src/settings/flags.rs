@@ -195,6 +195,23 @@ pub struct EndpointFlags {
         value_delimiter = ','
     )]
     pub admin_address: Vec<IpAddr>,
+    /// Serve this folder as containers of blobs, for imports and exports; anybody who reaches the port
+    /// may read and write it. Default: no folder
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        env = "HUBNERITE_BLOB_DIR",
+        hide_env_values = true
+    )]
+    pub blob_dir: Option<PathBuf>,
+    /// Port of the containers of blobs, on the addresses of the admin API; default: 10000
+    #[arg(
+        long,
+        value_name = "PORT",
+        env = "HUBNERITE_BLOB_PORT",
+        hide_env_values = true
+    )]
+    pub blob_port: Option<Port>,
     /// Open MQTT without TLS on its usual port, 1883
     #[arg(
         long,

@@ -22,6 +22,10 @@ struct Shown {
     admin_port: Port,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     admin_address: Vec<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob_dir: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blob_port: Option<Port>,
     host: Vec<String>,
     hub_name: Vec<String>,
     auto_create: bool,
@@ -55,6 +59,8 @@ impl Settings {
             http_port: port(self.ports.http),
             admin_port: port(self.ports.admin),
             admin_address: config.admin_addresses,
+            blob_dir: self.blobs.as_ref().map(|blobs| path(&blobs.dir)),
+            blob_port: self.blobs.as_ref().map(|blobs| Port::Number(blobs.port)),
             host: self.host_names.clone(),
             hub_name: self.hubs.iter().map(ToString::to_string).collect(),
             auto_create: self.auto_create,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use emulator::config::{ClockMode, Policies, Ports, Throttling};
+use emulator::config::{BlobEndpoint, ClockMode, Policies, Ports, Throttling};
 use emulator::{Config, HubHost};
 use etcetera::BaseStrategy;
 use hub_core::throttle::{Scale, ScaleError};
@@ -23,6 +23,8 @@ pub struct Settings {
     pub admin_addresses: Vec<IpAddr>,
     /// The ports.
     pub ports: Ports,
+    /// A folder served as containers of blobs, if there is to be one.
+    pub blobs: Option<BlobEndpoint>,
     /// Further host names, in lower case.
     pub host_names: Vec<String>,
     /// Hubs beside the default one.
@@ -59,6 +61,9 @@ pub enum SettingsError {
     /// Units of nothing.
     #[error("`units` are given, but no tier")]
     UnitsWithoutTier,
+    /// A port for blobs and no folder.
+    #[error("`blob-port` is given, but no `blob-dir`")]
+    BlobPortWithoutDir,
 }
 
 impl Settings {
@@ -80,6 +85,12 @@ impl Settings {
             (Some(tier), units) => Some(Scale::new(tier, units.unwrap_or(1))?),
         };
         let host_names = either(hub.host, file.host);
+        let blobs = endpoints.blob_dir.or(file.blob_dir);
+        let blob_port = endpoints.blob_port.or(file.blob_port);
+        if blobs.is_none() && blob_port.is_some_and(|port| port != Port::Off) {
+            return Err(SettingsError::BlobPortWithoutDir);
+        }
+        let blob_port = blob_port.unwrap_or(Port::Number(BLOBS));
         let mqtts = port(endpoints.mqtts_port, file.mqtts_port, Port::Number(MQTTS));
         let https = port(endpoints.https_port, file.https_port, Port::Number(HTTPS));
         // No SDK finds a hub whose ports were moved, and two of those may share an address.
@@ -100,6 +111,12 @@ impl Settings {
                 http: port(endpoints.http_port, file.http_port, Port::Off),
                 admin: port(endpoints.admin_port, file.admin_port, Port::Number(ADMIN)),
             },
+            blobs: blobs
+                .filter(|_| blob_port != Port::Off)
+                .map(|dir| BlobEndpoint {
+                    dir,
+                    port: blob_port.number().unwrap_or_default(),
+                }),
             host_names: host_names
                 .iter()
                 .map(|name| name.to_ascii_lowercase())
@@ -131,6 +148,7 @@ impl Settings {
         }
         config.admin_addresses.clone_from(&self.admin_addresses);
         config.ports = self.ports;
+        config.blobs.clone_from(&self.blobs);
         config.host_names.clone_from(&self.host_names);
         config.clock = match self.clock {
             ClockFlag::Real => ClockMode::Machine,
@@ -172,6 +190,8 @@ const AMQPS: u16 = 5671;
 const MQTTS: u16 = 8883;
 const HTTPS: u16 = 443;
 const ADMIN: u16 = 8080;
+/// As Azurite has it.
+const BLOBS: u16 = 10_000;
 
 #[cfg(test)]
 mod tests {

@@ -443,6 +443,12 @@ const BODIES: &[(&str, &str, &str)] = &[
         "startTime":"2026-11-22T10:00:00Z","maxExecutionTimeInSeconds":60}"#,
         "[]",
     ),
+    // Such a container is refused without being asked.
+    (
+        "JobProperties",
+        r#"{"type":"export","outputBlobContainerUri":"ftp://storage/c"}"#,
+        "[]",
+    ),
 ];
 
 /// What has a code of its own for JSON of another type.

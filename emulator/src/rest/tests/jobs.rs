@@ -290,23 +290,6 @@ async fn jobs_are_listed_page_by_page_with_filters_in_any_case() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn imports_and_exports_are_refused_by_name() {
-    // REST-6
-    let hub = TestHub::start();
-    for (verb, path) in [
-        ("POST", "/jobs/create"),
-        ("GET", "/jobs"),
-        ("DELETE", "/jobs/x"),
-    ] {
-        let answer = hub.quick(verb, path, "{}").await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.code()),
-            (501, "NotImplemented")
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_hub_that_is_dropped_leaves_no_task() {
     // JOB-8
     let hub = TestHub::start();

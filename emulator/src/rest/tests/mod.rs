@@ -8,6 +8,7 @@ mod connection;
 mod digital_twins;
 mod edge;
 mod identities;
+mod import_export;
 mod jobs;
 mod messages;
 mod modules;
