@@ -275,7 +275,13 @@ impl Endpoints {
 
     /// On how many sockets clients are waited for, the admin endpoint's not counted.
     fn listeners(&self) -> usize {
-        let bound = [&self.mqtts, &self.amqps, &self.https, &self.mqtt, &self.http];
+        let bound = [
+            &self.mqtts,
+            &self.amqps,
+            &self.https,
+            &self.mqtt,
+            &self.http,
+        ];
         let bound = bound.into_iter().flatten();
         bound.map(|bound| bound.listeners.len()).sum()
     }
