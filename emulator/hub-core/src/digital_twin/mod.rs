@@ -1,7 +1,7 @@
 //! Digital twins: a device twin as Plug and Play reads and writes it.
 //!
-//! Nothing is stored here. What is read is computed from the device twin ([`print`](mod@print)); what is
-//! written becomes an update of desired properties ([`patch`]), so that the twin's own rules, versions
+//! Nothing is stored here. What is read is computed from the device twin (`print`); what is
+//! written becomes an update of desired properties (`patch`), so that the twin's own rules, versions
 //! and notifications hold. The hub neither loads nor validates models.
 //!
 //! Source: "Manage digital twins" and "Understand IoT Plug and Play digital twins" of Microsoft's
