@@ -41,12 +41,7 @@ impl HubHandle {
                 Owner::Module(device.to_string(), id.to_string()),
             ),
         };
-        let Some(keys) = authentication.keys() else {
-            let kind = authentication.kind();
-            return Err(HubError::Argument(format!(
-                "{client} has authentication {kind}, and no keys"
-            )));
-        };
+        let keys = authentication.keys_of(client)?;
         Ok(print(host, owner, keys.primary.clone()))
     }
 }

@@ -416,10 +416,7 @@ fn renew_keys(
     policy_key: PolicyKey,
 ) -> Result<SymmetricKeys, HubError> {
     let renew = |authentication: &Authentication| {
-        let keys = authentication.keys().ok_or_else(|| {
-            let kind = authentication.kind();
-            HubError::Argument(format!("{client} has authentication {kind}, and no keys"))
-        })?;
+        let keys = authentication.keys_of(client)?;
         Ok::<_, HubError>(policy_key.renew(keys))
     };
     // The etag just read: keys that somebody else writes meanwhile are not lost.
@@ -427,26 +424,23 @@ fn renew_keys(
         ClientIdentity::Device(device) => {
             let now = hub.device(device)?;
             let keys = renew(&now.authentication)?;
+            let unchanged = IfMatch::Etag(now.etag.clone());
             let spec = DeviceSpec {
-                status: now.status,
-                status_reason: now.status_reason,
-                edge: now.edge,
-                scopes: now.scopes,
-                ..DeviceSpec::enabled(now.id, Authentication::Sas(keys.clone()))
+                authentication: Authentication::Sas(keys.clone()),
+                ..now.into()
             };
-            hub.update_device(spec, &IfMatch::Etag(now.etag))?;
+            hub.update_device(spec, &unchanged)?;
             Ok(keys)
         }
         ClientIdentity::Module(device, module) => {
             let now = hub.module(device, module)?;
             let keys = renew(&now.authentication)?;
+            let unchanged = IfMatch::Etag(now.etag.clone());
             let spec = ModuleSpec {
-                device: now.device,
-                id: now.id,
                 authentication: Authentication::Sas(keys.clone()),
-                managed_by: now.managed_by,
+                ..now.into()
             };
-            hub.update_module(spec, &IfMatch::Etag(now.etag))?;
+            hub.update_module(spec, &unchanged)?;
             Ok(keys)
         }
     }

@@ -224,13 +224,9 @@ impl InProcess {
             IdentityChange::Enable => Status::Enabled,
         };
         self.hub.admit(Operation::IdentityRead, 1).await?;
-        let identity = self.hub.device(id)?;
         let spec = DeviceSpec {
             status,
-            status_reason: identity.status_reason,
-            edge: identity.edge,
-            scopes: identity.scopes,
-            ..DeviceSpec::enabled(identity.id, identity.authentication)
+            ..self.hub.device(id)?.into()
         };
         self.hub.update_device(spec, &IfMatch::Any)?;
         Ok(())

@@ -1,6 +1,9 @@
 //! How a client shows who it is: symmetric keys or a certificate.
 
+use hub_proto::ids::ClientIdentity;
 use hub_proto::sas::{SasKey, SasToken};
+
+use crate::error::HubError;
 
 /// How a client shows who it is. The keys are the caller's, or fresh ones drawn by the edge.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +54,14 @@ impl Authentication {
             Self::Sas(keys) => Some(keys),
             Self::SelfSigned(_) | Self::CertificateAuthority | Self::None => None,
         }
+    }
+
+    /// The keys of `client`, whose authentication this is; an argument error if it has none.
+    pub fn keys_of(&self, client: &ClientIdentity) -> Result<&SymmetricKeys, HubError> {
+        let kind = self.kind();
+        self.keys().ok_or_else(|| {
+            HubError::Argument(format!("{client} has authentication {kind}, and no keys"))
+        })
     }
 
     /// The thumbprints, if that is how.

@@ -82,6 +82,20 @@ impl Status {
     }
 }
 
+/// What a write must ask for so that the identity stays as it is.
+impl From<DeviceIdentity> for DeviceSpec {
+    fn from(identity: DeviceIdentity) -> Self {
+        Self {
+            id: identity.id,
+            authentication: identity.authentication,
+            status: identity.status,
+            status_reason: identity.status_reason,
+            edge: identity.edge,
+            scopes: identity.scopes,
+        }
+    }
+}
+
 impl DeviceSpec {
     /// An enabled device without reason, edge or scopes.
     pub fn enabled(id: DeviceId, authentication: Authentication) -> Self {

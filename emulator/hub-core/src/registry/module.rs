@@ -42,3 +42,15 @@ pub struct ModuleIdentity {
     /// How it shows who it is.
     pub authentication: Authentication,
 }
+
+/// What a write must ask for so that the identity stays as it is.
+impl From<ModuleIdentity> for ModuleSpec {
+    fn from(identity: ModuleIdentity) -> Self {
+        Self {
+            device: identity.device,
+            id: identity.id,
+            authentication: identity.authentication,
+            managed_by: identity.managed_by,
+        }
+    }
+}
