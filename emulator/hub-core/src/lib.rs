@@ -35,6 +35,6 @@ pub use event::{Event, EventKind};
 pub use limits::Limits;
 pub use output::Output;
 pub use shard::{
-    ConfigurationCounts, DeviceStatistics, FoundTargets, MethodResponse, NewModules, ReportedPatch,
-    Search, SearchBounds, Shard, Telemetry,
+    ConfigurationCounts, DeviceStatistics, MethodResponse, NewModules, ReportedPatch, Search,
+    SearchBounds, Shard, Telemetry,
 };

@@ -6,7 +6,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use hub_core::HubError;
 use hub_core::jobs::{
     JobFilter, JobId, JobNumber, JobOutput, JobSpec, JobView, JobWork, Jobs, Operation, Outcome,
     RowCursor, Run,
@@ -16,6 +15,7 @@ use hub_core::method::InvokeMethod;
 use hub_core::query::{Condition, ConditionKind};
 use hub_core::registry::IfMatch;
 use hub_core::twin::UpdateMode;
+use hub_core::{HubError, SearchBounds};
 use hub_proto::ids::DeviceId;
 use hub_proto::time::{Instant, Now};
 use tokio::sync::Notify;
@@ -290,14 +290,23 @@ async fn find_in_shard(
 ) -> (Vec<DeviceId>, bool) {
     let mut found = Vec::new();
     loop {
-        let wanted = limit - found.len();
-        let stretch = shard
-            .read(|shard| shard.find_targets(condition, after.as_ref(), wanted, DEVICES_LOOKED_AT));
-        found.extend(stretch.devices);
+        let bounds = SearchBounds {
+            found_max: limit - found.len(),
+            looked_at_max: DEVICES_LOOKED_AT,
+        };
+        let stretch = shard.read(|shard| shard.find_targets(condition, after.as_ref(), bounds));
+        found.extend(
+            stretch
+                .found
+                .iter()
+                .map(|client| client.device_id().clone()),
+        );
         if stretch.looked_until.is_none() || found.len() >= limit {
             return (found, stretch.looked_until.is_none());
         }
-        after = stretch.looked_until;
+        after = stretch
+            .looked_until
+            .map(|client| client.device_id().clone());
         tokio::task::yield_now().await;
     }
 }

@@ -15,7 +15,6 @@
 //! | `configurations` | what automatic configurations write, and how many twins they target |
 //! | `deployments` | what a deployment makes of one Edge device |
 //! | `time` | deadlines |
-//! | `targets` | which devices a condition names |
 //!
 //! Whoever reads here will find one order everywhere: a fact is an event before its effect is an
 //! output, so that whoever sees the effect finds the fact in the log.
@@ -31,7 +30,6 @@ mod methods;
 mod modules;
 mod queries;
 mod state;
-mod targets;
 mod telemetry;
 mod time;
 mod twins;
@@ -42,6 +40,5 @@ pub use devices::DeviceStatistics;
 pub use methods::MethodResponse;
 pub use queries::{Search, SearchBounds};
 pub use state::Shard;
-pub use targets::FoundTargets;
 pub use telemetry::Telemetry;
 pub use twins::ReportedPatch;

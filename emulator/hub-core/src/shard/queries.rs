@@ -8,7 +8,7 @@ use std::ops::Bound;
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 
 use super::state::{Client, Shard};
-use crate::query::{Collection, Groups, IdRange, IdRanges, Query, Row};
+use crate::query::{Collection, Condition, Groups, IdRange, IdRanges, Query, Row};
 
 /// How far one step of a search goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +39,30 @@ impl Shard {
         after: Option<&ClientIdentity>,
         bounds: SearchBounds,
     ) -> Search {
+        let rows = self.rows(query.collection(), ids, after);
+        self.search_rows(rows, bounds, |row| query.matches(row))
+    }
+
+    /// Devices behind `after` that a condition of devices names, in the order of their ids.
+    pub fn find_targets(
+        &self,
+        condition: &Condition,
+        after: Option<&DeviceId>,
+        bounds: SearchBounds,
+    ) -> Search {
+        let rows = self.devices_after(after);
+        self.search_rows(rows, bounds, |row| condition.matches(row))
+    }
+
+    fn search_rows<'a>(
+        &'a self,
+        rows: impl Iterator<Item = &'a Client>,
+        bounds: SearchBounds,
+        matches: impl Fn(Row<'_>) -> bool,
+    ) -> Search {
         let mut found = Vec::new();
-        for (place, client) in self.rows(query.collection(), ids, after).enumerate() {
-            if query.matches(Row::twin(&client.twin, &self.document_identity(client))) {
+        for (place, client) in rows.enumerate() {
+            if matches(Row::twin(&client.twin, &self.document_identity(client))) {
                 found.push(client.id.clone());
             }
             if found.len() >= bounds.found_max || place + 1 >= bounds.looked_at_max {
