@@ -32,6 +32,8 @@ const KEY_NAME_CHARS_MAX: usize = 256;
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
 /// Longest text that is decoded as a key: more cannot give [`KEY_BYTES`].
 const KEY_TEXT_BYTES_MAX: usize = 88;
+/// The text of a key of 32 bytes.
+const USUAL_TEXT_BYTES: usize = 44;
 
 /// What `urllib.parse.quote(text, safe="")` of Python leaves as it is.
 pub(crate) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -40,11 +42,17 @@ pub(crate) const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// A key: its base64 text, kept byte for byte, and what it decodes to. `Debug` prints `***`.
+/// A key: its base64 text, byte for byte. `Debug` prints `***`.
+///
+/// What it decodes to is not kept: that is a small part of an HMAC, and every device has a key or two.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SasKey {
-    text: Box<str>,
-    bytes: Box<[u8]>,
+pub struct SasKey(KeyText);
+
+#[derive(Clone, PartialEq, Eq)]
+enum KeyText {
+    /// Of 32 bytes, as hubs make them.
+    Usual([u8; USUAL_TEXT_BYTES]),
+    Other(Box<str>),
 }
 
 /// A token, read but not yet believed.
@@ -120,28 +128,38 @@ impl SasKey {
         if !KEY_BYTES.contains(&bytes.len()) {
             return Err(SasError::KeyLength { bytes: bytes.len() });
         }
-        Ok(Self {
-            text: text.into(),
-            bytes: bytes.into(),
-        })
+        Ok(Self::of_text(text))
     }
 
     /// A key from random bytes that the caller drew.
     pub fn from_bytes(bytes: &[u8; 32]) -> Self {
-        Self {
-            text: BASE64.encode(bytes).into(),
-            bytes: Box::from(bytes.as_slice()),
-        }
+        Self::of_text(&BASE64.encode(bytes))
+    }
+
+    /// Of a text that was decoded before.
+    fn of_text(text: &str) -> Self {
+        Self(match text.as_bytes().try_into() {
+            Ok(usual) => KeyText::Usual(usual),
+            Err(_) => KeyText::Other(text.into()),
+        })
     }
 
     /// The base64 text, for a response or a connection string. Never log it.
     pub fn expose(&self) -> &str {
-        &self.text
+        match &self.0 {
+            // It came out of a text.
+            KeyText::Usual(text) => std::str::from_utf8(text).unwrap_or_default(),
+            KeyText::Other(text) => text,
+        }
     }
 
     fn hmac(&self, audience: &str, expiry: &str) -> Hmac<Sha256> {
-        let mut hmac =
-            Hmac::<Sha256>::new_from_slice(&self.bytes).expect("HMAC takes a key of any length");
+        // The decoder wants room for whole groups.
+        let mut bytes = [0; KEY_TEXT_BYTES_MAX / 4 * 3];
+        let length = BASE64.decode_slice(self.expose(), &mut bytes);
+        let length = length.expect("the text was decoded before");
+        let mut hmac = Hmac::<Sha256>::new_from_slice(&bytes[..length])
+            .expect("HMAC takes a key of any length");
         hmac.update(audience.as_bytes());
         hmac.update(b"\n");
         hmac.update(expiry.as_bytes());
