@@ -4,17 +4,22 @@
 //! [`Device::poll_command`] to `None`, hand [`Device::poll_fact`] to whoever watches, and wait for the
 //! socket or [`Device::poll_deadline`]. A device never dials while it has a socket.
 
+mod fact;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hub_proto::mqtt::packet::PacketId;
 use hub_proto::sas::{SasKey, sign};
 use hub_proto::time::{Instant, Now};
 
+pub use self::fact::{Command, Fact};
 use crate::behaviour::Program;
 use crate::machine::{Action, Input, Machine, Who};
 use crate::open::Open;
 use crate::random::Random;
+use crate::rare::Rare;
 use crate::session::{Event, Login, Session, SessionError};
 
 /// Who a device is.
@@ -28,148 +33,67 @@ pub struct Identity {
     pub key: SasKey,
 }
 
-/// How a device behaves.
+/// How devices behave that are alike.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What it does, shared by all that do the same.
+    /// What they do.
     pub program: Arc<Program>,
-    /// Its place in its cohort, from 1.
-    pub number: u64,
     /// MQTT keep-alive; at least 1.
     pub keep_alive_s: u16,
-    /// How long a SAS token lives; the device connects anew when 85 % of it are over.
+    /// How long a SAS token lives; a device connects anew when 85 % of it are over.
     pub token_life: Duration,
-    /// Whatever is random about the device comes from here.
+}
+
+/// What sets a device apart from those that are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its place in its cohort, from 1.
+    pub number: u64,
+    /// Whatever is random about it comes from here.
     pub seed: u64,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { number: 1, seed: 0 }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             program: Program::built_in("reboot").expect("reboot is built in"),
-            number: 1,
             keep_alive_s: 60,
             token_life: Duration::from_hours(1),
-            seed: 0,
         }
     }
-}
-
-/// What the driver is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Open a socket, then call [`Device::handle_opened`] or [`Device::handle_lost`].
-    Dial,
-    /// Close the socket once the output is written. No call follows.
-    Close,
-    /// Drop the socket at once, without a goodbye of any kind (TCP reset where that can be had); what
-    /// is not written yet is lost. No call follows.
-    Drop,
-}
-
-/// What happened to a device, for whoever watches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// It wants a socket.
-    Dialling,
-    /// CONNACK 0.
-    Connected {
-        /// Whether the hub remembered its subscriptions.
-        session_present: bool,
-        /// Since the socket was open.
-        took: Duration,
-    },
-    /// SUBACK: methods and twin changes reach it.
-    Online {
-        /// Since CONNACK.
-        took: Duration,
-    },
-    /// The twin it asked for came.
-    TwinGot {
-        /// Since it asked.
-        took: Duration,
-    },
-    /// Desired properties changed.
-    DesiredChanged {
-        /// The new desired version.
-        version: u64,
-    },
-    /// A cloud-to-device message came, and was acknowledged.
-    MessageReceived,
-    /// A method was called.
-    MethodCalled {
-        /// Its name.
-        name: String,
-    },
-    /// It answered a method.
-    Answered {
-        /// Its verdict.
-        status: i32,
-        /// JSON text.
-        payload: String,
-        /// Since the call came.
-        took: Duration,
-    },
-    /// It reported.
-    Reporting {
-        /// JSON text.
-        patch: String,
-    },
-    /// A report was stored.
-    Reported {
-        /// The new reported version.
-        version: Option<u64>,
-        /// Since it was first sent.
-        took: Duration,
-    },
-    /// A twin request was refused.
-    TwinRefused {
-        /// The hub's status.
-        status: u16,
-    },
-    /// Telemetry was sent.
-    Sent,
-    /// Telemetry was acknowledged.
-    Acknowledged {
-        /// Since it was first sent.
-        took: Duration,
-    },
-    /// It went offline on purpose, with a goodbye or without.
-    WentOffline,
-    /// It lost its connection, or could not make one.
-    Lost {
-        /// Why.
-        reason: String,
-    },
-    /// Something was not done: too much of it was under way, or there was no connection for it.
-    Dropped {
-        /// What.
-        what: &'static str,
-    },
-    /// Its behaviour did so much at once that it was stopped; it stays as it is.
-    Stopped {
-        /// What it was doing.
-        reason: String,
-    },
 }
 
 /// One device.
 #[derive(Debug)]
 pub struct Device {
-    identity: Identity,
-    settings: Settings,
+    identity: Arc<Identity>,
+    settings: Arc<Settings>,
     behaviour: Machine,
     link: Link,
     /// When the socket opened, and then when CONNACK came.
     since: Instant,
     /// Connections lost in a row.
     failures: u32,
+    /// Of the last message.
+    packet_id: u16,
     /// The connection is changed for one with a new token, of which the behaviour hears nothing.
     is_renewing: bool,
     /// The twin was read since the process, as it were, began.
     knows_twin: bool,
-    open: Open,
     random: Random,
+    open: Rare<Open>,
+    outbox: Rare<Outbox>,
+}
+
+/// What the driver has yet to take.
+#[derive(Debug, Default)]
+struct Outbox {
     commands: VecDeque<Command>,
     facts: VecDeque<Fact>,
     /// Written before the socket closes.
@@ -185,56 +109,46 @@ enum Link {
     /// The driver opens a socket.
     Dialling,
     /// A socket is open.
-    Open {
-        session: Box<Session>,
-        renew_at: Instant,
-    },
+    Open { session: Session, renew_at: Instant },
 }
 
 impl Device {
     /// A device that dials at once.
-    pub fn new(identity: Identity, settings: Settings) -> Self {
-        let mut random = Random::seeded(settings.seed);
-        Self {
-            behaviour: Machine::new(
-                Arc::clone(&settings.program),
-                &Who {
-                    device_id: &identity.device_id,
-                    number: settings.number,
-                },
-                random.next_u64(),
-            ),
+    pub fn new(identity: Arc<Identity>, settings: Arc<Settings>, place: Place) -> Self {
+        let mut random = Random::seeded(place.seed);
+        let who = Who {
+            device_id: Arc::clone(&identity.device_id),
+            number: place.number,
+        };
+        let mut device = Self {
+            behaviour: Machine::new(Arc::clone(&settings.program), who, random.next_u64()),
             identity,
             settings,
-            link: Link::Dialling,
+            link: Link::Off,
             since: Instant::ZERO,
             failures: 0,
+            packet_id: 0,
             is_renewing: false,
             knows_twin: false,
-            open: Open::default(),
             random,
-            commands: VecDeque::from([Command::Dial]),
-            facts: VecDeque::from([Fact::Dialling]),
-            last_words: Vec::new(),
-        }
+            open: Rare::default(),
+            outbox: Rare::default(),
+        };
+        device.dial();
+        device
     }
 
     /// The next thing to do.
     pub fn poll_command(&mut self) -> Option<Command> {
-        let command = self.commands.pop_front();
-        if self.commands.is_empty() {
-            self.commands = VecDeque::new();
-        }
+        let command = self.outbox.get_mut()?.commands.pop_front();
+        self.outbox.give_back_if(Outbox::is_empty);
         command
     }
 
     /// The next thing that happened.
     pub fn poll_fact(&mut self) -> Option<Fact> {
-        let fact = self.facts.pop_front();
-        if self.facts.is_empty() {
-            // Devices are idle for most of their life and many.
-            self.facts = VecDeque::new();
-        }
+        let fact = self.outbox.get_mut()?.facts.pop_front();
+        self.outbox.give_back_if(Outbox::is_empty);
         fact
     }
 
@@ -243,7 +157,10 @@ impl Device {
         match &mut self.link {
             Link::Open { session, .. } => session.take_output(),
             Link::Off | Link::Waiting { .. } | Link::Dialling => {
-                std::mem::take(&mut self.last_words)
+                let outbox = self.outbox.get_mut();
+                let words = outbox.map(|outbox| std::mem::take(&mut outbox.last_words));
+                self.outbox.give_back_if(Outbox::is_empty);
+                words.unwrap_or_default()
             }
         }
     }
@@ -269,7 +186,7 @@ impl Device {
             host,
             device_id,
             key,
-        } = &self.identity;
+        } = &*self.identity;
         let life = self.settings.token_life;
         let token = sign(
             &format!("{host}/devices/{device_id}"),
@@ -286,7 +203,7 @@ impl Device {
         };
         self.since = now.mono;
         self.link = Link::Open {
-            session: Box::new(Session::open(login, now.mono)),
+            session: Session::open(login, now.mono),
             renew_at: now.mono + life / 100 * 85,
         };
     }
@@ -308,7 +225,7 @@ impl Device {
 
     /// The socket is gone, or could not be opened.
     pub fn handle_lost(&mut self, now: Now, reason: &str) {
-        self.facts.push_back(Fact::Lost {
+        self.tell(Fact::Lost {
             reason: reason.to_owned(),
         });
         self.is_renewing = false;
@@ -325,8 +242,9 @@ impl Device {
             Link::Open { session, renew_at } if *renew_at <= now.mono => {
                 self.is_renewing = session.is_online();
                 session.disconnect();
-                self.last_words = session.take_output();
-                self.commands.push_back(Command::Close);
+                let outbox = self.outbox.room();
+                outbox.last_words = session.take_output();
+                outbox.commands.push_back(Command::Close);
                 self.dial();
             }
             Link::Open { session, .. } => {
@@ -342,7 +260,13 @@ impl Device {
     /// Says goodbye for good.
     pub fn stop(&mut self) {
         self.go_offline();
-        self.commands.retain(|command| *command != Command::Dial);
+        if let Some(outbox) = self.outbox.get_mut() {
+            outbox.commands.retain(|command| *command != Command::Dial);
+        }
+    }
+
+    fn tell(&mut self, fact: Fact) {
+        self.outbox.room().facts.push_back(fact);
     }
 
     fn digest(&mut self, now: Now) {
@@ -358,16 +282,15 @@ impl Device {
             Event::Connected { session_present } => {
                 let took = now.mono.saturating_since(self.since);
                 self.since = now.mono;
-                self.facts.push_back(Fact::Connected {
+                self.tell(Fact::Connected {
                     session_present,
                     took,
                 });
             }
             Event::Subscribed => self.come_online(now),
             Event::Method { name, rid, payload } => {
-                self.facts
-                    .push_back(Fact::MethodCalled { name: name.clone() });
-                self.open.call(&rid, now.mono);
+                self.tell(Fact::MethodCalled { name: name.clone() });
+                self.open.room().call(&rid, now.mono);
                 let input = Input::Method {
                     name: &name,
                     rid: &rid,
@@ -376,56 +299,65 @@ impl Device {
                 self.behave(now, &input);
             }
             Event::Reported { rid, version } => {
-                if let Some(since) = self.open.settle_report(rid) {
+                if let Some(since) = self.settle(|open| open.settle_report(rid)) {
                     let took = now.mono.saturating_since(since);
-                    self.facts.push_back(Fact::Reported { version, took });
+                    self.tell(Fact::Reported { version, took });
                     self.behave(now, &Input::ReportSettled);
                 }
             }
             Event::TwinRefused { rid, status, .. } => {
-                self.facts.push_back(Fact::TwinRefused { status });
-                if self.open.settle_report(rid).is_some() {
+                self.tell(Fact::TwinRefused { status });
+                if self.settle(|open| open.settle_report(rid)).is_some() {
                     self.behave(now, &Input::ReportSettled);
                 }
             }
             Event::Twin { document } => {
-                let took = self.open.twin_asked.take();
+                let took = self.settle(|open| open.twin_asked.take());
                 let took = took.map_or(Duration::ZERO, |asked| now.mono.saturating_since(asked));
-                self.facts.push_back(Fact::TwinGot { took });
+                self.tell(Fact::TwinGot { took });
                 self.knows_twin = true;
                 let document = &document;
                 self.behave(now, &Input::Twin { document });
             }
             Event::Desired { version, patch } => {
-                self.facts.push_back(Fact::DesiredChanged { version });
+                self.tell(Fact::DesiredChanged { version });
                 self.behave(now, &Input::Desired { patch: &patch });
             }
             Event::Message { body } => {
-                self.facts.push_back(Fact::MessageReceived);
+                self.tell(Fact::MessageReceived);
                 self.behave(now, &Input::Message { body: &body });
             }
             Event::Acknowledged { packet_id } => {
-                if let Some(since) = self.open.acknowledge(packet_id) {
+                if let Some(since) = self.settle(|open| open.acknowledge(packet_id)) {
                     let took = now.mono.saturating_since(since);
-                    self.facts.push_back(Fact::Acknowledged { took });
+                    self.tell(Fact::Acknowledged { took });
                 }
             }
         }
+    }
+
+    /// Takes something off what is under way.
+    fn settle<T>(&mut self, take: impl FnOnce(&mut Open) -> Option<T>) -> Option<T> {
+        let taken = take(self.open.get_mut()?);
+        self.open.give_back_if(Open::is_over);
+        taken
     }
 
     /// Reads the twin where that is called for, and sends again what the last connection left open.
     fn come_online(&mut self, now: Now) {
         self.failures = 0;
         let took = now.mono.saturating_since(self.since);
-        self.facts.push_back(Fact::Online { took });
+        self.tell(Fact::Online { took });
         let uses = self.settings.program.uses();
         if let Link::Open { session, .. } = &mut self.link {
             // Changes made while it was away are not sent later: who hears them reads them anew.
             if uses.twin && (uses.desired || !self.knows_twin) {
                 session.get_twin();
-                self.open.twin_asked = Some(now.mono);
+                self.open.room().twin_asked = Some(now.mono);
             }
-            self.open.send_again(session, &self.identity.device_id);
+            if let Some(open) = self.open.get_mut() {
+                open.send_again(session, &self.identity.device_id);
+            }
         }
         if !std::mem::take(&mut self.is_renewing) {
             self.behave(now, &Input::Online);
@@ -462,8 +394,8 @@ impl Device {
             Action::Vanish => self.vanish(),
             Action::GoOnline if matches!(self.link, Link::Off) => self.dial(),
             Action::GoOnline => {}
-            Action::Stop { reason } => self.facts.push_back(Fact::Stopped { reason }),
-            Action::Drop { what } => self.facts.push_back(Fact::Dropped { what }),
+            Action::Stop { reason } => self.tell(Fact::Stopped { reason }),
+            Action::Drop { what } => self.tell(Fact::Dropped { what }),
         }
         true
     }
@@ -471,50 +403,53 @@ impl Device {
     fn respond(&mut self, now: Now, rid: &str, status: i32, payload: String) {
         if let Some(session) = self.online() {
             session.respond(rid, status, payload.as_bytes());
-            let took = self.open.since_call(rid, now.mono);
-            self.facts.push_back(Fact::Answered {
+            let called = self.settle(|open| open.answer(rid));
+            self.tell(Fact::Answered {
                 status,
                 payload,
-                took,
+                took: called.map(|called| now.mono.saturating_since(called)),
             });
         } else {
             let what = "an answer: there is no connection";
-            self.facts.push_back(Fact::Dropped { what });
+            self.tell(Fact::Dropped { what });
         }
     }
 
     fn report(&mut self, now: Now, patch: String) -> bool {
-        if self.open.reports_are_full() {
+        if self.open.get().is_some_and(Open::reports_are_full) {
             let what = "a report: too many are not stored yet";
-            self.facts.push_back(Fact::Dropped { what });
+            self.tell(Fact::Dropped { what });
             return false;
         }
         // Offline it is kept, and sent with the next connection.
         let rid = self.online().map(|session| session.report(&patch));
         if rid.is_some() {
             let patch = patch.clone();
-            self.facts.push_back(Fact::Reporting { patch });
+            self.tell(Fact::Reporting { patch });
         }
-        self.open.report(rid, patch, now.mono);
+        self.open.room().report(rid, patch, now.mono);
         true
     }
 
     fn send(&mut self, now: Now, body: String, properties: Vec<(String, String)>) {
-        let device_id = Arc::clone(&self.identity.device_id);
         let is_online = self.online().is_some();
-        if !is_online || self.open.messages_are_full() {
+        if !is_online || self.open.get().is_some_and(Open::messages_are_full) {
             let what = if is_online {
                 "a message: too many are not acknowledged yet"
             } else {
                 "a message: there is no connection"
             };
-            return self.facts.push_back(Fact::Dropped { what });
+            return self.tell(Fact::Dropped { what });
         }
-        let sent = self.open.message(body, properties, now.mono);
+        // 1 is the SUBSCRIBE's; few are open, so that the next number is free. [MQTT-2.3.1-4]
+        self.packet_id = self.packet_id.checked_add(1).unwrap_or(2).max(2);
+        let packet_id = PacketId::new(self.packet_id).expect("it is 2 at least");
+        let open = self.open.room();
+        let sent = open.message(packet_id, body, properties, now.mono);
         if let Link::Open { session, .. } = &mut self.link {
-            sent.put(session, &device_id, false);
+            sent.put(session, &self.identity.device_id, false);
         }
-        self.facts.push_back(Fact::Sent);
+        self.tell(Fact::Sent);
     }
 
     fn online(&mut self) -> Option<&mut Session> {
@@ -527,17 +462,18 @@ impl Device {
     fn go_offline(&mut self) {
         if let Link::Open { session, .. } = &mut self.link {
             session.disconnect();
-            self.last_words = session.take_output();
-            self.commands.push_back(Command::Close);
-            self.facts.push_back(Fact::WentOffline);
+            let outbox = self.outbox.room();
+            outbox.last_words = session.take_output();
+            outbox.commands.push_back(Command::Close);
+            outbox.facts.push_back(Fact::WentOffline);
         }
         self.forget();
     }
 
     fn vanish(&mut self) {
         if matches!(self.link, Link::Open { .. }) {
-            self.commands.push_back(Command::Drop);
-            self.facts.push_back(Fact::WentOffline);
+            self.outbox.room().commands.push_back(Command::Drop);
+            self.tell(Fact::WentOffline);
         }
         self.forget();
     }
@@ -545,20 +481,20 @@ impl Device {
     /// As a process that ends: what was under way is gone with it.
     fn forget(&mut self) {
         self.link = Link::Off;
-        self.open = Open::default();
+        self.open.clear();
         self.knows_twin = false;
         self.is_renewing = false;
     }
 
     fn dial(&mut self) {
         self.link = Link::Dialling;
-        self.commands.push_back(Command::Dial);
-        self.facts.push_back(Fact::Dialling);
+        self.outbox.room().commands.push_back(Command::Dial);
+        self.tell(Fact::Dialling);
     }
 
     fn fail(&mut self, now: Now, error: &SessionError) {
         if matches!(self.link, Link::Open { .. }) {
-            self.commands.push_back(Command::Close);
+            self.outbox.room().commands.push_back(Command::Close);
             self.handle_lost(now, &error.to_string());
         }
     }
@@ -572,6 +508,12 @@ impl Device {
         let times = 2_u32.pow(self.failures.min(10)) - 1;
         let jitter = self.random.duration_between(JITTER_LEAST, JITTER_MOST);
         (BACK_OFF_LEAST + jitter * times).min(BACK_OFF_MOST)
+    }
+}
+
+impl Outbox {
+    fn is_empty(&self) -> bool {
+        self.commands.is_empty() && self.facts.is_empty() && self.last_words.is_empty()
     }
 }
 

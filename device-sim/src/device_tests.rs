@@ -17,17 +17,16 @@ fn pump() -> Device {
 }
 
 fn device_running(program: Arc<Program>) -> Device {
-    Device::new(
-        Identity {
-            host: "localhost".into(),
-            device_id: "pump-1".into(),
-            key: SasKey::from_bytes(&[7; 32]),
-        },
-        Settings {
-            program,
-            ..Settings::default()
-        },
-    )
+    let identity = Identity {
+        host: "localhost".into(),
+        device_id: "pump-1".into(),
+        key: SasKey::from_bytes(&[7; 32]),
+    };
+    let settings = Settings {
+        program,
+        ..Settings::default()
+    };
+    Device::new(Arc::new(identity), Arc::new(settings), Place::default())
 }
 
 fn commands(device: &mut Device) -> Vec<Command> {
@@ -58,6 +57,8 @@ fn call_reboot(device: &mut Device, now: Now) {
 }
 
 /// The first request was for the twin.
+const TWIN_CAME: &[u8] = b"\x30\x20\0\x1c$iothub/twin/res/200/?$rid=1{}";
+/// The first report.
 const REPORT_STORED: &[u8] = b"\x30\x29\x00\x27$iothub/twin/res/204/?$rid=2&$version=2";
 
 #[test]
@@ -216,8 +217,7 @@ fn of_a_renewed_connection_the_behaviour_hears_nothing() {
     let mut device = device_running(Arc::new(Program::parse(text, "up").unwrap()));
     bring_online(&mut device, at(0));
     assert!(written(&mut device).contains("\"up\":true"));
-    let twin = b"\x30\x20\0\x1c$iothub/twin/res/200/?$rid=1{}";
-    device.handle_bytes(at(1), twin);
+    device.handle_bytes(at(1), TWIN_CAME);
     device.handle_bytes(at(1), REPORT_STORED);
     let renewal = Now {
         mono: at(0).mono + Duration::from_mins(51),
@@ -235,13 +235,17 @@ fn of_a_renewed_connection_the_behaviour_hears_nothing() {
 }
 
 #[test]
-fn an_idle_device_costs_less_than_two_kilobytes() {
-    let fixed = size_of::<Device>() + size_of::<Session>();
-    // Besides: the names, and what a list of actions and the last calls leave behind.
-    assert!(fixed <= 1024, "{fixed} bytes");
+fn an_idle_device_is_small_and_holds_nothing_for_what_it_might_do() {
+    let fixed = size_of::<Device>();
+    assert!(fixed <= 200, "{fixed} bytes");
     let mut device = pump();
     bring_online(&mut device, at(0));
-    facts(&mut device);
+    device.handle_bytes(at(5), TWIN_CAME);
+    assert_eq!(facts(&mut device).len(), 4);
     device.take_output();
-    assert_eq!(device.facts.capacity() + device.commands.capacity(), 0);
+    let is_idle = device.open.get().is_none() && device.outbox.get().is_none();
+    assert!(is_idle, "{device:?}");
+    let is_idle = matches!(&device.link, Link::Open { session, .. } if session.is_idle());
+    assert!(is_idle, "{device:?}");
+    assert!(device.behaviour.is_idle(), "{device:?}");
 }

@@ -156,11 +156,13 @@ const READ_BYTES: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use hub_proto::sas::SasKey;
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
-    use crate::device::{Identity, Settings};
+    use crate::device::{Identity, Place, Settings};
 
     /// Reads one packet of less than 128 or, with a second length byte, of less than 16,384 bytes.
     async fn read_packet(socket: &mut TcpStream) -> Vec<u8> {
@@ -188,7 +190,8 @@ mod tests {
             device_id: "pump-1".into(),
             key: SasKey::from_bytes(&[7; 32]),
         };
-        let device = Device::new(identity, Settings::default());
+        let settings = Arc::new(Settings::default());
+        let device = Device::new(Arc::new(identity), settings, Place::default());
         let clock = Clock::starting_at(Timestamp::from_unix(Duration::from_secs(1_795_000_000)));
         let (facts, mut heard) = mpsc::channel(16);
         let (stop, stopped) = watch::channel(false);

@@ -26,5 +26,6 @@ pub mod metrics;
 pub mod netem;
 mod open;
 pub mod random;
+mod rare;
 pub mod session;
 pub mod transport;

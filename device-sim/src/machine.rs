@@ -17,12 +17,13 @@ use serde_json::Value;
 
 use crate::behaviour::{Program, Trigger, When, leads_somewhere};
 use crate::random::Random;
+use crate::rare::Rare;
 
 /// Whose run it is, for `${id}` and `${n}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Who<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who {
     /// The device.
-    pub device_id: &'a str,
+    pub device_id: Arc<str>,
     /// Its place in its cohort, from 1.
     pub number: u64,
 }
@@ -111,8 +112,7 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Machine {
     program: Arc<Program>,
-    device_id: Box<str>,
-    number: u64,
+    who: Who,
     random: Random,
     state: u16,
     /// Counts the states entered, to see whether one was left.
@@ -120,14 +120,28 @@ pub struct Machine {
     phase: Phase,
     /// Reports not settled yet.
     open_reports: u16,
-    threads: Vec<Thread>,
     timers: Vec<Timer>,
+    busy: Rare<Busy>,
+    memory: Rare<Memory>,
+}
+
+/// What is under way.
+#[derive(Debug, Default)]
+struct Busy {
+    threads: Vec<Thread>,
     late_answers: Vec<LateAnswer>,
+    actions: VecDeque<Action>,
+}
+
+/// What it has learnt.
+#[derive(Debug, Default)]
+struct Memory {
+    /// Empty until one is set.
     marks: Box<[Option<Timestamp>]>,
+    /// Empty until one is set.
     variables: Box<[Value]>,
     /// Null until known, and always if the behaviour does not ask.
     desired: Value,
-    actions: VecDeque<Action>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,46 +194,33 @@ struct LateAnswer {
 
 impl Machine {
     /// A device that runs `program`; `seed` decides what is random.
-    pub fn new(program: Arc<Program>, who: &Who<'_>, seed: u64) -> Self {
-        let values = program.variables.iter().map(|(_, value)| value.clone());
+    pub fn new(program: Arc<Program>, who: Who, seed: u64) -> Self {
         Self {
-            device_id: who.device_id.into(),
-            number: who.number,
+            who,
             random: Random::seeded(seed),
             state: program.start,
             entered: 0,
             phase: Phase::New,
             open_reports: 0,
-            threads: Vec::new(),
             timers: Vec::new(),
-            late_answers: Vec::new(),
-            marks: vec![None; program.marks.len()].into(),
-            variables: values.collect(),
-            desired: Value::Null,
-            actions: VecDeque::new(),
+            busy: Rare::default(),
+            memory: Rare::default(),
             program,
         }
     }
 
     /// The next thing to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.actions.pop_front();
-        if self.actions.is_empty() {
-            // Devices are idle for most of their life and many.
-            self.actions = VecDeque::new();
-        }
+        let action = self.busy.get_mut()?.actions.pop_front();
+        self.busy.give_back_if(Busy::is_over);
         action
     }
 
     /// When [`Input::Deadline`] is due.
     pub fn poll_deadline(&self) -> Option<Instant> {
-        let threads = self.threads.iter().filter_map(|thread| match thread.wake {
-            Wake::At(at) => Some(at),
-            Wake::Now | Wake::Stored => None,
-        });
         let timers = self.timers.iter().map(|timer| timer.at);
-        let late = self.late_answers.iter().map(|answer| answer.at);
-        threads.chain(timers).chain(late).min()
+        let busy = self.busy.get().and_then(Busy::poll_deadline);
+        timers.chain(busy).min()
     }
 
     /// The state it is in, for whoever watches.
@@ -230,6 +231,12 @@ impl Machine {
     /// What of the hub it uses.
     pub fn program(&self) -> &Arc<Program> {
         &self.program
+    }
+
+    /// Whether it holds no room for anything under way.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.busy.get().is_none()
     }
 
     /// Feeds one event.
@@ -261,20 +268,10 @@ impl Machine {
             Input::Deadline => self.handle_deadline(now, &mut budget),
         }
         self.wake_stored(now, &mut budget);
-        self.give_back();
-    }
-
-    /// Devices are idle for most of their life and many: what is drained holds no room.
-    fn give_back(&mut self) {
-        if self.threads.is_empty() {
-            self.threads = Vec::new();
-        }
         if self.timers.is_empty() {
             self.timers = Vec::new();
         }
-        if self.late_answers.is_empty() {
-            self.late_answers = Vec::new();
-        }
+        self.busy.give_back_if(Busy::is_over);
     }
 
     fn handle_method(&mut self, now: Now, name: &str, rid: &str, payload: &[u8], budget: &mut u32) {
@@ -305,17 +302,18 @@ impl Machine {
             return;
         };
         let desired = twin["desired"].take();
-        if desired["$version"] == self.desired["$version"] && !self.desired.is_null() {
+        let known = &mut self.memory.room().desired;
+        if desired["$version"] == known["$version"] && !known.is_null() {
             return;
         }
-        let before = std::mem::replace(&mut self.desired, desired);
+        let before = std::mem::replace(known, desired);
         let changed = |path: &[Box<str>], machine: &Self| {
             let at = |root: &Value| {
                 path.iter()
                     .try_fold(root, |value, key| value.get(&**key))
                     .cloned()
             };
-            let (old, new) = (at(&before), at(&machine.desired));
+            let (old, new) = (at(&before), at(machine.desired()));
             // An empty section, but for its version, is no news.
             new != old
                 && !matches!(&new, Some(Value::Object(entries))
@@ -331,7 +329,7 @@ impl Machine {
         let Ok(patch) = serde_json::from_str::<Value>(patch) else {
             return;
         };
-        merge(&mut self.desired, &patch);
+        merge(&mut self.memory.room().desired, &patch);
         self.trigger_desired(now, &|path, _| leads_somewhere(&patch, path), budget);
     }
 
@@ -370,20 +368,26 @@ impl Machine {
             && at <= now.mono
             && self.phase == Phase::Running
         {
-            if let Some(index) = self.late_answers.iter().position(|late| late.at == at) {
-                let late = self.late_answers.remove(index);
-                self.actions.push_back(Action::Respond {
+            let busy = self.busy.room();
+            if let Some(index) = busy.late_answers.iter().position(|late| late.at == at) {
+                let late = busy.late_answers.remove(index);
+                busy.actions.push_back(Action::Respond {
                     rid: late.rid.into(),
                     status: late.status,
                     payload: late.payload,
                 });
-            } else if let Some(index) = self.threads.iter().position(|t| t.wake == Wake::At(at)) {
-                let thread = self.threads.remove(index);
+            } else if let Some(index) = busy.threads.iter().position(|t| t.wake == Wake::At(at)) {
+                let thread = busy.threads.remove(index);
                 self.run(now, thread, budget);
             } else if let Some(index) = self.timers.iter().position(|timer| timer.at == at) {
                 self.fire(now, index, budget);
             }
         }
+    }
+
+    fn desired(&self) -> &Value {
+        let memory = self.memory.get();
+        memory.map_or(&Value::Null, |memory| &memory.desired)
     }
 
     fn about(&self, rid: Option<&str>, payload: &[u8]) -> About {
@@ -397,6 +401,21 @@ impl Machine {
             rid: rid.map(Into::into),
             payload,
         }
+    }
+}
+
+impl Busy {
+    fn is_over(&self) -> bool {
+        self.threads.is_empty() && self.late_answers.is_empty() && self.actions.is_empty()
+    }
+
+    fn poll_deadline(&self) -> Option<Instant> {
+        let threads = self.threads.iter().filter_map(|thread| match thread.wake {
+            Wake::At(at) => Some(at),
+            Wake::Now | Wake::Stored => None,
+        });
+        let late = self.late_answers.iter().map(|answer| answer.at);
+        threads.chain(late).min()
     }
 }
 

@@ -12,10 +12,12 @@ fn at(ms: u64) -> Now {
     }
 }
 
-const PUMP: Who<'static> = Who {
-    device_id: "pump-1",
-    number: 1,
-};
+fn pump() -> Who {
+    Who {
+        device_id: "pump-1".into(),
+        number: 1,
+    }
+}
 
 fn built_in(name: &str, parameters: &[(&str, Value)]) -> Machine {
     let parameters: Vec<_> = parameters
@@ -23,12 +25,12 @@ fn built_in(name: &str, parameters: &[(&str, Value)]) -> Machine {
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .collect();
     let program = Program::built_in(name).unwrap().with(&parameters).unwrap();
-    Machine::new(program, &PUMP, 1)
+    Machine::new(program, pump(), 1)
 }
 
 fn parsed(text: &str) -> Machine {
     let program = Program::parse(text, "test").unwrap_or_else(|error| panic!("{error}\n{text}"));
-    Machine::new(Arc::new(program), &PUMP, 1)
+    Machine::new(Arc::new(program), pump(), 1)
 }
 
 fn call<'a>(name: &'a str, payload: &'a str) -> Input<'a> {

@@ -2,7 +2,6 @@
 //! outlives a lost connection, and is sent again on the next.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use hub_proto::mqtt::packet::PacketId;
 use hub_proto::time::Instant;
@@ -14,12 +13,10 @@ use crate::session::Session;
 pub(crate) struct Open {
     reports: Vec<Report>,
     messages: Vec<Message>,
-    /// Calls heard, by their `$rid`; the oldest makes room.
+    /// Calls heard and not answered, by their `$rid`; the oldest makes room.
     calls: VecDeque<(Box<str>, Instant)>,
     /// When the twin was asked for.
     pub(crate) twin_asked: Option<Instant>,
-    /// Of the last message.
-    packet_id: u16,
 }
 
 #[derive(Debug)]
@@ -47,6 +44,16 @@ impl Message {
 }
 
 impl Open {
+    pub(crate) fn is_over(&self) -> bool {
+        let Self {
+            reports,
+            messages,
+            calls,
+            twin_asked,
+        } = self;
+        reports.is_empty() && messages.is_empty() && calls.is_empty() && twin_asked.is_none()
+    }
+
     pub(crate) fn reports_are_full(&self) -> bool {
         self.reports.len() >= REPORTS_MAX
     }
@@ -62,22 +69,16 @@ impl Open {
     /// When the report was first sent.
     pub(crate) fn settle_report(&mut self, rid: u64) -> Option<Instant> {
         let index = self.reports.iter().position(|open| open.rid == Some(rid))?;
-        let since = self.reports.remove(index).since;
-        if self.reports.is_empty() {
-            self.reports = Vec::new();
-        }
-        Some(since)
+        Some(self.reports.remove(index).since)
     }
 
     pub(crate) fn message(
         &mut self,
+        packet_id: PacketId,
         body: String,
         properties: Vec<(String, String)>,
         since: Instant,
     ) -> &Message {
-        // 1 is the SUBSCRIBE's; few are open, so that the next number is free. [MQTT-2.3.1-4]
-        self.packet_id = self.packet_id.checked_add(1).unwrap_or(2).max(2);
-        let packet_id = PacketId::new(self.packet_id).expect("it is 2 at least");
         self.messages.push(Message {
             packet_id,
             body,
@@ -91,11 +92,7 @@ impl Open {
     pub(crate) fn acknowledge(&mut self, packet_id: PacketId) -> Option<Instant> {
         let mut open = self.messages.iter();
         let index = open.position(|open| open.packet_id == packet_id)?;
-        let since = self.messages.remove(index).since;
-        if self.messages.is_empty() {
-            self.messages = Vec::new();
-        }
-        Some(since)
+        Some(self.messages.remove(index).since)
     }
 
     /// A call was heard.
@@ -106,10 +103,11 @@ impl Open {
         self.calls.push_back((rid.into(), at));
     }
 
-    /// How long ago the call was heard; zero if that is forgotten.
-    pub(crate) fn since_call(&self, rid: &str, now: Instant) -> Duration {
-        let heard = self.calls.iter().rev().find(|(call, _)| **call == *rid);
-        heard.map_or(Duration::ZERO, |(_, at)| now.saturating_since(*at))
+    /// When the call was heard, which is answered now; `None` if it was answered before, or forgotten.
+    pub(crate) fn answer(&mut self, rid: &str) -> Option<Instant> {
+        let heard = self.calls.iter().rposition(|(call, _)| **call == *rid)?;
+        let (_, at) = self.calls.remove(heard)?;
+        Some(at)
     }
 
     /// Puts everything on a new connection, in its order.

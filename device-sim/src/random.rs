@@ -12,9 +12,14 @@ impl Random {
         Self(seed)
     }
 
+    /// Number `index`, from 0, of the sequence for `seed`.
+    pub fn nth(seed: u64, index: u64) -> u64 {
+        Self(seed.wrapping_add(GAMMA.wrapping_mul(index))).next_u64()
+    }
+
     /// The next number, any of the 2^64.
     pub fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(GAMMA);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -29,6 +34,8 @@ impl Random {
     }
 }
 
+const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +45,8 @@ mod tests {
         // The reference implementation's first numbers for seed 1234567.
         let mut random = Random::seeded(1_234_567);
         let numbers = [random.next_u64(), random.next_u64(), random.next_u64()];
+        let one_by_one = [0, 1, 2].map(|index| Random::nth(1_234_567, index));
+        assert_eq!(one_by_one, numbers);
         assert_eq!(
             numbers,
             [

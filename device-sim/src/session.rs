@@ -21,6 +21,7 @@ use hub_proto::topic::HubTopic;
 use thiserror::Error;
 
 use crate::behaviour::Uses;
+use crate::rare::Rare;
 
 /// What a connection is opened with.
 #[derive(Clone, Copy)]
@@ -117,17 +118,24 @@ pub enum SessionError {
 #[derive(Debug)]
 pub struct Session {
     phase: Phase,
-    /// The filters to ask for, once it is connected.
-    subscribe: Vec<u8>,
-    keep_alive: Duration,
+    keep_alive_s: u16,
     /// When a PINGREQ, or the end of patience, is due.
     deadline: Instant,
+    last_rid: u64,
+    busy: Rare<Busy>,
+}
+
+/// What is under way.
+#[derive(Debug, Default)]
+struct Busy {
+    /// The filters to ask for, once it is connected.
+    subscribe: Vec<u8>,
+    /// The piece of a packet.
     input: Vec<u8>,
     output: Vec<u8>,
     events: VecDeque<Event>,
     /// Heard of a remembered session before SUBACK; told after it, so that whoever answers is ready.
     early: Vec<Event>,
-    last_rid: u64,
     /// Twin requests without an answer so far, by their `$rid`.
     open_requests: Vec<(u64, Request)>,
 }
@@ -155,7 +163,10 @@ impl Session {
             "{}/{}/?api-version={API_VERSION}&DeviceClientType={CLIENT_TYPE}",
             login.host, login.device_id
         );
-        let mut output = Vec::with_capacity(512);
+        let mut busy = Rare::<Busy>::default();
+        busy.room().subscribe = subscribe(login);
+        let output = &mut busy.room().output;
+        output.reserve_exact(CONNECT_BYTES);
         encode(
             &Packet::Connect(Connect {
                 client_id: login.device_id,
@@ -165,19 +176,14 @@ impl Session {
                 user_name: Some(&user_name),
                 password: Some(login.token.as_bytes()),
             }),
-            &mut output,
+            output,
         );
         Self {
             phase: Phase::Connecting,
-            subscribe: subscribe(login),
-            keep_alive: Duration::from_secs(u64::from(login.keep_alive_s.max(1))),
+            keep_alive_s: login.keep_alive_s.max(1),
             deadline: now + ANSWER_WITHIN,
-            input: Vec::new(),
-            output,
-            events: VecDeque::new(),
-            early: Vec::new(),
             last_rid: 0,
-            open_requests: Vec::new(),
+            busy,
         }
     }
 
@@ -186,10 +192,17 @@ impl Session {
         matches!(self.phase, Phase::Online { .. })
     }
 
+    /// Whether it holds no room for anything under way.
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.busy.get().is_none()
+    }
+
     /// Feeds bytes from the socket. After an error the session is dead.
     pub fn receive(&mut self, now: Instant, bytes: &[u8]) -> Result<(), SessionError> {
         // Nearly always whole packets arrive: only the piece of one is kept.
-        let kept = std::mem::take(&mut self.input);
+        let kept = self.busy.get_mut();
+        let kept = kept.map_or_else(Vec::new, |busy| std::mem::take(&mut busy.input));
         let joined;
         let input = if kept.is_empty() {
             bytes
@@ -205,23 +218,25 @@ impl Session {
             self.handle_packet(now, &packet)?;
             used += length;
         }
-        self.input = input[used..].to_vec();
+        if used < input.len() {
+            self.busy.room().input = input[used..].to_vec();
+        }
         Ok(())
     }
 
     /// The next thing the hub said.
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front();
-        if self.events.is_empty() {
-            // Devices are idle for most of their life and many.
-            self.events = VecDeque::new();
-        }
+        let event = self.busy.get_mut()?.events.pop_front();
+        self.busy.give_back_if(Busy::is_over);
         event
     }
 
     /// What is to be written to the socket, in order; empty if nothing.
     pub fn take_output(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.output)
+        let output = self.busy.get_mut();
+        let output = output.map_or_else(Vec::new, |busy| std::mem::take(&mut busy.output));
+        self.busy.give_back_if(Busy::is_over);
+        output
     }
 
     /// When [`Session::handle_deadline`] is to be called.
@@ -236,7 +251,7 @@ impl Session {
         }
         match self.phase {
             Phase::Online { ping_sent: false } => {
-                encode(&Packet::PingReq, &mut self.output);
+                encode(&Packet::PingReq, self.output());
                 self.phase = Phase::Online { ping_sent: true };
                 self.deadline = now + ANSWER_WITHIN;
                 Ok(())
@@ -282,7 +297,7 @@ impl Session {
                 .collect(),
         };
         encode_publish(
-            &mut self.output,
+            self.output(),
             Delivery::AtLeastOnce(packet_id),
             again,
             |out| {
@@ -305,12 +320,16 @@ impl Session {
 
     /// Says goodbye; the socket is to be closed once the output is written.
     pub fn disconnect(&mut self) {
-        encode(&Packet::Disconnect, &mut self.output);
+        encode(&Packet::Disconnect, self.output());
+    }
+
+    fn output(&mut self) -> &mut Vec<u8> {
+        &mut self.busy.room().output
     }
 
     fn publish(&mut self, topic: &str, payload: &[u8]) {
         encode_publish(
-            &mut self.output,
+            self.output(),
             Delivery::AtMostOnce,
             false,
             |out| out.extend_from_slice(topic.as_bytes()),
@@ -320,11 +339,12 @@ impl Session {
 
     fn next_rid(&mut self, request: Request) -> u64 {
         self.last_rid += 1;
-        if self.open_requests.len() == OPEN_REQUESTS_MAX {
+        let open_requests = &mut self.busy.room().open_requests;
+        if open_requests.len() == OPEN_REQUESTS_MAX {
             // The oldest is the least likely to be answered; its answer will be ignored.
-            self.open_requests.remove(0);
+            open_requests.remove(0);
         }
-        self.open_requests.push((self.last_rid, request));
+        open_requests.push((self.last_rid, request));
         self.last_rid
     }
 
@@ -334,14 +354,15 @@ impl Session {
                 if ack.code != ConnectCode::Accepted {
                     return Err(SessionError::Refused(ack.code));
                 }
-                self.events.push_back(Event::Connected {
+                let busy = self.busy.room();
+                busy.events.push_back(Event::Connected {
                     session_present: ack.session_present,
                 });
-                if self.subscribe.is_empty() {
-                    self.events.push_back(Event::Subscribed);
+                if busy.subscribe.is_empty() {
+                    busy.events.push_back(Event::Subscribed);
                     self.go_on(now);
                 } else {
-                    self.output.append(&mut std::mem::take(&mut self.subscribe));
+                    busy.output.append(&mut std::mem::take(&mut busy.subscribe));
                     self.phase = Phase::Subscribing;
                     self.deadline = now + ANSWER_WITHIN;
                 }
@@ -350,25 +371,26 @@ impl Session {
                 if ack.codes.iter().any(|code| *code > 1) {
                     return Err(SessionError::SubscriptionRefused);
                 }
-                self.events.push_back(Event::Subscribed);
-                self.events.extend(std::mem::take(&mut self.early));
+                let busy = self.busy.room();
+                busy.events.push_back(Event::Subscribed);
+                busy.events.extend(std::mem::take(&mut busy.early));
                 self.go_on(now);
             }
             (Phase::Online { .. }, Packet::PingResp) => self.go_on(now),
             // A remembered session may deliver before the SUBACK.
             (Phase::Subscribing, Packet::Publish(publish)) => {
-                if self.early.len() == EARLY_MAX {
+                if self.busy.room().early.len() == EARLY_MAX {
                     return Err(SessionError::Protocol("too much before SUBACK".to_owned()));
                 }
                 let event = self.handle_publish(publish);
-                self.early.extend(event);
+                self.busy.room().early.extend(event);
             }
             (Phase::Online { .. }, Packet::Publish(publish)) => {
                 let event = self.handle_publish(publish);
-                self.events.extend(event);
+                self.busy.room().events.extend(event);
             }
             (Phase::Online { .. }, Packet::PubAck(packet_id)) => {
-                self.events.push_back(Event::Acknowledged {
+                self.busy.room().events.push_back(Event::Acknowledged {
                     packet_id: *packet_id,
                 });
             }
@@ -380,12 +402,12 @@ impl Session {
     fn go_on(&mut self, now: Instant) {
         self.phase = Phase::Online { ping_sent: false };
         // Half of the keep-alive leaves room for one lost round trip. [MQTT-3.1.2-23]
-        self.deadline = now + self.keep_alive / 2;
+        self.deadline = now + Duration::from_secs(u64::from(self.keep_alive_s)) / 2;
     }
 
     fn handle_publish(&mut self, publish: &Publish<'_>) -> Option<Event> {
         if let Delivery::AtLeastOnce(packet_id) = publish.delivery {
-            encode(&Packet::PubAck(packet_id), &mut self.output);
+            encode(&Packet::PubAck(packet_id), self.output());
         }
         let text = || String::from_utf8_lossy(publish.payload).into_owned();
         // A topic of a newer hub is no reason to hang up.
@@ -423,15 +445,26 @@ impl Session {
 
     fn close_request(&mut self, rid: &str) -> Option<(u64, Request)> {
         let rid: u64 = rid.parse().ok()?;
-        let position = self
-            .open_requests
-            .iter()
-            .position(|(open, _)| *open == rid)?;
-        let closed = self.open_requests.remove(position);
-        if self.open_requests.is_empty() {
-            self.open_requests = Vec::new();
-        }
-        Some(closed)
+        let open_requests = &mut self.busy.get_mut()?.open_requests;
+        let position = open_requests.iter().position(|(open, _)| *open == rid)?;
+        Some(open_requests.remove(position))
+    }
+}
+
+impl Busy {
+    fn is_over(&self) -> bool {
+        let Self {
+            subscribe,
+            input,
+            output,
+            events,
+            early,
+            open_requests,
+        } = self;
+        [subscribe, input, output].into_iter().all(Vec::is_empty)
+            && events.is_empty()
+            && early.is_empty()
+            && open_requests.is_empty()
     }
 }
 
@@ -493,6 +526,8 @@ fn unexpected_name(packet: &Packet<'_>) -> String {
 const API_VERSION: &str = "2021-04-12";
 const CLIENT_TYPE: &str = concat!("hubnerite-device-sim%2F", env!("CARGO_PKG_VERSION"));
 const SUBSCRIBE_ID: PacketId = PacketId::new(1).expect("one is not zero");
+/// What a CONNECT takes, with a token for ids of a usual length.
+const CONNECT_BYTES: usize = 512;
 /// How long the hub may take for CONNACK, SUBACK or PINGRESP.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// The hub's own limit of 256 KiB for a packet, and a topic.

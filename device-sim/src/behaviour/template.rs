@@ -64,9 +64,25 @@ pub(crate) struct Scope<'a> {
     pub(crate) number: u64,
     pub(crate) payload: &'a Value,
     pub(crate) desired: &'a Value,
+    /// Empty until one is set.
     pub(crate) marks: &'a [Option<Timestamp>],
+    /// Empty until one is set.
     pub(crate) variables: &'a [Value],
+    /// What variables are until one is set.
+    pub(crate) first_values: &'a [(Box<str>, Value)],
     pub(crate) random: &'a mut Random,
+}
+
+impl<'a> Scope<'a> {
+    fn mark(&self, mark: u16) -> Option<Timestamp> {
+        self.marks.get(usize::from(mark)).copied().flatten()
+    }
+
+    fn variable(&self, variable: u16) -> &'a Value {
+        let place = usize::from(variable);
+        let first = || &self.first_values[place].1;
+        self.variables.get(place).unwrap_or_else(first)
+    }
 }
 
 impl Template {
@@ -147,13 +163,10 @@ impl Hole {
             Self::Number => Cow::Owned(scope.number.into()),
             Self::Payload(path) => look_up(scope.payload, path),
             Self::Desired(path) => look_up(scope.desired, path),
-            Self::Elapsed(mark) => Cow::Owned(scope.marks[usize::from(*mark)].map_or(
-                Value::Null,
-                |since| {
-                    let elapsed = scope.now.wall.saturating_since(since).as_millis();
-                    u64::try_from(elapsed).unwrap_or(u64::MAX).into()
-                },
-            )),
+            Self::Elapsed(mark) => Cow::Owned(scope.mark(*mark).map_or(Value::Null, |since| {
+                let elapsed = scope.now.wall.saturating_since(since).as_millis();
+                u64::try_from(elapsed).unwrap_or(u64::MAX).into()
+            })),
             Self::Random {
                 least,
                 span,
@@ -162,7 +175,7 @@ impl Hole {
                 let offset = scope.random.next_u64() % span.saturating_add(1);
                 return push_decimal(least.saturating_add_unsigned(offset), *digits, out);
             }
-            Self::Variable(variable) => Cow::Borrowed(&scope.variables[usize::from(*variable)]),
+            Self::Variable(variable) => Cow::Borrowed(scope.variable(*variable)),
         };
         match &*value {
             Value::String(text) if as_json => push_json_text(text, out),

@@ -9,7 +9,6 @@ use super::{Arrival, FleetPlan};
 use crate::driver::Clock;
 use crate::metrics::Metrics;
 use crate::netem::{Network, Trouble};
-use crate::random::Random;
 use crate::transport::Endpoints;
 
 /// Whom an order is about.
@@ -33,7 +32,7 @@ pub struct Fleet {
     /// In the order of the plan.
     members: Vec<Arc<Member>>,
     /// Places in `members`, sorted by id.
-    by_id: Vec<usize>,
+    by_id: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -48,18 +47,20 @@ struct Cohort {
 impl Fleet {
     /// A fleet that has not started. Needs a runtime from [`Fleet::start`] on.
     pub fn new(plan: FleetPlan, endpoints: Endpoints, clock: Clock) -> Self {
-        let mut random = Random::seeded(plan.seed);
-        let mut members: Vec<Arc<Member>> = Vec::new();
+        let count = plan.cohorts.iter().map(|cohort| cohort.devices.len()).sum();
+        let shared = Arc::new(Shared::new(endpoints, clock, count, plan.seed));
+        let mut members: Vec<Arc<Member>> = Vec::with_capacity(count);
         let mut cohorts = Vec::new();
         for cohort in plan.cohorts {
             let first = members.len();
             for (place, device) in (1..).zip(cohort.devices) {
                 let number = u32::try_from(members.len()).unwrap_or(u32::MAX);
-                members.push(Member::new(device, number, place, random.next_u64()));
+                members.push(Member::new(device.into(), number, place));
             }
             cohorts.push(Cohort {
                 kind: Arc::new(Kind {
-                    settings: cohort.settings,
+                    shared: Arc::clone(&shared),
+                    settings: Arc::new(cohort.settings),
                     network: cohort.network,
                     transport: cohort.transport,
                 }),
@@ -68,10 +69,11 @@ impl Fleet {
                 range: first..members.len(),
             });
         }
-        let mut by_id: Vec<usize> = (0..members.len()).collect();
-        by_id.sort_by(|left, right| members[*left].plan.id.cmp(&members[*right].plan.id));
+        let id = |place: u32| &members[place as usize].identity.device_id;
+        let mut by_id: Vec<u32> = (0..).take(members.len()).collect();
+        by_id.sort_by(|left, right| id(*left).cmp(id(*right)));
         Self {
-            shared: Arc::new(Shared::new(endpoints, clock, members.len())),
+            shared,
             cohorts,
             members,
             by_id,
@@ -98,8 +100,8 @@ impl Fleet {
                     was_running = std::mem::replace(&mut control.is_running, true);
                 });
                 if !was_running {
-                    let (shared, kind) = (Arc::clone(&self.shared), Arc::clone(&cohort.kind));
-                    tokio::spawn(Run::new(shared, kind, Arc::clone(member), due));
+                    let kind = Arc::clone(&cohort.kind);
+                    tokio::spawn(Run::new(kind, Arc::clone(member), due));
                 }
             }
         }
@@ -137,12 +139,13 @@ impl Fleet {
                 let member = &self.members[place];
                 member.order(|control| {
                     if control.is_running {
-                        control.troubles.push((trouble, lasts));
+                        control.troubles.room().push((trouble, lasts));
                         return;
                     }
                     let Control { network, .. } = control;
                     let network = network.get_or_insert_with(|| {
-                        Box::new(Network::new(cohort.kind.network, member.network_seed()))
+                        let seed = member.network_seed(&self.shared);
+                        Box::new(Network::new(cohort.kind.network, seed))
                     });
                     // There is no connection that could be cut.
                     let _ = network.trouble(now, trouble, lasts);
@@ -196,10 +199,9 @@ impl Fleet {
     }
 
     fn find(&self, id: &str) -> Option<usize> {
-        let found = self
-            .by_id
-            .binary_search_by(|place| (*self.members[*place].plan.id).cmp(id));
-        found.ok().map(|index| self.by_id[index])
+        let id_of = |place: &u32| &*self.members[*place as usize].identity.device_id;
+        let found = self.by_id.binary_search_by(|place| id_of(place).cmp(id));
+        found.ok().map(|index| self.by_id[index] as usize)
     }
 }
 

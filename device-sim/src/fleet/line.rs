@@ -11,26 +11,32 @@ use std::task::{Context, Poll};
 use hub_proto::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::rare::Rare;
 use crate::transport::Stream;
 
 /// An open connection.
 pub(super) struct Line {
     stream: Box<dyn Stream>,
-    output: Vec<u8>,
-    written: usize,
+    output: Rare<Output>,
     is_unflushed: bool,
     /// Whether the stream has no more to read, and why.
-    pub(super) ended: Option<String>,
+    pub(super) ended: Option<Box<str>>,
     /// Being closed: until then the last words may take.
     pub(super) closing_until: Option<Instant>,
+}
+
+/// What is to be written.
+#[derive(Default)]
+struct Output {
+    bytes: Vec<u8>,
+    written: usize,
 }
 
 impl Line {
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
         Self {
             stream,
-            output: Vec::new(),
-            written: 0,
+            output: Rare::default(),
             is_unflushed: false,
             ended: None,
             closing_until: None,
@@ -44,16 +50,17 @@ impl Line {
 
     /// Queues bytes. An error when the hub has long read nothing.
     pub(super) fn queue(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        if self.output.len() - self.written + bytes.len() > OUTPUT_BYTES_MAX {
+        let output = self.output.room();
+        if output.bytes.len() - output.written + bytes.len() > OUTPUT_BYTES_MAX {
             return Err(io::Error::new(
                 io::ErrorKind::OutOfMemory,
                 "the hub does not read what it is sent",
             ));
         }
-        if self.output.is_empty() {
-            self.output = bytes;
+        if output.bytes.is_empty() {
+            output.bytes = bytes;
         } else {
-            self.output.extend_from_slice(&bytes);
+            output.bytes.extend_from_slice(&bytes);
         }
         Ok(())
     }
@@ -61,12 +68,14 @@ impl Line {
     /// Writes what is queued; ready when nothing is left.
     pub(super) fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut count = 0;
-        while self.written < self.output.len() {
-            let rest = &self.output[self.written..];
+        while let Some(output) = self.output.get_mut()
+            && let rest = &output.bytes[output.written..]
+            && !rest.is_empty()
+        {
             match Pin::new(&mut self.stream).poll_write(context, rest) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(bytes)) => {
-                    self.written += bytes;
+                    output.written += bytes;
                     count += bytes;
                     self.is_unflushed = true;
                 }
@@ -75,8 +84,7 @@ impl Line {
             }
         }
         // Given back at once: an idle device holds nothing.
-        self.output = Vec::new();
-        self.written = 0;
+        self.output.clear();
         if self.is_unflushed {
             match Pin::new(&mut self.stream).poll_flush(context) {
                 Poll::Ready(Ok(())) => self.is_unflushed = false,

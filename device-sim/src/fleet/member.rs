@@ -8,12 +8,12 @@ use std::time::Duration;
 use hub_proto::time::Instant;
 use tokio::sync::Notify;
 
-use super::DevicePlan;
-use crate::device::Settings;
+use crate::device::{Identity, Place, Settings};
 use crate::driver::Clock;
 use crate::metrics::Metrics;
 use crate::netem::{Network, NetworkProfile, Trouble};
 use crate::random::Random;
+use crate::rare::Rare;
 use crate::transport::{Endpoints, Transport};
 
 /// What all devices of a fleet share.
@@ -23,13 +23,16 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     /// A device came online or ended.
     pub(super) changed: Notify,
+    /// Whatever is random about the fleet comes from here.
+    seed: u64,
     metrics: Mutex<Metrics>,
 }
 
 /// What the devices of a cohort share.
 #[derive(Debug)]
 pub(super) struct Kind {
-    pub(super) settings: Settings,
+    pub(super) shared: Arc<Shared>,
+    pub(super) settings: Arc<Settings>,
     pub(super) network: NetworkProfile,
     pub(super) transport: Transport,
 }
@@ -37,13 +40,11 @@ pub(super) struct Kind {
 /// One device, whether it runs or not.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) plan: DevicePlan,
+    pub(super) identity: Arc<Identity>,
     /// Its place in the fleet.
     pub(super) number: u32,
     /// Its place in its cohort, from 1.
-    pub(super) place_in_cohort: u64,
-    /// Whatever is random about it comes from here.
-    pub(super) seed: u64,
+    place_in_cohort: u32,
     is_online: AtomicBool,
     control: Mutex<Control>,
 }
@@ -57,7 +58,7 @@ pub(super) struct Control {
     /// Whether it has a task.
     pub(super) is_running: bool,
     /// Trouble that its task has yet to take.
-    pub(super) troubles: Vec<(Trouble, Duration)>,
+    pub(super) troubles: Rare<Vec<(Trouble, Duration)>>,
     /// Wakes its task.
     pub(super) waker: Option<Waker>,
     /// Its network, while it has no task.
@@ -77,13 +78,14 @@ pub(super) enum Wanted {
 }
 
 impl Shared {
-    pub(super) fn new(endpoints: Endpoints, clock: Clock, devices: usize) -> Self {
+    pub(super) fn new(endpoints: Endpoints, clock: Clock, devices: usize, seed: u64) -> Self {
         let mut metrics = Metrics::default();
         metrics.counts.devices = u64::try_from(devices).unwrap_or(u64::MAX);
         Self {
             endpoints,
             clock,
             changed: Notify::new(),
+            seed,
             metrics: Mutex::new(metrics),
         }
     }
@@ -95,20 +97,32 @@ impl Shared {
 }
 
 impl Member {
-    pub(super) fn new(plan: DevicePlan, number: u32, place_in_cohort: u64, seed: u64) -> Arc<Self> {
+    pub(super) fn new(identity: Identity, number: u32, place_in_cohort: u32) -> Arc<Self> {
         Arc::new(Self {
-            plan,
+            identity: Arc::new(identity),
             number,
             place_in_cohort,
-            seed,
             is_online: AtomicBool::new(false),
             control: Mutex::default(),
         })
     }
 
-    /// Another sequence than the device's own.
-    pub(super) fn network_seed(&self) -> u64 {
-        Random::seeded(!self.seed).next_u64()
+    /// What sets it apart in its cohort.
+    pub(super) fn place(&self, shared: &Shared) -> Place {
+        Place {
+            number: u64::from(self.place_in_cohort),
+            seed: self.seed(shared),
+        }
+    }
+
+    /// Its network's seed: of another sequence than the device's own.
+    pub(super) fn network_seed(&self, shared: &Shared) -> u64 {
+        Random::seeded(!self.seed(shared)).next_u64()
+    }
+
+    /// Whatever is random about it comes from here.
+    fn seed(&self, shared: &Shared) -> u64 {
+        Random::nth(shared.seed, u64::from(self.number))
     }
 
     /// For a short while, and never across an `.await`.

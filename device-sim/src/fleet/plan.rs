@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hub_proto::sas::SasKey;
 
-use crate::device::Settings;
+use crate::device::{Identity, Settings};
 use crate::netem::NetworkProfile;
 use crate::transport::Transport;
 
@@ -25,7 +25,7 @@ pub struct CohortPlan {
     pub name: Arc<str>,
     /// Its devices, in the order of their arrival.
     pub devices: Vec<DevicePlan>,
-    /// How its devices behave; the seed in it is replaced by one for each device.
+    /// How its devices behave.
     pub settings: Settings,
     /// How they come.
     pub arrival: Arrival,
@@ -46,6 +46,16 @@ pub struct DevicePlan {
     pub key: SasKey,
     /// The hub's host name, as in the connection string.
     pub host: Arc<str>,
+}
+
+impl From<DevicePlan> for Identity {
+    fn from(plan: DevicePlan) -> Self {
+        Self {
+            host: plan.host,
+            device_id: plan.id,
+            key: plan.key,
+        }
+    }
 }
 
 /// How the devices of a cohort come. Each start is fixed in advance: a device that starts late does

@@ -17,15 +17,15 @@ use hub_proto::time::{Instant, Now};
 use tokio::time::Sleep;
 
 use super::line::Line;
-use super::member::{Kind, Member, Shared, Wanted};
+use super::member::{Kind, Member, Wanted};
 use super::watch::Watch;
-use crate::device::{Command, Device, Fact, Identity, Settings};
+use crate::device::{Command, Device, Fact};
 use crate::netem::{Dialling, Network, Way};
+use crate::rare::Rare;
 use crate::transport::{Connection, Stream, open};
 
 /// A running device.
 pub(super) struct Run {
-    shared: Arc<Shared>,
     kind: Arc<Kind>,
     member: Arc<Member>,
     stage: Stage,
@@ -39,7 +39,7 @@ pub(super) struct Run {
     cause: Instant,
     watch: Watch,
     /// Sockets whose end the hub cannot hear of yet.
-    unheard: Vec<(Instant, Box<dyn Stream>)>,
+    unheard: Rare<Vec<(Instant, Box<dyn Stream>)>>,
     /// Whether the member knows that this task is over; another may follow.
     is_finished: bool,
 }
@@ -55,26 +55,21 @@ enum Stage {
 enum Link {
     None,
     Dialling(Pin<Box<dyn Future<Output = io::Result<Connection>> + Send>>),
-    Open(Box<Line>),
+    Open(Line),
 }
 
 impl Run {
     /// A task for `member`, which is meant to start at `due`.
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        kind: Arc<Kind>,
-        member: Arc<Member>,
-        due: Instant,
-    ) -> Self {
+    pub(super) fn new(kind: Arc<Kind>, member: Arc<Member>, due: Instant) -> Self {
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
         let kept = member.control().network.take();
         let network = kept.or_else(|| {
-            let network = || Box::new(Network::new(kind.network, member.network_seed()));
+            let seed = member.network_seed(&kind.shared);
+            let network = || Box::new(Network::new(kind.network, seed));
             (!kind.network.is_good()).then(network)
         });
-        shared.metrics().counts.running += 1;
+        kind.shared.metrics().counts.running += 1;
         Self {
-            shared,
             kind,
             member,
             stage: Stage::Due(due),
@@ -84,7 +79,7 @@ impl Run {
             timer_at: None,
             cause: due,
             watch: Watch::default(),
-            unheard: Vec::new(),
+            unheard: Rare::default(),
             is_finished: false,
         }
     }
@@ -98,11 +93,13 @@ impl Run {
         }
         let wanted = control.wanted;
         let is_stop_ordered = std::mem::take(&mut control.is_stop_ordered);
-        let troubles = std::mem::take(&mut control.troubles);
+        let mut troubles = std::mem::take(&mut control.troubles);
         drop(control);
+        let troubles = troubles.get_mut().map(std::mem::take).unwrap_or_default();
         for (trouble, lasts) in troubles {
             let network = self.network.get_or_insert_with(|| {
-                let mut network = Network::new(self.kind.network, self.member.network_seed());
+                let seed = self.member.network_seed(&self.kind.shared);
+                let mut network = Network::new(self.kind.network, seed);
                 network.handle_opened(now.mono);
                 Box::new(network)
             });
@@ -159,7 +156,10 @@ impl Run {
 
     /// Does what is due. Whether something was.
     fn handle_due(&mut self, now: Now) -> bool {
-        self.unheard.retain(|(until, _)| *until > now.mono);
+        if let Some(unheard) = self.unheard.get_mut() {
+            unheard.retain(|(until, _)| *until > now.mono);
+            self.unheard.give_back_if(Vec::is_empty);
+        }
         let is_cut = self.network.as_mut().is_some_and(|network| {
             matches!(self.link, Link::Open(_)) && network.handle_deadline(now.mono)
         });
@@ -175,7 +175,7 @@ impl Run {
             Stage::Due(due) if *due <= now.mono => {
                 self.cause = *due;
                 let lag = now.mono.saturating_since(*due);
-                self.shared.metrics().record_start(lag);
+                self.kind.shared.metrics().record_start(lag);
                 self.stage = Stage::Alive(Box::new(self.fresh_device()));
                 true
             }
@@ -185,7 +185,7 @@ impl Run {
                 };
                 self.cause = deadline;
                 let lag = now.mono.saturating_since(deadline);
-                self.shared.metrics().record_lag(lag);
+                self.kind.shared.metrics().record_lag(lag);
                 device.handle_deadline(now);
                 true
             }
@@ -194,18 +194,11 @@ impl Run {
     }
 
     fn fresh_device(&self) -> Device {
-        let plan = &self.member.plan;
-        let identity = Identity {
-            host: Arc::clone(&plan.host),
-            device_id: Arc::clone(&plan.id),
-            key: plan.key.clone(),
-        };
-        let settings = Settings {
-            seed: self.member.seed,
-            number: self.member.place_in_cohort,
-            ..self.kind.settings.clone()
-        };
-        Device::new(identity, settings)
+        Device::new(
+            Arc::clone(&self.member.identity),
+            Arc::clone(&self.kind.settings),
+            self.member.place(&self.kind.shared),
+        )
     }
 
     /// Carries out everything the device wants.
@@ -217,7 +210,7 @@ impl Run {
             let mut is_online = false;
             while let Some(fact) = device.poll_fact() {
                 is_online |= matches!(fact, Fact::Online { .. });
-                let mut metrics = self.shared.metrics();
+                let mut metrics = self.kind.shared.metrics();
                 self.watch.note(now.mono, &fact, &mut metrics);
             }
             // A goodbye must be written before the next connection is made.
@@ -268,19 +261,18 @@ impl Run {
 
     fn dial(&mut self, now: Now) {
         self.watch.dial_due = Some(self.cause);
-        self.shared.metrics().counts.dials += 1;
+        self.kind.shared.metrics().counts.dials += 1;
         let verdict = match &mut self.network {
             Some(network) => network.dial(now.mono),
             None => Dialling::Reaches(Duration::ZERO),
         };
-        let (shared, transport) = (Arc::clone(&self.shared), self.kind.transport);
-        let number = self.member.number;
+        let (kind, number) = (Arc::clone(&self.kind), self.member.number);
         self.link = Link::Dialling(match verdict {
             Dialling::Reaches(after) => Box::pin(async move {
                 if !after.is_zero() {
                     tokio::time::sleep(after).await;
                 }
-                open(&shared.endpoints, transport, number).await
+                open(&kind.shared.endpoints, kind.transport, number).await
             }),
             Dialling::Refused => Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) }),
             Dialling::Hangs(after) => Box::pin(async move {
@@ -305,10 +297,11 @@ impl Run {
         };
         // The goodbye is lost, and so is the end of the stream: the hub must not hear of it.
         if let Link::Open(line) = std::mem::replace(&mut self.link, Link::None) {
-            if self.unheard.len() == UNHEARD_MAX {
-                self.unheard.remove(0);
+            let unheard = self.unheard.room();
+            if unheard.len() == UNHEARD_MAX {
+                unheard.remove(0);
             }
-            self.unheard.push((until, line.into_stream()));
+            unheard.push((until, line.into_stream()));
         }
         self.close();
     }
@@ -335,7 +328,7 @@ impl Run {
         if !was_closing {
             self.cause = now.mono;
             device.handle_lost(now, reason);
-            let mut metrics = self.shared.metrics();
+            let mut metrics = self.kind.shared.metrics();
             while let Some(fact) = device.poll_fact() {
                 self.watch.note(now.mono, &fact, &mut metrics);
             }
@@ -347,14 +340,14 @@ impl Run {
         if self.member.set_online(online) == online {
             return;
         }
-        let mut metrics = self.shared.metrics();
+        let mut metrics = self.kind.shared.metrics();
         if online {
             metrics.counts.online += 1;
         } else {
             metrics.counts.online -= 1;
         }
         drop(metrics);
-        self.shared.changed.notify_waiters();
+        self.kind.shared.changed.notify_waiters();
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -371,7 +364,12 @@ impl Run {
             }
             Link::None | Link::Dialling(_) => None,
         };
-        let unheard = self.unheard.iter().map(|(until, _)| *until);
+        let unheard = self
+            .unheard
+            .get()
+            .into_iter()
+            .flatten()
+            .map(|(until, _)| *until);
         unheard.chain(stage).chain(link).min()
     }
 
@@ -382,7 +380,7 @@ impl Run {
         };
         if self.timer_at != Some(deadline) {
             self.timer_at = Some(deadline);
-            let at = self.shared.clock.timer_instant(deadline);
+            let at = self.kind.shared.clock.timer_instant(deadline);
             self.timer.as_mut().reset(at);
         }
         let polled = self.timer.as_mut().poll(context);
@@ -398,7 +396,7 @@ impl Future for Run {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let run = &mut *self;
-        if run.take_orders(context, run.shared.clock.now()) {
+        if run.take_orders(context, run.kind.shared.clock.now()) {
             run.close();
             run.stage = Stage::Due(Instant::ZERO);
         }
@@ -406,7 +404,7 @@ impl Future for Run {
             if run.is_over() {
                 return Poll::Ready(());
             }
-            let now = run.shared.clock.now();
+            let now = run.kind.shared.clock.now();
             let was_due = run.handle_due(now);
             run.settle(now);
             let moved = run.poll_link(context, now);
@@ -429,8 +427,8 @@ impl Drop for Run {
             self.set_online(false);
             self.member.control().is_running = false;
         }
-        self.shared.metrics().counts.running -= 1;
-        self.shared.changed.notify_waiters();
+        self.kind.shared.metrics().counts.running -= 1;
+        self.kind.shared.changed.notify_waiters();
     }
 }
 

@@ -41,7 +41,9 @@ impl Watch {
             Fact::MethodCalled { .. } => counts.method_calls += 1,
             Fact::Answered { took, .. } => {
                 counts.answers += 1;
-                metrics.record(Phase::MethodHandling, *took);
+                if let Some(took) = took {
+                    metrics.record(Phase::MethodHandling, *took);
+                }
             }
             Fact::Reporting { .. } => counts.reports += 1,
             Fact::Reported { took, .. } => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hub_proto::time::Now;
 use serde_json::Value;
 
-use super::{About, Action, LateAnswer, Machine, Phase, Thread, Timer, Wake};
+use super::{About, Action, Busy, LateAnswer, Machine, Phase, Thread, Timer, Wake};
 use crate::behaviour::{Body, Scope, Span, Step, Template, Test, Trigger, When, unit};
 
 /// What becomes of a thread after a step.
@@ -75,7 +75,9 @@ impl Machine {
     fn change_state(&mut self, now: Now, state: u16, about: Option<Box<About>>) -> Option<Thread> {
         self.state = state;
         self.entered = self.entered.wrapping_add(1);
-        self.threads.retain(|thread| thread.is_global);
+        if let Some(busy) = self.busy.get_mut() {
+            busy.threads.retain(|thread| thread.is_global);
+        }
         self.timers.retain(|timer| timer.is_global);
         let program = Arc::clone(&self.program);
         let triggers = &program.states[usize::from(state)].triggers;
@@ -90,6 +92,10 @@ impl Machine {
     }
 
     pub(super) fn set_timers(&mut self, now: Now, triggers: &[Trigger], is_global: bool) {
+        let is_timed = |trigger: &&Trigger| matches!(trigger.when, When::After(_) | When::Every(_));
+        // Often one, which a vector left to itself gives the room of four.
+        self.timers
+            .reserve_exact(triggers.iter().filter(is_timed).count());
         for (index, trigger) in triggers.iter().enumerate() {
             if let When::After(span) | When::Every(span) = trigger.when {
                 let at = now.mono + self.draw(span);
@@ -132,14 +138,16 @@ impl Machine {
     /// Goes on with what waited for its reports.
     pub(super) fn wake_stored(&mut self, now: Now, budget: &mut u32) {
         while self.open_reports == 0
-            && let Some(index) = self.threads.iter().position(|t| t.wake == Wake::Stored)
+            && let Some(Busy { threads, .. }) = self.busy.get_mut()
+            && let Some(index) = threads.iter().position(|t| t.wake == Wake::Stored)
         {
-            let thread = self.threads.remove(index);
+            let thread = threads.remove(index);
             self.run(now, thread, budget);
         }
-        if self.threads.is_empty() {
-            self.threads = Vec::new();
-        }
+    }
+
+    fn want(&mut self, action: Action) {
+        self.busy.room().actions.push_back(action);
     }
 
     /// Runs a thread until it waits or ends.
@@ -157,11 +165,12 @@ impl Machine {
                 Flow::Pause(wake) => {
                     thread.next += 1;
                     thread.wake = wake;
-                    if self.threads.len() < THREADS_MAX {
-                        self.threads.push(thread);
+                    let threads = &mut self.busy.room().threads;
+                    if threads.len() < THREADS_MAX {
+                        threads.push(thread);
                     } else {
                         let what = "actions: too many lists wait";
-                        self.actions.push_back(Action::Drop { what });
+                        self.want(Action::Drop { what });
                     }
                     return;
                 }
@@ -181,10 +190,11 @@ impl Machine {
             self.state()
         );
         self.phase = Phase::Stopped;
-        self.threads.clear();
+        let busy = self.busy.room();
+        busy.threads.clear();
+        busy.late_answers.clear();
         self.timers.clear();
-        self.late_answers.clear();
-        self.actions.push_back(Action::Stop { reason });
+        self.want(Action::Stop { reason });
     }
 
     fn step(&mut self, now: Now, step: &Step, about: Option<&About>) -> Flow {
@@ -197,7 +207,7 @@ impl Machine {
             Step::Patch(patch) => {
                 let patch = patch.to_json(&mut self.scope(now, about));
                 self.open_reports = self.open_reports.saturating_add(1);
-                self.actions.push_back(Action::Report { patch });
+                self.want(Action::Report { patch });
             }
             Step::Send { body, properties } => {
                 let mut scope = self.scope(now, about);
@@ -209,11 +219,11 @@ impl Machine {
                     .iter()
                     .map(|(name, value)| (name.to_string(), value.to_plain(&mut scope)))
                     .collect();
-                self.actions.push_back(Action::Send { body, properties });
+                self.want(Action::Send { body, properties });
             }
             Step::Disconnect => self.go(Action::GoOffline),
             Step::Vanish => self.go(Action::Vanish),
-            Step::Connect => self.actions.push_back(Action::GoOnline),
+            Step::Connect => self.want(Action::GoOnline),
             Step::Wait(span) => return Flow::Pause(Wake::At(now.mono + self.draw(*span))),
             Step::WaitForStored if self.open_reports > 0 => return Flow::Pause(Wake::Stored),
             Step::WaitForStored => {}
@@ -222,18 +232,18 @@ impl Machine {
                 let json = value.to_json(&mut self.scope(now, about));
                 if json.len() > VARIABLE_BYTES_MAX {
                     let what = "the setting of a variable: its value is too long";
-                    self.actions.push_back(Action::Drop { what });
+                    self.want(Action::Drop { what });
                 } else {
                     let value = serde_json::from_str(&json).unwrap_or(Value::Null);
-                    self.variables[usize::from(*variable)] = value;
+                    *self.variable(*variable) = value;
                 }
             }
             Step::Add(variable, value) => {
                 let value = value.to_value(&mut self.scope(now, about));
-                let variable = &mut self.variables[usize::from(*variable)];
+                let variable = self.variable(*variable);
                 *variable = sum(variable, &value);
             }
-            Step::Mark(mark) => self.marks[usize::from(*mark)] = Some(now.wall),
+            Step::Mark(mark) => self.mark(now, *mark),
             Step::Chance(table) => {
                 let total = table.last().map_or(0.0, |(end, _)| *end);
                 let drawn = unit(&mut self.random) * total;
@@ -254,8 +264,25 @@ impl Machine {
     /// The process is gone: what it had under way with the hub is forgotten.
     fn go(&mut self, action: Action) {
         self.open_reports = 0;
-        self.late_answers.clear();
-        self.actions.push_back(action);
+        self.busy.room().late_answers.clear();
+        self.want(action);
+    }
+
+    fn mark(&mut self, now: Now, mark: u16) {
+        let marks = &mut self.memory.room().marks;
+        if marks.is_empty() {
+            *marks = vec![None; self.program.marks.len()].into();
+        }
+        marks[usize::from(mark)] = Some(now.wall);
+    }
+
+    fn variable(&mut self, variable: u16) -> &mut Value {
+        let variables = &mut self.memory.room().variables;
+        if variables.is_empty() {
+            let first_values = self.program.variables.iter();
+            *variables = first_values.map(|(_, value)| value.clone()).collect();
+        }
+        &mut variables[usize::from(variable)]
     }
 
     pub(super) fn answer_by_default(&mut self, now: Now, about: &About) {
@@ -280,18 +307,18 @@ impl Machine {
         let status = whole(&status.to_value(&mut scope)).unwrap_or(STATUS_OF_NONSENSE);
         let payload = payload.to_json(&mut scope);
         match after {
-            None => self.actions.push_back(Action::Respond {
+            None => self.want(Action::Respond {
                 rid: rid.to_owned(),
                 status,
                 payload,
             }),
-            Some(_) if self.late_answers.len() == THREADS_MAX => {
+            Some(_) if self.busy.room().late_answers.len() == THREADS_MAX => {
                 let what = "an answer: too many are late";
-                self.actions.push_back(Action::Drop { what });
+                self.want(Action::Drop { what });
             }
             Some(span) => {
                 let at = now.mono + self.draw(span);
-                self.late_answers.push(LateAnswer {
+                self.busy.room().late_answers.push(LateAnswer {
                     at,
                     rid: rid.into(),
                     status,
@@ -313,14 +340,16 @@ impl Machine {
     }
 
     fn scope<'a>(&'a mut self, now: Now, about: Option<&'a About>) -> Scope<'a> {
+        let memory = self.memory.get();
         Scope {
             now,
-            device_id: &self.device_id,
-            number: self.number,
+            device_id: &self.who.device_id,
+            number: self.who.number,
             payload: about.map_or(&Value::Null, |about| &about.payload),
-            desired: &self.desired,
-            marks: &self.marks,
-            variables: &self.variables,
+            desired: memory.map_or(&Value::Null, |memory| &memory.desired),
+            marks: memory.map_or(&[], |memory| &memory.marks),
+            variables: memory.map_or(&[], |memory| &memory.variables),
+            first_values: &self.program.variables,
             random: &mut self.random,
         }
     }

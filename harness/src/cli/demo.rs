@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 use device_sim::behaviour::Program;
-use device_sim::device::{Device, Fact, Identity, Settings as DeviceSettings};
+use device_sim::device::{Device, Fact, Identity, Place, Settings as DeviceSettings};
 use device_sim::driver::{Clock, drive};
 use device_sim::transport::{Target, Tls};
 use emulator::RunningEmulator;
@@ -145,18 +145,17 @@ async fn play(
             name: server_name(&ready.host)?,
         }),
     };
-    let device = Device::new(
-        Identity {
-            host: ready.host.as_str().into(),
-            device_id: DEVICE.into(),
-            key: device_key(&identity)?,
-        },
-        DeviceSettings {
-            seed,
-            program: reboot(),
-            ..DeviceSettings::default()
-        },
-    );
+    let identity = Identity {
+        host: ready.host.as_str().into(),
+        device_id: DEVICE.into(),
+        key: device_key(&identity)?,
+    };
+    let settings = DeviceSettings {
+        program: reboot(),
+        ..DeviceSettings::default()
+    };
+    let place = Place { number: 1, seed };
+    let device = Device::new(Arc::new(identity), Arc::new(settings), place);
     let device = tokio::spawn(drive(
         device,
         target,

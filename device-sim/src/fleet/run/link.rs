@@ -19,7 +19,7 @@ impl Run {
             Link::Dialling(dialling) => match dialling.as_mut().poll(context) {
                 Poll::Pending => false,
                 Poll::Ready(result) => {
-                    self.handle_dialled(self.shared.clock.now(), result);
+                    self.handle_dialled(self.kind.shared.clock.now(), result);
                     true
                 }
             },
@@ -42,8 +42,8 @@ impl Run {
             Ok(connection) => connection,
             Err(error) => return device.handle_lost(now, &error.to_string()),
         };
-        let mut metrics = self.shared.metrics();
-        let tcp_at = self.shared.clock.instant(connection.tcp_at);
+        let mut metrics = self.kind.shared.metrics();
+        let tcp_at = self.kind.shared.clock.instant(connection.tcp_at);
         if let Some(due) = self.watch.dial_due {
             metrics.record(Phase::Tcp, tcp_at.saturating_since(due));
         }
@@ -58,7 +58,7 @@ impl Run {
             network.handle_opened(now.mono);
         }
         self.watch.is_open = true;
-        self.link = Link::Open(Box::new(Line::new(connection.stream)));
+        self.link = Link::Open(Line::new(connection.stream));
         device.handle_opened(now);
     }
 
@@ -75,7 +75,7 @@ impl Run {
             Poll::Ready(Ok(count)) => {
                 if count > 0 {
                     let count = u64::try_from(count).unwrap_or(u64::MAX);
-                    self.shared.metrics().counts.bytes_sent += count;
+                    self.kind.shared.metrics().counts.bytes_sent += count;
                 }
                 self.poll_close(context)
             }
@@ -137,13 +137,13 @@ impl Run {
         });
         match read {
             Poll::Pending => return heard,
-            Poll::Ready(Ok(0)) => line.ended = Some("the hub closed the connection".to_owned()),
+            Poll::Ready(Ok(0)) => line.ended = Some("the hub closed the connection".into()),
             Poll::Ready(Ok(count)) => {
                 self.cause = now.mono;
                 let count = u64::try_from(count).unwrap_or(u64::MAX);
-                self.shared.metrics().counts.bytes_received += count;
+                self.kind.shared.metrics().counts.bytes_received += count;
             }
-            Poll::Ready(Err(error)) => line.ended = Some(error.to_string()),
+            Poll::Ready(Err(error)) => line.ended = Some(error.to_string().into()),
         }
         true
     }
