@@ -8,7 +8,8 @@
 //! `None`, before the next call. When the instant of [`Shard::poll_deadline`] has come, call
 //! [`Shard::handle_deadline`]. What a command asks for comes back as its result; what it causes
 //! elsewhere (a message for a device, an answer to an earlier call, a fact for the event log) comes
-//! out as [`Output`]s, in order.
+//! out as [`Output`]s, in order. Where reads lag ([`Shard::set_lags`]), [`Shard::settle`] follows each
+//! command and goes before each read.
 
 pub mod c2d;
 pub mod configuration;
@@ -35,6 +36,6 @@ pub use event::{Event, EventKind};
 pub use limits::Limits;
 pub use output::Output;
 pub use shard::{
-    ConfigurationCounts, DeviceStatistics, MethodResponse, NewModules, ReportedPatch, Search,
-    SearchBounds, Shard, Telemetry,
+    ConfigurationCounts, DeviceStatistics, LagState, Lags, MethodResponse, NewModules,
+    ReportedPatch, Search, SearchBounds, Shard, Telemetry,
 };

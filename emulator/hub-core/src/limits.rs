@@ -54,6 +54,9 @@ pub struct Limits {
     pub deployment_modules: usize,
     /// Bytes of documents after which a page of a query ends, if another document would go past it.
     pub query_page_bytes: usize,
+    /// Bytes of superseded states that each shard keeps, roughly, for reads that lag; past it the oldest
+    /// go, and reads lag less. Default 16 MiB.
+    pub history_bytes: usize,
     /// How long past its `se` a SAS token still opens a connection or a request.
     pub sas_connect_grace: Duration,
     /// How long past its `se` a SAS token still holds an open connection.
@@ -129,6 +132,7 @@ impl Default for Limits {
             configuration_metrics: 5,
             deployment_modules: 50,
             query_page_bytes: 8 * 1024 * 1024,
+            history_bytes: 16 * 1024 * 1024,
             sas_connect_grace: Duration::from_mins(5),
             sas_live_grace: Duration::from_mins(10),
             jobs: JobLimits::default(),

@@ -25,4 +25,4 @@ pub(crate) use edge::{MANAGED_BY_EDGE, SYSTEM_MODULES, own_scope};
 pub use module::{ModuleIdentity, ModuleSpec};
 pub use precondition::IfMatch;
 pub(crate) use registered::{DevicePart, Kind, Registered};
-pub(crate) use stamp::Stamps;
+pub(crate) use stamp::{Stamp, Stamps};

@@ -1,14 +1,16 @@
 //! What the registry holds of a client.
 
+use hub_proto::ids::ClientIdentity;
 use hub_proto::time::Timestamp;
 
 use super::authentication::Authentication;
 use super::device::{DeviceSpec, EdgeScopes, Status};
 use super::module::ModuleSpec;
 use super::stamp::Stamp;
+use crate::twin::DocumentIdentity;
 
 /// What the registry holds of a client.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Registered {
     pub(crate) authentication: Authentication,
     pub(crate) etag: Box<str>,
@@ -17,14 +19,14 @@ pub(crate) struct Registered {
 }
 
 /// What only a device has, or only a module.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Device(DevicePart),
     Module { managed_by: Option<Box<str>> },
 }
 
 /// What only a device has. A module shows and obeys its device's.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DevicePart {
     pub(crate) status: Status,
     pub(crate) status_reason: Option<Box<str>>,
@@ -99,5 +101,31 @@ impl Registered {
         self.kind = Kind::Module { managed_by };
         self.authentication = spec.authentication;
         self.etag = stamp.etag();
+    }
+}
+
+impl DevicePart {
+    /// The identity as twin documents and queries show it of a client of this device, if nobody has
+    /// seen the client yet.
+    pub(crate) fn document_identity<'a>(
+        &'a self,
+        client: &'a ClientIdentity,
+        registered: &'a Registered,
+    ) -> DocumentIdentity<'a> {
+        DocumentIdentity {
+            client,
+            etag: &registered.etag,
+            authentication: &registered.authentication,
+            status: self.status,
+            status_reason: self.status_reason.as_deref(),
+            status_updated: self.status_updated,
+            edge: self.edge,
+            device_scope: self.scopes.device.as_deref(),
+            parent_scopes: &self.scopes.parents,
+            connected: false,
+            last_activity: Timestamp::NEVER,
+            c2d_messages: 0,
+            configurations: None,
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! which twin is evaluated, its store's.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::Now;
@@ -135,21 +136,22 @@ impl Shard {
     ) -> (usize, Option<ClientIdentity>) {
         let mut last = None;
         let mut seen = 0;
-        for client in self.clients_after(after).take(limit) {
-            let identity = self.document_identity(client);
-            let row = Row::twin(&client.twin, &identity);
-            let collection = if client.is_device() {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        for client in self.indexed(start).take(limit) {
+            let id = client.id();
+            let collection = if id.module_id().is_none() {
                 Collection::Devices
             } else {
                 Collection::Modules
             };
             for (metric, count) in metrics.iter().zip(&mut *counts) {
                 let query = &metric.query;
-                let matches = query.collection() == collection && query.matches(row);
+                let is_one = query.collection() == collection;
+                let matches = is_one && self.with_row(&client, |row| query.matches(row));
                 *count += u64::from(matches);
             }
             seen += 1;
-            last = Some(&client.id);
+            last = Some(id);
         }
         (seen, last.filter(|_| seen == limit).cloned())
     }

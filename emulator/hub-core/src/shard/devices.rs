@@ -30,10 +30,10 @@ impl Shard {
         let registered = Registered::device(spec, self.common.stamps.next(now.wall));
         let client = Box::new(Client::new(id.clone(), registered, now.wall));
         self.common.event(now, &id, EventKind::DeviceCreated);
-        self.clients.insert(id.clone(), client);
+        self.insert(client);
         self.device_count += 1;
         self.settle_edge(now, &id);
-        self.look_up(&id).map(device_identity)
+        self.look_up(&id).map(|device| self.device_identity(device))
     }
 
     /// Replaces an identity. Disabling it closes its link and those of its modules. Without a
@@ -63,7 +63,7 @@ impl Shard {
             }
         }
         self.settle_edge(now, &id);
-        self.look_up(&id).map(device_identity)
+        self.look_up(&id).map(|device| self.device_identity(device))
     }
 
     /// Removes an identity with twin, queue, link and modules; says how many identities went.
@@ -92,14 +92,14 @@ impl Shard {
     /// An identity as the registry shows it.
     pub fn device(&self, id: &DeviceId) -> Result<DeviceIdentity, HubError> {
         self.look_up(&ClientIdentity::Device(id.clone()))
-            .map(device_identity)
+            .map(|device| self.device_identity(device))
     }
 
     /// Up to `limit` identities in the order of their ids, after `after`.
     pub fn devices(&self, after: Option<&DeviceId>, limit: usize) -> Vec<DeviceIdentity> {
         self.devices_after(after)
             .take(limit)
-            .map(device_identity)
+            .map(|device| self.device_identity(device))
             .collect()
     }
 
@@ -164,7 +164,29 @@ impl Shard {
         let registered = Registered::module(spec, self.common.stamps.next(now.wall));
         let client = Box::new(Client::new(id.clone(), registered, now.wall));
         self.common.event(now, &id, EventKind::ModuleCreated);
-        self.clients.insert(id, client);
+        self.insert(client);
+    }
+
+    fn device_identity(&self, client: &Client) -> DeviceIdentity {
+        let Kind::Device(part) = &client.registered.kind else {
+            unreachable!("a device is registered as one");
+        };
+        let (connected, connection_state_updated) = self.shown_connection(client);
+        DeviceIdentity {
+            id: client.id.device_id().clone(),
+            generation_id: client.registered.generation.generation_id(),
+            etag: client.registered.etag.to_string(),
+            connected,
+            status: part.status,
+            status_reason: part.status_reason.as_deref().map(str::to_owned),
+            connection_state_updated,
+            status_updated: part.status_updated,
+            last_activity: client.last_activity,
+            c2d_messages: client.messages.len(),
+            authentication: client.registered.authentication.clone(),
+            edge: part.edge,
+            scopes: part.scopes.clone(),
+        }
     }
 
     pub(super) fn check_room(&self) -> Result<(), HubError> {
@@ -177,7 +199,7 @@ impl Shard {
 
     /// Takes a client out, with all that was open.
     pub(super) fn remove(&mut self, now: Now, id: &ClientIdentity, fact: EventKind) {
-        if let Some(mut client) = self.clients.remove(id) {
+        if let Some(mut client) = self.take_out(id) {
             let common = &mut self.common;
             client.shut_out(now, common, &LinkClose::Deleted);
             client.forget_messages(common);
@@ -198,25 +220,4 @@ pub struct DeviceStatistics {
     pub disabled: usize,
     /// A link is up.
     pub connected: usize,
-}
-
-fn device_identity(client: &Client) -> DeviceIdentity {
-    let Kind::Device(part) = &client.registered.kind else {
-        unreachable!("a device is registered as one");
-    };
-    DeviceIdentity {
-        id: client.id.device_id().clone(),
-        generation_id: client.registered.generation.generation_id(),
-        etag: client.registered.etag.to_string(),
-        connected: client.link.online().is_some(),
-        status: part.status,
-        status_reason: part.status_reason.as_deref().map(str::to_owned),
-        connection_state_updated: client.connection_state_updated,
-        status_updated: part.status_updated,
-        last_activity: client.last_activity,
-        c2d_messages: client.messages.len(),
-        authentication: client.registered.authentication.clone(),
-        edge: part.edge,
-        scopes: part.scopes.clone(),
-    }
 }

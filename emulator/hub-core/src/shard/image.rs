@@ -94,7 +94,7 @@ impl Shard {
         // Set anew, since it may come from another shard.
         client.messages_timer = None;
         client.set_messages_timer(common);
-        self.clients.insert(id, client);
+        self.insert(client);
     }
 
     fn import_client(&self, now: Now, image: &ClientImage) -> Result<Box<Client>, HubError> {

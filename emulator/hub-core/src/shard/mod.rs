@@ -6,6 +6,7 @@
 //! | `devices`, `modules` | the registry: create, replace, delete, list |
 //! | `twins` | twins, from the service's side and the device's |
 //! | `queries` | which rows a query finds |
+//! | `lag`, `history` | reads that lag: where they stand, and what clients were there |
 //! | `image` | all clients as plain data, for snapshots |
 //! | `links` | connections, sessions, subscriptions |
 //! | `methods` | direct methods: park, deliver, answer, give up |
@@ -23,7 +24,9 @@ mod configurations;
 mod deployments;
 mod devices;
 mod digital_twins;
+mod history;
 mod image;
+mod lag;
 mod links;
 mod messages;
 mod methods;
@@ -37,6 +40,7 @@ mod twins;
 pub use configurations::ConfigurationCounts;
 pub use deployments::NewModules;
 pub use devices::DeviceStatistics;
+pub use lag::{LagState, Lags};
 pub use methods::MethodResponse;
 pub use queries::{Search, SearchBounds};
 pub use state::Shard;

@@ -29,10 +29,10 @@ impl Shard {
         self.check_room()?;
         let registered = Registered::module(spec, self.common.stamps.next(now.wall));
         let client = Box::new(Client::new(client_id.clone(), registered, now.wall));
-        let identity = module_identity(&client);
         self.common.event(now, &client_id, EventKind::ModuleCreated);
-        self.clients.insert(client_id, client);
-        Ok(identity)
+        self.insert(client);
+        self.look_up(&client_id)
+            .map(|module| self.module_identity(module))
     }
 
     /// Replaces a module identity. `IfMatch::Absent` is refused: the module exists.
@@ -52,7 +52,7 @@ impl Shard {
         let stamp = common.stamps.next(now.wall);
         client.registered.replace_module(spec, stamp);
         common.event(now, &id, EventKind::ModuleUpdated);
-        self.look_up(&id).map(module_identity)
+        self.look_up(&id).map(|module| self.module_identity(module))
     }
 
     /// Removes a module identity with its twin and link. `IfMatch::Absent` is refused.
@@ -78,14 +78,35 @@ impl Shard {
     /// A module identity as the registry shows it.
     pub fn module(&self, device: &DeviceId, id: &ModuleId) -> Result<ModuleIdentity, HubError> {
         self.look_up(&ClientIdentity::Module(device.clone(), id.clone()))
-            .map(module_identity)
+            .map(|module| self.module_identity(module))
     }
 
     /// All modules of a device, in the order of their ids.
     pub fn modules(&self, device: &DeviceId) -> Result<Vec<ModuleIdentity>, HubError> {
         self.look_up(&ClientIdentity::Device(device.clone()))?;
-        let identity = |id| self.look_up(&id).map(module_identity);
+        let identity = |id| self.look_up(&id).map(|module| self.module_identity(module));
         self.modules_of(device).into_iter().map(identity).collect()
+    }
+
+    fn module_identity(&self, client: &Client) -> ModuleIdentity {
+        let (ClientIdentity::Module(device, id), Kind::Module { managed_by }) =
+            (&client.id, &client.registered.kind)
+        else {
+            unreachable!("a module is registered as one");
+        };
+        let (connected, connection_state_updated) = self.shown_connection(client);
+        ModuleIdentity {
+            device: device.clone(),
+            id: id.clone(),
+            managed_by: managed_by.as_deref().map(str::to_owned),
+            generation_id: client.registered.generation.generation_id(),
+            etag: client.registered.etag.to_string(),
+            connected,
+            connection_state_updated,
+            last_activity: client.last_activity,
+            c2d_messages: client.messages.len(),
+            authentication: client.registered.authentication.clone(),
+        }
     }
 
     /// The modules of a device; [`crate::Limits::modules_per_device`] at most.
@@ -128,24 +149,4 @@ fn first_module(device: &DeviceId) -> Option<ClientIdentity> {
     // `!` is the lowest character of the grammar, and no id is empty.
     let lowest = ModuleId::parse("!").ok()?;
     Some(ClientIdentity::Module(device.clone(), lowest))
-}
-
-fn module_identity(client: &Client) -> ModuleIdentity {
-    let (ClientIdentity::Module(device, id), Kind::Module { managed_by }) =
-        (&client.id, &client.registered.kind)
-    else {
-        unreachable!("a module is registered as one");
-    };
-    ModuleIdentity {
-        device: device.clone(),
-        id: id.clone(),
-        managed_by: managed_by.as_deref().map(str::to_owned),
-        generation_id: client.registered.generation.generation_id(),
-        etag: client.registered.etag.to_string(),
-        connected: client.link.online().is_some(),
-        connection_state_updated: client.connection_state_updated,
-        last_activity: client.last_activity,
-        c2d_messages: client.messages.len(),
-        authentication: client.registered.authentication.clone(),
-    }
 }

@@ -7,7 +7,8 @@ use std::ops::Bound;
 
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 
-use super::state::{Client, Shard};
+use super::lag::Indexed;
+use super::state::Shard;
 use crate::query::{Collection, Condition, Groups, IdRange, IdRanges, Query, Row};
 
 /// How far one step of a search goes.
@@ -50,23 +51,25 @@ impl Shard {
         after: Option<&DeviceId>,
         bounds: SearchBounds,
     ) -> Search {
-        let rows = self.devices_after(after);
+        let start = after.map(|id| ClientIdentity::Device(id.clone()));
+        let rows = self.indexed(start.map_or(Bound::Unbounded, Bound::Excluded));
+        let rows = rows.take_while(|client| client.id().module_id().is_none());
         self.search_rows(rows, bounds, |row| condition.matches(row))
     }
 
     fn search_rows<'a>(
         &'a self,
-        rows: impl Iterator<Item = &'a Client>,
+        rows: impl Iterator<Item = Indexed<'a>>,
         bounds: SearchBounds,
         matches: impl Fn(Row<'_>) -> bool,
     ) -> Search {
         let mut found = Vec::new();
         for (place, client) in rows.enumerate() {
-            if matches(Row::twin(&client.twin, &self.document_identity(client))) {
-                found.push(client.id.clone());
+            if self.with_row(&client, &matches) {
+                found.push(client.id().clone());
             }
             if found.len() >= bounds.found_max || place + 1 >= bounds.looked_at_max {
-                let looked_until = Some(client.id.clone());
+                let looked_until = Some(client.id().clone());
                 return Search {
                     found,
                     looked_until,
@@ -81,10 +84,8 @@ impl Shard {
 
     /// The item of the answer for a client that was found, as JSON, if it is there and still matches.
     pub fn item(&self, query: &Query, id: &ClientIdentity) -> Option<String> {
-        let client = self.clients.get(id)?;
-        let identity = self.document_identity(client);
-        let row = Row::twin(&client.twin, &identity);
-        query.matches(row).then(|| query.item(row))
+        let client = self.indexed_one(id)?;
+        self.with_row(&client, |row| query.matches(row).then(|| query.item(row)))
     }
 
     /// Adds clients behind `after` to the groups of a query, `looked_at_max` at most; gives the last one
@@ -98,12 +99,9 @@ impl Shard {
         groups: &mut Groups,
     ) -> Option<ClientIdentity> {
         for (place, client) in self.rows(query.collection(), ids, after).enumerate() {
-            groups.add(
-                query,
-                Row::twin(&client.twin, &self.document_identity(client)),
-            );
+            self.with_row(&client, |row| groups.add(query, row));
             if place + 1 >= looked_at_max {
-                return Some(client.id.clone());
+                return Some(client.id().clone());
             }
         }
         None
@@ -115,7 +113,7 @@ impl Shard {
         collection: Collection,
         ids: &'a IdRanges,
         after: Option<&ClientIdentity>,
-    ) -> impl Iterator<Item = &'a Client> {
+    ) -> impl Iterator<Item = Indexed<'a>> {
         let ranges = match collection {
             Collection::Devices | Collection::Modules => ids.as_slice(),
             Collection::Jobs => &[],
@@ -131,13 +129,11 @@ impl Shard {
                 Some(after) if *after >= start => Bound::Excluded(after.clone()),
                 _ => Bound::Included(start),
             };
-            self.clients
-                .range((start, Bound::Unbounded))
-                .map(|(_, client)| &**client)
-                .take_while(move |client| {
-                    client.is_device() == (collection == Collection::Devices)
-                        && !range.is_passed_by(client.id.device_id().as_str())
-                })
+            self.indexed(start).take_while(move |client| {
+                let id = client.id();
+                id.module_id().is_none() == (collection == Collection::Devices)
+                    && !range.is_passed_by(id.device_id().as_str())
+            })
         })
     }
 }

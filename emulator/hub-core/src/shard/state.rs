@@ -7,6 +7,7 @@ use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::{Instant, Now, Timestamp};
 
 use super::configurations::CountsById;
+use super::history::History;
 use super::time::{Timer, Timers};
 use crate::c2d::C2dQueue;
 use crate::configuration::Record;
@@ -59,6 +60,8 @@ pub(super) struct Common {
     pub(super) timers: Timers,
     pub(super) stamps: Stamps,
     pub(super) configuration_counts: CountsById,
+    /// What clients were, if any read lags.
+    pub(super) history: Option<Box<History>>,
     outputs: VecDeque<Output>,
     calls: CallNumbers,
     refusals: u64,
@@ -72,6 +75,7 @@ impl Shard {
             timers: Timers::default(),
             stamps: Stamps::new(),
             configuration_counts: CountsById::default(),
+            history: None,
             outputs: VecDeque::new(),
             calls: CallNumbers::default(),
             refusals: 0,
@@ -93,7 +97,10 @@ impl Shard {
         id: &ClientIdentity,
     ) -> Result<(&mut Client, &mut Common), HubError> {
         match self.clients.get_mut(id) {
-            Some(client) => Ok((client, &mut self.common)),
+            Some(client) => {
+                self.common.touch(client);
+                Ok((client, &mut self.common))
+            }
             None => Err(HubError::not_found(id)),
         }
     }
@@ -106,7 +113,25 @@ impl Shard {
     ) -> Option<(&mut Client, &mut Common)> {
         let client = self.clients.get_mut(id)?;
         let is_current = client.link.online().is_some_and(|online| online.id == link);
+        if is_current {
+            self.common.touch(client);
+        }
         is_current.then_some((&mut **client, &mut self.common))
+    }
+
+    /// Puts a client in that is not there.
+    pub(super) fn insert(&mut self, client: Box<Client>) {
+        if let Some(history) = &mut self.common.history {
+            history.touch_absent(&client.id);
+        }
+        self.clients.insert(client.id.clone(), client);
+    }
+
+    /// Takes a client out.
+    pub(super) fn take_out(&mut self, id: &ClientIdentity) -> Option<Box<Client>> {
+        let client = self.clients.remove(id)?;
+        self.common.touch(&client);
+        Some(client)
     }
 
     pub(super) fn look_up(&self, id: &ClientIdentity) -> Result<&Client, HubError> {
@@ -156,7 +181,9 @@ impl Shard {
         let Some(part) = client.own_part().or_else(|| self.device_part(&client.id)) else {
             unreachable!("a module goes with its device");
         };
-        client.document_identity(part)
+        let mut identity = client.document_identity(part);
+        (identity.connected, _) = self.shown_connection(client);
+        identity
     }
 
     pub(super) fn document(&self, client: &Client) -> TwinDocument {
@@ -191,19 +218,11 @@ impl Client {
     /// The identity as twin documents and queries show it; `part` is of the client's device.
     pub(super) fn document_identity<'a>(&'a self, part: &'a DevicePart) -> DocumentIdentity<'a> {
         DocumentIdentity {
-            client: &self.id,
-            etag: &self.registered.etag,
-            authentication: &self.registered.authentication,
-            status: part.status,
-            status_reason: part.status_reason.as_deref(),
-            status_updated: part.status_updated,
-            edge: part.edge,
-            device_scope: part.scopes.device.as_deref(),
-            parent_scopes: &part.scopes.parents,
             connected: self.link.online().is_some(),
             last_activity: self.last_activity,
             c2d_messages: self.messages.len(),
             configurations: self.configurations.as_deref(),
+            ..part.document_identity(&self.id, &self.registered)
         }
     }
 
@@ -220,6 +239,13 @@ impl Client {
 }
 
 impl Common {
+    /// Has a client remembered as it is before it changes, if any read lags.
+    fn touch(&mut self, client: &Client) {
+        if let Some(history) = &mut self.history {
+            history.touch(client);
+        }
+    }
+
     pub(super) fn output(&mut self, output: Output) {
         self.outputs.push_back(output);
     }

@@ -3,6 +3,8 @@
 
 #[cfg(test)]
 mod image;
+#[cfg(test)]
+mod lag;
 mod links;
 #[cfg(test)]
 mod messages;
