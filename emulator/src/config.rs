@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
-use hub_core::Limits;
 use hub_core::throttle::{Scale, Shaping};
+use hub_core::{Lags, Limits};
 use hub_proto::sas::{SasKey, SasToken};
 
 use crate::host_names::HubHost;
@@ -43,6 +43,8 @@ pub struct Config {
     /// The rates, the quota and the features of a tier, for each hub. Default: none, and nothing is
     /// throttled.
     pub throttling: Option<Throttling>,
+    /// How far reads of each hub lag behind writes, as those of the real hub do. Default: not at all.
+    pub lags: Lags,
     /// The bounds of each hub's event log.
     pub event_log: EventLogLimits,
     /// A folder that is served as containers of blobs. Default: none.
@@ -174,6 +176,7 @@ impl Config {
             policies: Policies::well_known(),
             limits: Limits::default(),
             throttling: None,
+            lags: Lags::default(),
             event_log: EventLogLimits::default(),
             blobs: None,
             clock: ClockMode::default(),

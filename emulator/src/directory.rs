@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use hub_core::Limits;
+use hub_core::{Lags, Limits};
 
 use crate::clock::Clock;
 use crate::config::{EventLogLimits, Policies, Throttling};
@@ -34,6 +34,8 @@ pub(crate) struct DirectoryParts {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) throttling: Option<Throttling>,
+    /// How far reads lag in a new hub.
+    pub(crate) lags: Lags,
     /// Those every hub begins with.
     pub(crate) policies: Arc<Policies>,
     /// Of all hubs together.
@@ -263,6 +265,7 @@ fn new_hub(parts: &DirectoryParts, event_logs: &EventLogBudget, names: HubNames)
         clock: parts.clock.clone(),
         limits: parts.limits.clone(),
         throttling: parts.throttling,
+        lags: parts.lags,
         policies: Arc::clone(&parts.policies).into(),
         names,
         event_log: event_logs.log(),
@@ -289,6 +292,7 @@ mod tests {
             clock: Clock::start_at(Timestamp::from_unix_seconds(0)),
             limits: Limits::default(),
             throttling: None,
+            lags: Lags::default(),
             policies: Policies::well_known().into(),
             event_log: EventLogLimits::default(),
             names: HostNames::new(&["hub.example".to_owned()], &[]),

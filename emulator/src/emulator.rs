@@ -374,6 +374,7 @@ fn start_directory(
         clock,
         limits: config.limits.clone(),
         throttling: config.throttling,
+        lags: config.lags,
         policies: config.policies.clone().into(),
         event_log: config.event_log,
         names: HostNames::new(&config.host_names, &of_default),

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub_core::Limits;
+use hub_core::{Lags, Limits};
 use hub_proto::time::Timestamp;
 use tokio::io::DuplexStream;
 use tracing::warn;
@@ -46,6 +46,8 @@ pub struct MemoryConfig {
     pub limits: Limits,
     /// The rates, the quota and the features of a tier, if any.
     pub throttling: Option<Throttling>,
+    /// How far reads lag behind writes. Default: not at all.
+    pub lags: Lags,
     /// The event log's bounds.
     pub event_log: EventLogLimits,
 }
@@ -64,6 +66,7 @@ impl MemoryConfig {
             start_time,
             limits: Limits::default(),
             throttling: None,
+            lags: Lags::default(),
             event_log: EventLogLimits::default(),
         }
     }
@@ -76,6 +79,7 @@ impl MemoryHub {
             clock: Clock::start_at(config.start_time),
             limits: config.limits,
             throttling: config.throttling,
+            lags: config.lags,
             policies: Policies::well_known().into(),
             event_log: config.event_log,
             names: HostNames::default(),

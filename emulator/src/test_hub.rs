@@ -65,6 +65,7 @@ impl TestHub {
             clock: Clock::start_at(Timestamp::from_unix_seconds(now_unix_s)),
             limits,
             throttling,
+            lags: hub_core::Lags::default(),
             policies: Policies::well_known().into(),
             event_log: EventLogLimits::default(),
             names: HostNames::new(&[host.to_owned()], &[]),

@@ -260,7 +260,7 @@ fn semantics_ids(text: &str) -> BTreeSet<String> {
 /// The areas of docs/SEMANTICS.md.
 const AREAS: &[&str] = &[
     "CON", "TOP", "TW", "DM", "REG", "AUTH", "REST", "C2D", "Q", "LOG", "TLS", "RUN", "LIM", "ADM",
-    "JOB", "CFG", "CLK", "LED", "HUB", "PNP", "BLOB",
+    "JOB", "CFG", "CLK", "LED", "HUB", "PNP", "BLOB", "LAG",
 ];
 
 #[test]

@@ -32,6 +32,7 @@ mod hub_json;
 mod hubs;
 mod iso;
 mod json_path;
+mod lags;
 mod ledger;
 mod matcher;
 mod messages;

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::answer::{Answer, Problem};
 use super::call::Call;
 use super::{
-    choose, clock, events, health, hub_json, hubs, ledger, messages, metrics, openapi, policies,
-    snapshot, trust, verify,
+    choose, clock, events, health, hub_json, hubs, lags, ledger, messages, metrics, openapi,
+    policies, snapshot, trust, verify,
 };
 
 /// One operation.
@@ -111,6 +111,7 @@ static TABLES: &[&[Route]] = &[
     verify::ROUTES,
     messages::ROUTES,
     clock::ROUTES,
+    lags::ROUTES,
     snapshot::ROUTES,
 ];
 

@@ -459,3 +459,36 @@ async fn a_snapshot_is_put_back_as_it_was_and_a_reset_leaves_nothing() {
         assert_eq!(ask(&context, verb, uri, "localhost").await.0, expected);
     }
 }
+
+#[tokio::test]
+async fn lags_are_told_and_set_and_hold_at_once() {
+    // LAG-3
+    let hub = TestHub::start();
+    let dir = tempfile::tempdir().unwrap();
+    let context = context(&hub, dir.path());
+    let put = async |body| send(&context, "PUT", "/admin/lags", "localhost", body).await;
+    let (status, body) = put(r#"{"query": 1.5, "connectionState": "PT1M"}"#).await;
+    let told: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let expected = serde_json::json!({
+        "querySeconds": 1.5, "connectionStateSeconds": 60.0, "states": 0, "bytes": 0,
+        "cutShort": false,
+    });
+    assert_eq!((status, &told), (200, &expected));
+    assert_eq!(get(&context, "/admin/lags", "localhost").await, (200, body));
+    hub.create("d");
+    let (_, body) = get(&context, "/admin/lags", "localhost").await;
+    assert!(body.contains("\"states\": 1"), "{body}");
+    for refused in [
+        r#"{"query": -1}"#,
+        r#"{"query": "P2D"}"#,
+        r#"{"querry": 1}"#,
+        "5",
+    ] {
+        assert_eq!(put(refused).await.0, 400, "{refused}");
+    }
+    assert_eq!(hub.context.hub.lags().query.as_millis(), 1500, "as it was");
+    let (status, body) = put("{}").await;
+    assert_eq!(status, 200);
+    assert!(body.contains("\"querySeconds\": 0.0"), "{body}");
+    assert!(hub.context.hub.lags().is_zero());
+}

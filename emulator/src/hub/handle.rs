@@ -10,7 +10,7 @@ use hub_core::method::{InvokeMethod, MethodResult};
 use hub_core::registry::IfMatch;
 use hub_core::throttle::{Operation, Tier};
 use hub_core::twin::{TwinDocument, TwinUpdate, UpdateMode};
-use hub_core::{HubError, Limits};
+use hub_core::{HubError, Lags, Limits};
 use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::Now;
 use tokio::runtime;
@@ -21,6 +21,7 @@ use super::configurations::{self, ConfigurationDesk};
 use super::feedback::FeedbackDesk;
 use super::image::Shelf;
 use super::jobs::JobsSlot;
+use super::lags::LagDial;
 use super::placement::{SHARDS, shard_of};
 use super::policies::PolicyBook;
 use super::slot::{MethodOutcome, ShardSlot};
@@ -48,6 +49,7 @@ struct Hub {
     transfers: TransfersSlot,
     counts: Counts,
     shelf: Shelf,
+    lags: LagDial,
     next_link: AtomicU64,
     /// Whether the hub was removed: nobody is let in any more.
     is_retired: AtomicBool,
@@ -90,6 +92,7 @@ pub(crate) struct HubParts {
     pub(crate) clock: Clock,
     pub(crate) limits: Limits,
     pub(crate) throttling: Option<Throttling>,
+    pub(crate) lags: Lags,
     pub(crate) policies: PolicyBook,
     pub(crate) names: HubNames,
     pub(crate) event_log: EventLog,
@@ -104,6 +107,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
     let desk = Arc::new(ConfigurationDesk::new(&parts.limits));
     let feedback = FeedbackDesk::new(parts.clock.clone(), parts.limits.feedback.clone());
     let jobs = JobsSlot::new(parts.clock.clone(), parts.limits.jobs.clone());
+    let lags = LagDial::new(parts.lags);
     let hub = HubHandle(Arc::new(Hub {
         parts,
         admission: Arc::new(admission),
@@ -113,6 +117,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
         transfers: TransfersSlot::default(),
         counts: Counts::default(),
         shelf: Shelf::default(),
+        lags,
         next_link: AtomicU64::new(1),
         is_retired: AtomicBool::new(false),
         desk: Arc::clone(&desk),
@@ -139,6 +144,7 @@ impl Hub {
             Arc::clone(&self.desk),
             Arc::clone(&self.feedback),
             parts.limits.clone(),
+            self.lags.get(),
         );
         let slot = Arc::new(slot);
         parts.clock.attach(Arc::downgrade(&slot) as Weak<dyn Due>);
@@ -256,6 +262,16 @@ impl HubHandle {
     /// The slots of the shards that any device ever needed.
     pub(super) fn slots(&self) -> impl Iterator<Item = &Arc<ShardSlot>> {
         self.0.shards.iter().filter_map(OnceLock::get)
+    }
+
+    /// The slots of all shards, which are made if they are not there.
+    pub(super) fn all_slots(&self) -> impl Iterator<Item = &Arc<ShardSlot>> {
+        let shards = self.0.shards.iter();
+        shards.map(|shard| shard.get_or_init(|| self.0.new_slot()))
+    }
+
+    pub(super) fn lag_dial(&self) -> &LagDial {
+        &self.0.lags
     }
 
     /// The slot of the shard with this number, if there is one yet.

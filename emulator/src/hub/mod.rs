@@ -32,6 +32,7 @@ mod feedback;
 mod handle;
 mod image;
 mod jobs;
+mod lags;
 mod links;
 mod messages;
 mod outlet;

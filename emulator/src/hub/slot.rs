@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use hub_core::link::{LinkClose, LinkId};
 use hub_core::method::{CallId, MethodResult};
 use hub_core::output::{Output, ToDevice};
-use hub_core::{HubError, Limits, Shard};
+use hub_core::{HubError, Lags, Limits, Shard};
 use hub_proto::ids::ClientIdentity;
 use hub_proto::time::{Instant, Now};
 use tokio::sync::{Notify, oneshot};
+use tracing::warn;
 
 use super::admission::Admission;
 use super::configurations::{ChangedTwins, ConfigurationDesk};
@@ -67,9 +68,12 @@ impl ShardSlot {
         desk: Arc<ConfigurationDesk>,
         feedback: Arc<FeedbackDesk>,
         limits: Limits,
+        lags: Lags,
     ) -> Self {
+        let mut shard = Shard::new(limits);
+        shard.set_lags(clock.now(), lags);
         let cell = ShardCell {
-            shard: Shard::new(limits),
+            shard,
             calls: HashMap::new(),
             links: HashMap::new(),
             changed: ChangedTwins::default(),
@@ -88,7 +92,11 @@ impl ShardSlot {
 
     /// Reads the shard. The command must not change it.
     pub(super) fn read<R>(&self, command: impl FnOnce(&Shard) -> R) -> R {
-        command(&self.cell().shard)
+        let mut cell = self.cell();
+        if cell.shard.is_lagging() {
+            cell.settle(self.clock.now());
+        }
+        command(&cell.shard)
     }
 
     /// Reads which links there are.
@@ -148,6 +156,9 @@ impl ShardSlot {
                         self.event_log.append(event);
                     }
                 }
+            }
+            if cell.shard.is_lagging() {
+                cell.settle(now);
             }
             let Some((link, reason)) = overrun.pop() else {
                 return;
@@ -219,6 +230,16 @@ impl Drop for ShardSlot {
 }
 
 impl ShardCell {
+    /// Keeps what the last command changed, for reads that lag.
+    fn settle(&mut self, now: Now) {
+        if self.shard.settle(now) {
+            warn!(
+                "reads lag less than they are set to: there is no more room for what they would find; \
+                 a shorter lag, or fewer writes, would fit"
+            );
+        }
+    }
+
     fn deliver(&self, link: LinkId, message: ToDevice) -> Result<(), LinkClose> {
         match self.links.get(&link) {
             Some(entry) => entry.outlet.deliver(&entry.client, message),

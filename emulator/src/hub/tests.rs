@@ -26,6 +26,7 @@ fn hub(limits: Limits) -> HubHandle {
         clock: Clock::Machine(MachineClock::start()),
         limits,
         throttling: None,
+        lags: hub_core::Lags::default(),
         policies: std::sync::Arc::new(Policies::well_known()).into(),
         names: HubNames::Default(HostNames::default()),
         event_log: EventLog::new(EventLogLimits::default()),

@@ -204,6 +204,7 @@ impl EmbeddedHub {
                 Ok(Self::Memory(MemoryHub::start(MemoryConfig {
                     limits,
                     throttling,
+                    lags: spec.lags,
                     ..MemoryConfig::starting_at(start)
                 })))
             }
@@ -218,6 +219,7 @@ impl EmbeddedHub {
                     ports: Ports::ANY,
                     limits,
                     throttling,
+                    lags: spec.lags,
                     ..Config::new(ca_dir)
                 };
                 let hub = if has_outsiders {

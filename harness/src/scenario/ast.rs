@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hub_core::Lags;
 use hub_core::throttle::Scale;
 use serde_json::Value;
 
@@ -52,6 +53,8 @@ pub struct HubSpec {
     pub sas_live_grace: Option<Duration>,
     /// `tier: S1` and `units: 2`. Default: no tier, and nothing is throttled.
     pub scale: Option<Scale>,
+    /// `query-lag: 5s` and `connection-state-lag: 1m`. Default: nothing lags.
+    pub lags: Lags,
 }
 
 /// A cohort: devices that are alike.

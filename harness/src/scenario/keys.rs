@@ -38,7 +38,9 @@ forms! {
         "name", "about", "tags", "seed", "clock", "hub", "include", "variables", "table", "fleet",
         "steps", "checks",
     ];
-    HUB = "hub", "`hub`": ["sas-grace", "tier", "units"];
+    HUB = "hub", "`hub`": [
+        "sas-grace", "tier", "units", "query-lag", "connection-state-lag",
+    ];
     SAS_GRACE = "sasGrace", "`sas-grace`": ["connect", "live"];
     COHORT = "cohort", "a cohort": [
         "count", "id", "behaviour", "with", "arrive", "network", "transport", "token-life",

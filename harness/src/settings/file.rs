@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, de};
 use thiserror::Error;
 
 use super::flags::ClockFlag;
+use super::lag::Lag;
 use super::port::Port;
 
 /// What a file may set.
@@ -40,6 +41,8 @@ pub struct SettingsFile {
     pub(super) sas_connect_grace: Option<u64>,
     pub(super) sas_live_grace: Option<u64>,
     pub(super) clock: Option<ClockFlag>,
+    pub(super) query_lag: Option<Lag>,
+    pub(super) connection_state_lag: Option<Lag>,
     pub(super) ready_file: Option<PathBuf>,
     pub(super) log: Option<String>,
 }
@@ -67,6 +70,8 @@ pub(crate) const KEYS: &[&str] = &[
     "sas-connect-grace",
     "sas-live-grace",
     "clock",
+    "query-lag",
+    "connection-state-lag",
     "ready-file",
     "log",
 ];
@@ -189,7 +194,8 @@ mod tests {
             "address = ['127.0.0.5']\nmqtts-port = 0\nhttps-port = 'off'\namqps-port = 5672\nmqtt-port = 1884\nhttp-port = 8082\n\
              admin-port = 8081\nadmin-address = ['0.0.0.0']\nblob-dir = '/b'\nblob-port = 10001\nplain-mqtt = true\nhost = ['a.example']\n\
              hub-name = ['orders']\nauto-create = true\nca = '/x'\n\
-             random-keys = true\ntier = 's2'\nunits = 3\nsas-connect-grace = 1\nsas-live-grace = 2\nclock = 'virtual'\nready-file = '/r'\n\
+             random-keys = true\ntier = 's2'\nunits = 3\nsas-connect-grace = 1\nsas-live-grace = 2\nclock = 'virtual'\nquery-lag = '2s'\n\
+             connection-state-lag = '1m'\nready-file = '/r'\n\
              log = 'debug'\n",
         )
         .unwrap();
@@ -215,6 +221,8 @@ mod tests {
             sas_connect_grace: Some(1),
             sas_live_grace: Some(2),
             clock: Some(ClockFlag::Virtual),
+            query_lag: Some("2s".parse().unwrap()),
+            connection_state_lag: Some("60s".parse().unwrap()),
             ready_file: Some("/r".into()),
             log: Some("debug".into()),
         };

@@ -8,6 +8,7 @@ use emulator::HubHost;
 use hub_core::throttle::Tier;
 use serde::{Deserialize, Serialize};
 
+use super::lag::Lag;
 use super::port::Port;
 
 /// Where the file is.
@@ -110,6 +111,22 @@ pub struct HubFlags {
         hide_env_values = true
     )]
     pub clock: Option<ClockFlag>,
+    /// Let queries find what twins were so long ago, as the real hub's index does; default: 0s
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "HUBNERITE_QUERY_LAG",
+        hide_env_values = true
+    )]
+    pub query_lag: Option<Lag>,
+    /// Let identities and twins show the connection state of so long ago; default: 0s
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "HUBNERITE_CONNECTION_STATE_LAG",
+        hide_env_values = true
+    )]
+    pub connection_state_lag: Option<Lag>,
 }
 
 /// What moves the hub's time, as a flag and in a file.

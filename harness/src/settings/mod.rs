@@ -2,6 +2,7 @@
 
 mod file;
 mod flags;
+mod lag;
 mod port;
 mod print;
 mod resolved;
@@ -10,5 +11,6 @@ mod resolved;
 pub(crate) use file::KEYS;
 pub use file::{FileError, SettingsFile};
 pub use flags::{ConfigFlag, EndpointFlags, HubFlags};
+pub use lag::Lag;
 pub use port::Port;
 pub use resolved::{Settings, SettingsError, default_ca_dir};

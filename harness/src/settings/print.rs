@@ -6,6 +6,7 @@ use hub_core::throttle::Scale;
 use serde::{Serialize, Serializer};
 
 use super::flags::ClockFlag;
+use super::lag::Lag;
 use super::port::Port;
 use super::resolved::Settings;
 
@@ -38,6 +39,8 @@ struct Shown {
     sas_connect_grace: u64,
     sas_live_grace: u64,
     clock: ClockFlag,
+    query_lag: Lag,
+    connection_state_lag: Lag,
     #[serde(skip_serializing_if = "Option::is_none")]
     ready_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,6 +74,8 @@ impl Settings {
             sas_connect_grace: config.limits.sas_connect_grace.as_secs(),
             sas_live_grace: config.limits.sas_live_grace.as_secs(),
             clock: self.clock,
+            query_lag: Lag(self.lags.query),
+            connection_state_lag: Lag(self.lags.connection_state),
             ready_file: self.ready_file.as_ref().map(path),
             log: self.log.clone(),
         };
@@ -121,6 +126,8 @@ mod tests {
         sas-connect-grace = 300
         sas-live-grace = 600
         clock = "real"
+        query-lag = "0s"
+        connection-state-lag = "0s"
         log = "debug"
         "#);
         let again = merged(toml::from_str(&shown).unwrap());

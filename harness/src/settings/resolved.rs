@@ -7,6 +7,7 @@ use std::time::Duration;
 use emulator::config::{BlobEndpoint, ClockMode, Policies, Ports, Throttling};
 use emulator::{Config, HubHost};
 use etcetera::BaseStrategy;
+use hub_core::Lags;
 use hub_core::throttle::{Scale, ScaleError};
 use thiserror::Error;
 
@@ -43,6 +44,8 @@ pub struct Settings {
     pub sas_live_grace: Option<Duration>,
     /// What moves the hub's time.
     pub clock: ClockFlag,
+    /// How far reads lag behind writes.
+    pub lags: Lags,
     /// Where the ready line is written.
     pub ready_file: Option<PathBuf>,
     /// What is logged.
@@ -135,6 +138,14 @@ impl Settings {
                 .or(file.sas_live_grace)
                 .map(Duration::from_secs),
             clock: hub.clock.or(file.clock).unwrap_or_default(),
+            lags: Lags {
+                query: hub.query_lag.or(file.query_lag).unwrap_or_default().0,
+                connection_state: hub
+                    .connection_state_lag
+                    .or(file.connection_state_lag)
+                    .unwrap_or_default()
+                    .0,
+            },
             ready_file: file.ready_file,
             log: file.log,
         })
@@ -154,6 +165,7 @@ impl Settings {
             ClockFlag::Real => ClockMode::Machine,
             ClockFlag::Virtual => ClockMode::Virtual,
         };
+        config.lags = self.lags;
         config.hubs.clone_from(&self.hubs);
         config.auto_create = self.auto_create;
         if self.random_keys {

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
+use std::time::Duration;
 
 use hub_proto::ids::ClientIdentity;
 use hub_proto::time::{Instant, Timestamp};
@@ -24,12 +25,14 @@ pub(super) struct History {
     /// Where reads stand that lag.
     pub(super) positions: Positions,
     /// No read stands before these: where they stood when the lags were set, or what was given up.
-    query_floor: Instant,
-    connection_floor: Instant,
+    query_floor: Moment,
+    connection_floor: Moment,
+    /// How often the lags were set.
+    turn: u32,
     /// Oldest first, by client.
     clients: BTreeMap<ClientIdentity, VecDeque<Past>>,
     /// One entry for each state, oldest first: when it ended, and whose it was.
-    order: VecDeque<(Instant, ClientIdentity)>,
+    order: VecDeque<(Moment, ClientIdentity)>,
     /// How many at the front of `order` hold nothing but the connection any more.
     stripped: usize,
     bytes: usize,
@@ -43,17 +46,25 @@ pub(super) struct History {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Positions {
     /// Queries.
-    pub(super) query: Instant,
+    pub(super) query: Moment,
     /// The connection state that identities and twins show.
-    pub(super) connection: Instant,
+    pub(super) connection: Moment,
     /// The connection state that queries show: what a twin showed at the position of queries.
-    pub(super) query_connection: Instant,
+    pub(super) query_connection: Moment,
+}
+
+/// An instant, or a part of it: what happens after the lags were set is later than what happened before,
+/// though a virtual clock stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment {
+    at: Instant,
+    turn: u32,
 }
 
 /// A state that ended.
 #[derive(Debug)]
 struct Past {
-    until: Instant,
+    until: Moment,
     /// `None`: the client was not there.
     was: Option<Was>,
 }
@@ -83,15 +94,17 @@ pub(super) struct Seen<'a> {
 
 impl History {
     pub(super) fn new(lags: Lags, now: Instant) -> Self {
+        let floor = Moment { at: now, turn: 0 };
         Self {
             lags,
             positions: Positions {
-                query: now,
-                connection: now,
-                query_connection: now,
+                query: floor,
+                connection: floor,
+                query_connection: floor,
             },
-            query_floor: now,
-            connection_floor: now,
+            query_floor: floor,
+            connection_floor: floor,
+            turn: 1,
             clients: BTreeMap::new(),
             order: VecDeque::new(),
             stripped: 0,
@@ -105,8 +118,14 @@ impl History {
     /// until its lag has caught up with it.
     pub(super) fn set_lags(&mut self, lags: Lags, now: Instant) {
         self.move_to(now);
-        self.query_floor = self.positions.query;
-        self.connection_floor = self.positions.connection;
+        let turn = self.turn;
+        let no_later = |moment: Moment| Moment {
+            turn: moment.turn.min(turn),
+            ..moment
+        };
+        self.query_floor = no_later(self.positions.query);
+        self.connection_floor = no_later(self.positions.connection);
+        self.turn = turn.saturating_add(1);
         self.lags = lags;
         self.is_cut_short = false;
         self.move_to(now);
@@ -141,6 +160,10 @@ impl History {
         now: Instant,
         live: &BTreeMap<ClientIdentity, Box<Client>>,
     ) {
+        let now = Moment {
+            at: now,
+            turn: self.turn,
+        };
         for (id, was) in std::mem::take(&mut self.touched) {
             match (was, live.get(&id)) {
                 (None, None) => {}
@@ -156,7 +179,7 @@ impl History {
         }
     }
 
-    fn push(&mut self, until: Instant, id: ClientIdentity, was: Option<Was>) {
+    fn push(&mut self, until: Moment, id: ClientIdentity, was: Option<Was>) {
         let states = self.clients.entry(id.clone()).or_default();
         match states.back_mut() {
             // Of what followed at one and the same instant only the last was there for any time.
@@ -176,16 +199,21 @@ impl History {
 
     /// Has reads stand where they are due now, and forgets what is behind all of them.
     pub(super) fn move_to(&mut self, now: Instant) {
-        let back = |from: Instant, by: std::time::Duration| {
-            Instant::from_start(from.since_start().saturating_sub(by))
+        // With all that happened at that instant; before the start nothing did.
+        let back = |from: Instant, by: Duration, floor: Moment| {
+            let at = from.since_start().checked_sub(by);
+            at.map_or(floor, |at| Moment {
+                at: Instant::from_start(at),
+                turn: u32::MAX,
+            })
+            .max(floor)
         };
-        let query = back(now, self.lags.query).max(self.query_floor);
-        let connection_of =
-            |at: Instant| back(at, self.lags.connection_state).max(self.connection_floor);
+        let query = back(now, self.lags.query, self.query_floor);
+        let connection_of = |at| back(at, self.lags.connection_state, self.connection_floor);
         self.positions = Positions {
             query,
             connection: connection_of(now),
-            query_connection: connection_of(query).min(query),
+            query_connection: connection_of(query.at).min(query),
         };
         while self
             .order
@@ -224,7 +252,7 @@ impl History {
         }
     }
 
-    fn forget_oldest(&mut self) -> Option<Instant> {
+    fn forget_oldest(&mut self) -> Option<Moment> {
         let (until, id) = self.order.pop_front()?;
         self.stripped = self.stripped.saturating_sub(1);
         if let Some(states) = self.clients.get_mut(&id) {
@@ -292,7 +320,7 @@ impl History {
     /// not; `live` is what the client is now.
     pub(super) fn connection(
         &self,
-        at: Instant,
+        at: Moment,
         id: &ClientIdentity,
         generation: Stamp,
         live: Option<&Client>,
@@ -317,7 +345,7 @@ impl History {
 }
 
 /// Where the state is that held at `at`.
-fn place_at(states: &VecDeque<Past>, at: Instant) -> usize {
+fn place_at(states: &VecDeque<Past>, at: Moment) -> usize {
     states.partition_point(|past| past.until <= at)
 }
 

@@ -39,6 +39,9 @@ pub struct LagState {
 }
 
 impl Lags {
+    /// The longest lag that anybody may set: a day.
+    pub const MAX: Duration = Duration::from_hours(24);
+
     /// Whether nothing lags.
     pub fn is_zero(&self) -> bool {
         *self == Self::default()

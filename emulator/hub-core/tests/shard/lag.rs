@@ -86,17 +86,20 @@ struct Shown {
     connected: bool,
 }
 
+/// An instant, and how often the lags were set before.
+type Moment = (Instant, u32);
 type World = BTreeMap<ClientIdentity, Shown>;
 
 /// The shard that lags, one that does not, and everything that the latter ever was.
 struct Pair {
     lagging: Shard,
     exact: Shard,
-    log: Vec<(Instant, World)>,
+    log: Vec<(Moment, World)>,
     now: u32,
     lags: Lags,
-    query_floor: Instant,
-    connection_floor: Instant,
+    query_floor: Moment,
+    connection_floor: Moment,
+    turn: u32,
     links: u64,
     at_links: BTreeMap<ClientIdentity, LinkId>,
 }
@@ -106,11 +109,12 @@ impl Pair {
         Self {
             lagging: Shard::new(Limits::default()),
             exact: Shard::new(Limits::default()),
-            log: vec![(Instant::ZERO, World::new())],
+            log: vec![((Instant::ZERO, 0), World::new())],
             now: 0,
             lags: Lags::default(),
-            query_floor: Instant::ZERO,
-            connection_floor: Instant::ZERO,
+            query_floor: (Instant::ZERO, 0),
+            connection_floor: (Instant::ZERO, 0),
+            turn: 0,
             links: 0,
             at_links: BTreeMap::new(),
         }
@@ -120,12 +124,12 @@ impl Pair {
         at(self.now).mono
     }
 
-    fn query_position(&self) -> Instant {
-        back(self.mono(), self.lags.query).max(self.query_floor)
+    fn query_position(&self) -> Moment {
+        back(self.mono(), self.lags.query, self.query_floor)
     }
 
-    fn connection_position(&self, at: Instant) -> Instant {
-        let position = back(at, self.lags.connection_state).max(self.connection_floor);
+    fn connection_position(&self, at: Moment) -> Moment {
+        let position = back(at.0, self.lags.connection_state, self.connection_floor);
         position.min(at)
     }
 
@@ -136,13 +140,13 @@ impl Pair {
                 self.both(|shard, now| shard.handle_deadline(now));
             }
             Op::Lag(lags) => {
-                let now = self.mono();
-                self.query_floor = self.query_position();
-                self.connection_floor = self.connection_position(now);
-                if lags.is_zero() {
-                    (self.query_floor, self.connection_floor) = (now, now);
-                }
+                let now = (self.mono(), u32::MAX);
+                let before = |(at, turn): Moment| (at, turn.min(self.turn));
+                let floors = [self.query_position(), self.connection_position(now)];
+                let [query, connection] = floors.map(before);
+                (self.query_floor, self.connection_floor) = (query, connection);
                 self.lags = *lags;
+                self.turn += 1;
                 self.lagging.set_lags(at(self.now), *lags);
             }
             Op::Connect(who, model) => {
@@ -259,19 +263,19 @@ impl Pair {
                 },
             );
         }
-        let now = self.mono();
+        let now = (self.mono(), self.turn);
         self.log.retain(|(at, _)| *at != now);
         self.log.push((now, world));
     }
 
     /// What was at an instant.
-    fn world(&self, at: Instant) -> &World {
+    fn world(&self, at: Moment) -> &World {
         let place = self.log.partition_point(|(noted, _)| *noted <= at);
         &self.log[place - 1].1
     }
 
     /// What is shown of `shown` where the connection state is that of `at`.
-    fn with_connection(&self, who: &ClientIdentity, shown: &Shown, at: Instant) -> String {
+    fn with_connection(&self, who: &ClientIdentity, shown: &Shown, at: Moment) -> String {
         let then = self.world(at).get(who);
         let then = then.filter(|then| then.generation == shown.generation);
         let state = |is: bool| format!(r#""connectionState":"{}""#, words(is));
@@ -331,10 +335,11 @@ impl Pair {
 
     /// A read of one client is exact, apart from the connection state.
     fn compare_reads_by_id(&self) {
-        let connection = self.connection_position(self.mono());
+        let now = (self.mono(), u32::MAX);
+        let connection = self.connection_position(now);
         for who in all() {
             let twin = self.lagging.twin(&who).ok().map(|twin| twin.json);
-            let shown = self.world(self.mono()).get(&who);
+            let shown = self.world(now).get(&who);
             let expected = shown.map(|shown| self.with_connection(&who, shown, connection));
             assert_eq!(twin, expected, "{who} at {connection:?}");
         }
@@ -369,8 +374,10 @@ fn update(shard: &mut Shard, now: hub_proto::time::Now, who: &ClientIdentity, bo
     let _ = shard.update_twin(now, who, update, UpdateMode::Merge, &IfMatch::Absent);
 }
 
-fn back(at: Instant, by: Duration) -> Instant {
-    Instant::from_start(at.since_start().saturating_sub(by))
+/// With all that happened at that instant, and not before `floor`.
+fn back(at: Instant, by: Duration, floor: Moment) -> Moment {
+    let at = at.since_start().checked_sub(by).map(Instant::from_start);
+    at.map_or(floor, |at| (at, u32::MAX)).max(floor)
 }
 
 fn words(connected: bool) -> &'static str {

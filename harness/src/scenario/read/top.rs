@@ -1,5 +1,8 @@
 //! The outermost mapping, and the parts that includes bring along.
 
+use std::time::Duration;
+
+use hub_core::Lags;
 use hub_core::throttle::Scale;
 
 use super::checks::check;
@@ -180,7 +183,27 @@ fn hub(node: &Node, mistakes: &mut Mistakes) -> Option<HubSpec> {
         spec.sas_connect_grace = transposed(connect)?;
         spec.sas_live_grace = transposed(live)?;
     }
+    let query = lag(&fields, "query-lag", mistakes);
+    let connection_state = lag(&fields, "connection-state-lag", mistakes);
+    spec.lags = Lags {
+        query: query?,
+        connection_state: connection_state?,
+    };
     Some(spec)
+}
+
+/// One that is not given is none.
+fn lag(fields: &Fields<'_>, key: &str, mistakes: &mut Mistakes) -> Option<Duration> {
+    let Some(node) = fields.get(key) else {
+        return Some(Duration::ZERO);
+    };
+    let lag = mistakes.duration(node, &format!("`{key}`"))?;
+    if lag > Lags::MAX {
+        let message = format!("`{key}` is a day at most, but {} is given", node.found());
+        mistakes.add(node.span, message);
+        return None;
+    }
+    Some(lag)
 }
 
 /// `tier` with its `units`; the inner `None`: there is none.
