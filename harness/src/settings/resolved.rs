@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::file::SettingsFile;
 use super::flags::{ClockFlag, EndpointFlags, HubFlags};
+use super::lag::Lag;
 use super::port::Port;
 
 /// What holds once flags, variables, file and defaults are merged.
@@ -139,12 +140,8 @@ impl Settings {
                 .map(Duration::from_secs),
             clock: hub.clock.or(file.clock).unwrap_or_default(),
             lags: Lags {
-                query: hub.query_lag.or(file.query_lag).unwrap_or_default().0,
-                connection_state: hub
-                    .connection_state_lag
-                    .or(file.connection_state_lag)
-                    .unwrap_or_default()
-                    .0,
+                query: lag(hub.query_lag, file.query_lag),
+                connection_state: lag(hub.connection_state_lag, file.connection_state_lag),
             },
             ready_file: file.ready_file,
             log: file.log,
@@ -188,6 +185,10 @@ pub fn default_ca_dir() -> Result<PathBuf, SettingsError> {
     Ok(etcetera::choose_base_strategy()?
         .data_dir()
         .join("hubnerite"))
+}
+
+fn lag(flag: Option<Lag>, file: Option<Lag>) -> Duration {
+    flag.or(file).unwrap_or_default().0
 }
 
 fn either<T>(flags: Vec<T>, file: Option<Vec<T>>) -> Vec<T> {

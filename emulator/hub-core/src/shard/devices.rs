@@ -147,14 +147,14 @@ impl Shard {
             };
             let module_id = ClientIdentity::Module(id.device_id().clone(), module.clone());
             match (is_edge, self.clients.contains_key(&module_id)) {
-                (true, false) => self.insert_system_module(now, module_id, module),
+                (true, false) => self.insert_system_module(now, &module_id, module),
                 (false, true) => self.remove(now, &module_id, EventKind::ModuleDeleted),
                 (true, true) | (false, false) => {}
             }
         }
     }
 
-    fn insert_system_module(&mut self, now: Now, id: ClientIdentity, module: ModuleId) {
+    fn insert_system_module(&mut self, now: Now, id: &ClientIdentity, module: ModuleId) {
         let spec = ModuleSpec {
             device: id.device_id().clone(),
             id: module,
@@ -163,7 +163,7 @@ impl Shard {
         };
         let registered = Registered::module(spec, self.common.stamps.next(now.wall));
         let client = Box::new(Client::new(id.clone(), registered, now.wall));
-        self.common.event(now, &id, EventKind::ModuleCreated);
+        self.common.event(now, id, EventKind::ModuleCreated);
         self.insert(client);
     }
 

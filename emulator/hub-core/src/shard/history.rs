@@ -79,8 +79,11 @@ struct Was {
     c2d_messages: usize,
     twin: Option<Box<Twin>>,
     registered: Option<Box<Registered>>,
-    configurations: Option<Option<Box<Record>>>,
+    configurations: Option<Targeting>,
 }
+
+/// The configurations that target a twin, if any did.
+type Targeting = Option<Box<Record>>;
 
 /// What a client was at a position.
 #[derive(Clone, Copy, Debug)]
@@ -166,9 +169,8 @@ impl History {
         };
         for (id, was) in std::mem::take(&mut self.touched) {
             match (was, live.get(&id)) {
-                (None, None) => {}
                 (None, Some(_)) if self.keeps_documents() => self.push(now, id, None),
-                (None, Some(_)) => {}
+                (None, None | Some(_)) => {}
                 (Some(was), None) => self.push(now, id, Some(was)),
                 (Some(was), Some(client)) => {
                     if let Some(was) = was.less(client, self.keeps_documents()) {

@@ -48,7 +48,7 @@ impl Shard {
             return Err(HubError::TooManyDevices(self.common.limits.identities));
         }
         for (id, client) in clients {
-            self.add(now, id, client);
+            self.add(now, &id, client);
         }
         Ok(())
     }
@@ -57,7 +57,7 @@ impl Shard {
     pub fn replace_with(&mut self, now: Now, other: Self) {
         self.clear(now);
         for (id, client) in other.clients {
-            self.add(now, id, client);
+            self.add(now, &id, client);
         }
     }
 
@@ -81,7 +81,7 @@ impl Shard {
         self.clients.len()
     }
 
-    fn add(&mut self, now: Now, id: ClientIdentity, mut client: Box<Client>) {
+    fn add(&mut self, now: Now, id: &ClientIdentity, mut client: Box<Client>) {
         let fact = if client.is_device() {
             self.device_count += 1;
             EventKind::DeviceCreated
@@ -90,7 +90,7 @@ impl Shard {
         };
         let common = &mut self.common;
         common.stamps.pass(client.registered.generation);
-        common.event(now, &id, fact);
+        common.event(now, id, fact);
         // Set anew, since it may come from another shard.
         client.messages_timer = None;
         client.set_messages_timer(common);

@@ -137,7 +137,7 @@ impl Pair {
         match op {
             Op::Advance(seconds) => {
                 self.now += seconds;
-                self.both(|shard, now| shard.handle_deadline(now));
+                self.both(Shard::handle_deadline);
             }
             Op::Lag(lags) => {
                 let now = (self.mono(), u32::MAX);
