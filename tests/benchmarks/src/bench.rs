@@ -1,0 +1,49 @@
+//! What every measurement is given: the binary under test, the peers that are there, how long to measure.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::load::Window;
+use crate::server::{Broker, Hub, HubOptions, Transport, mosquitto_path};
+
+/// What every measurement is given.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) hubnerite: PathBuf,
+    pub(crate) mosquitto: Option<PathBuf>,
+    pub(crate) window: Window,
+}
+
+impl Bench {
+    pub(crate) fn new(hubnerite: PathBuf, measured: Duration) -> Self {
+        Self {
+            hubnerite,
+            mosquitto: mosquitto_path(),
+            window: Window {
+                warm_up: Duration::from_secs(1),
+                measured,
+            },
+        }
+    }
+
+    /// A hub as released.
+    pub(crate) fn hub(&self, transport: Transport) -> anyhow::Result<Hub> {
+        let binary: &Path = &self.hubnerite;
+        Hub::start(HubOptions { binary, transport })
+    }
+
+    /// mosquitto; only asked where it is there.
+    pub(crate) fn mosquitto(&self, transport: Transport) -> anyhow::Result<Broker> {
+        let path = self.mosquitto.as_ref().context("mosquitto is missing")?;
+        Broker::mosquitto(path, transport)
+    }
+}
+
+/// `device-0` and so on.
+pub(crate) fn device_names(count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| format!("device-{number}"))
+        .collect()
+}

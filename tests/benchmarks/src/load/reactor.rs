@@ -1,0 +1,260 @@
+//! Many connections on one thread: opening them, carrying bytes between them and their talkers.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use hdrhistogram::Histogram;
+use mio::{Events, Interest, Poll, Token};
+
+use super::meter::{Meter, Window, new_histogram};
+use super::stream::Stream;
+use super::talker::{Talker, Turn};
+use super::tls::ClientTls;
+use crate::clock::now;
+use crate::sample::{CpuReading, Sample};
+use crate::server::Process;
+
+/// A connection to be made.
+pub(crate) struct Plan {
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: Option<ClientTls>,
+    pub(crate) talker: Box<dyn Talker>,
+}
+
+/// The connections of one load.
+pub(crate) struct Reactor {
+    poll: Poll,
+    events: Events,
+    connections: Vec<Connection>,
+    meter: Meter,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+struct Connection {
+    stream: Stream,
+    talker: Box<dyn Talker>,
+    /// When it was dialled; gone once it counts as connected.
+    dialled: Option<Instant>,
+    stands: bool,
+    /// The start of a packet.
+    cut: Vec<u8>,
+    /// What the socket did not take.
+    unsent: Vec<u8>,
+}
+
+/// How many sockets one source address is given.
+const CONNECTIONS_PER_SOURCE: usize = 4_000;
+/// How long nothing may happen while connections open.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Reactor {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            poll: Poll::new()?,
+            events: Events::with_capacity(1024),
+            connections: Vec::new(),
+            meter: Meter::new(),
+            input: vec![0; 64 * 1024],
+            output: Vec::new(),
+        })
+    }
+
+    /// Opens connections, `at_once` at a time, and returns when all have signed in: how long each took
+    /// from the call of `connect`, in nanoseconds.
+    pub(crate) fn open(
+        &mut self,
+        plans: impl IntoIterator<Item = Plan>,
+        at_once: usize,
+    ) -> anyhow::Result<Histogram<u64>> {
+        let mut plans = plans.into_iter();
+        let mut took = new_histogram();
+        let (mut opening, mut heard_at) = (0, now());
+        loop {
+            while opening < at_once
+                && let Some(plan) = plans.next()
+            {
+                self.dial(plan)?;
+                opening += 1;
+            }
+            if opening == 0 {
+                return Ok(took);
+            }
+            let (ready, heard) = self.turn(PATIENCE, |after| {
+                let nanos = u64::try_from(after.as_nanos()).unwrap_or(u64::MAX);
+                took.saturating_record(nanos);
+            })?;
+            opening -= ready;
+            if heard {
+                heard_at = now();
+            }
+            ensure!(
+                heard_at.elapsed() < PATIENCE,
+                "{opening} connections do not come about"
+            );
+        }
+    }
+
+    /// Carries the talkers' load: warms up, then counts, reading the server's CPU at both ends.
+    pub(crate) fn run(&mut self, server: &Process, window: Window) -> anyhow::Result<Sample> {
+        let begun = now();
+        for index in 0..self.connections.len() {
+            self.speak(index, begun, |talker, turn| {
+                talker.start(turn);
+                Ok(())
+            })?;
+        }
+        self.carry(begun + window.warm_up)?;
+        let before = CpuReading::of(server)?;
+        self.meter.begin();
+        let from = now();
+        self.carry(from + window.measured)?;
+        let (operations, latency) = self.meter.end();
+        let mut sample = Sample::of(operations, from.elapsed(), latency);
+        sample.cpu = Some(CpuReading::of(server)?.since(before, sample.elapsed));
+        ensure!(operations > 0, "nothing was answered");
+        Ok(sample)
+    }
+
+    /// Carries bytes until an instant.
+    pub(crate) fn carry(&mut self, until: Instant) -> anyhow::Result<()> {
+        loop {
+            let left = until.saturating_duration_since(now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.turn(left, |_| {})?;
+        }
+    }
+
+    fn dial(&mut self, plan: Plan) -> anyhow::Result<()> {
+        let token = self.connections.len();
+        let source = u8::try_from(token / CONNECTIONS_PER_SOURCE)?;
+        let source = (source > 0).then(|| Ipv4Addr::new(127, 0, 1, source));
+        let dialled = now();
+        let mut stream = Stream::dial(plan.address, source, plan.tls.as_ref())?;
+        // Both, once and for all: the events come at the edges.
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.poll
+            .registry()
+            .register(&mut stream.tcp, Token(token), both)?;
+        self.connections.push(Connection {
+            stream,
+            talker: plan.talker,
+            dialled: Some(dialled),
+            stands: false,
+            cut: Vec::new(),
+            unsent: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// Waits for events and serves them: how many connections became ready, and whether anything came.
+    fn turn(
+        &mut self,
+        patience: Duration,
+        mut became_ready: impl FnMut(Duration),
+    ) -> anyhow::Result<(usize, bool)> {
+        let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        match self.poll.poll(&mut events, Some(patience)) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
+            _ => {}
+        }
+        let mut ready = 0;
+        for event in &events {
+            let Token(index) = event.token();
+            self.serve(index)
+                .with_context(|| format!("connection {index}"))?;
+            let connection = &mut self.connections[index];
+            if connection.talker.is_ready()
+                && connection.stands
+                && let Some(dialled) = connection.dialled.take()
+            {
+                became_ready(now().saturating_duration_since(dialled));
+                ready += 1;
+            }
+        }
+        let heard = !events.is_empty();
+        self.events = events;
+        Ok((ready, heard))
+    }
+
+    fn serve(&mut self, index: usize) -> anyhow::Result<()> {
+        let connection = &mut self.connections[index];
+        if !connection.stands {
+            connection.stands = connection.stream.stands()?;
+            if !connection.stands {
+                return Ok(());
+            }
+            self.speak(index, now(), |talker, turn| {
+                talker.open(turn.output);
+                Ok(())
+            })?;
+        }
+        let mut input = std::mem::take(&mut self.input);
+        let heard = self.hear_all(index, &mut input);
+        self.input = input;
+        heard
+    }
+
+    fn hear_all(&mut self, index: usize, input: &mut [u8]) -> anyhow::Result<()> {
+        loop {
+            let (bytes, more) = self.connections[index].stream.read(input)?;
+            let came = &input[..bytes];
+            if bytes > 0 {
+                let mut cut = std::mem::take(&mut self.connections[index].cut);
+                let rest = self.speak(index, now(), |talker, turn| {
+                    if cut.is_empty() {
+                        let used = talker.hear(came, turn)?;
+                        return Ok(came[used..].to_vec());
+                    }
+                    cut.extend_from_slice(came);
+                    let used = talker.hear(&cut, turn)?;
+                    Ok(cut.split_off(used))
+                })?;
+                self.connections[index].cut = rest;
+            } else {
+                self.flush(index)?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Gives a talker the floor, and sends what it says.
+    fn speak<T>(
+        &mut self,
+        index: usize,
+        now: Instant,
+        say: impl FnOnce(&mut dyn Talker, &mut Turn<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let connection = &mut self.connections[index];
+        self.output.clear();
+        let mut turn = Turn {
+            now,
+            output: &mut self.output,
+            meter: &mut self.meter,
+        };
+        let said = say(connection.talker.as_mut(), &mut turn)?;
+        if !connection.unsent.is_empty() {
+            connection.unsent.extend_from_slice(&self.output);
+            self.flush(index)?;
+        } else if !self.output.is_empty() {
+            let sent = connection.stream.write(&self.output)?;
+            connection.unsent.extend_from_slice(&self.output[sent..]);
+        }
+        Ok(said)
+    }
+
+    fn flush(&mut self, index: usize) -> anyhow::Result<()> {
+        let connection = &mut self.connections[index];
+        if !connection.unsent.is_empty() {
+            let sent = connection.stream.write(&connection.unsent)?;
+            connection.unsent.drain(..sent);
+        }
+        Ok(())
+    }
+}

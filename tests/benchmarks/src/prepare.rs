@@ -1,0 +1,44 @@
+//! Builds the hub as released; finds or installs the peers.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, bail, ensure};
+
+use crate::server::mosquitto_path;
+
+/// The binary to measure: the one given, or one built now.
+pub(crate) fn hubnerite(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(binary) = given {
+        ensure!(binary.is_file(), "there is no {}", binary.display());
+        return Ok(binary.canonicalize()?);
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--locked", "--quiet"])
+        .args(["--package", "harness"])
+        .current_dir(&root)
+        .status()
+        .context("cannot run cargo; --binary names a hub that is built")?;
+    ensure!(built.success(), "the hub does not build");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    Ok(target.join("release/hubnerite").canonicalize()?)
+}
+
+/// Installs mosquitto from Debian's packages unless it is there.
+pub(crate) fn install_mosquitto() -> anyhow::Result<()> {
+    if mosquitto_path().is_some() {
+        return Ok(());
+    }
+    for arguments in [
+        &["update", "-qq"][..],
+        &["install", "-qq", "-y", "mosquitto"],
+    ] {
+        let done = Command::new("apt-get").args(arguments).status();
+        if !done.is_ok_and(|status| status.success()) {
+            bail!("apt-get cannot install mosquitto; without --install-peers it is left out");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! Servers that the suite serves itself, each in a process of its own: this binary with `serve NAME`. They
+//! end with the suite, when their input is closed.
+//!
+//! | Module | Serves |
+//! |---|---|
+//! | `served` | starts them, and is what such a process runs |
+//! | `http` | a fixed answer, by bare hyper |
+
+mod http;
+mod served;
+
+pub(crate) use served::Served;

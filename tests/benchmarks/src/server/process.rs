@@ -1,0 +1,86 @@
+//! One server process: what it said, its CPU time, its memory. Ended on drop.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::sample::cpu_time;
+
+/// A running server.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    name: String,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    /// Its files, which go with it.
+    _files: tempfile::TempDir,
+}
+
+impl Process {
+    /// Starts `command`; what it says goes to us, what it complains about to nobody unless
+    /// `HUBNERITE_BENCH_STDERR` is set.
+    pub(crate) fn start(mut command: Command, files: tempfile::TempDir) -> anyhow::Result<Self> {
+        let program = Path::new(command.get_program());
+        let name = program
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        if std::env::var_os("HUBNERITE_BENCH_STDERR").is_none() {
+            command.stderr(Stdio::null());
+        }
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        let output = child.stdout.take().context("a pipe")?;
+        Ok(Self {
+            input: child.stdin.take(),
+            child,
+            name,
+            output: BufReader::new(output),
+            _files: files,
+        })
+    }
+
+    /// The next line it says, as JSON.
+    pub(crate) fn line(&mut self) -> anyhow::Result<serde_json::Value> {
+        let mut line = String::new();
+        if self.output.read_line(&mut line)? == 0 {
+            let name = &self.name;
+            bail!("{name} ended; HUBNERITE_BENCH_STDERR=1 shows what it said to that");
+        }
+        serde_json::from_str(&line).with_context(|| format!("{} said {line:?}", self.name))
+    }
+
+    /// Says one line to it.
+    pub(crate) fn say(&mut self, line: &str) -> anyhow::Result<()> {
+        let input = self.input.as_mut().context("a pipe")?;
+        writeln!(input, "{line}")?;
+        Ok(input.flush()?)
+    }
+
+    /// User and system time used so far.
+    pub(crate) fn cpu_time(&self) -> anyhow::Result<Duration> {
+        cpu_time(&format!("/proc/{}/stat", self.child.id()))
+    }
+
+    /// Memory of its own, not of files: heap and stacks, in bytes.
+    pub(crate) fn memory(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|it| it.strip_prefix("RssAnon:"));
+        let kib = line.context("no RssAnon")?.trim().trim_end_matches(" kB");
+        Ok(kib.trim().parse::<u64>()? * 1024)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nothing to do about either.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
