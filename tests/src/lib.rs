@@ -8,7 +8,6 @@
 //! | `sas` | tokens by the published recipe, apart from the hub's own code |
 //! | `sdk` | Microsoft's SDKs: installed once under the target folder, at pinned versions |
 //! | `program` | [`Program`]: a child process, its facts and checks, never without a deadline |
-//! | `release` | the released binary, for benchmarks |
 //! | `skip` | what a machine lacks: said aloud, and a failure where `CI` is set |
 //!
 //! Nothing here uses the codec or the SAS code of `hub-proto`: a mistake shared by both sides would
@@ -21,7 +20,6 @@
 
 mod hub;
 mod program;
-mod release;
 mod rest;
 mod sas;
 mod sdk;
@@ -30,7 +28,6 @@ pub mod wire;
 
 pub use hub::{DEADLINE, TestHub};
 pub use program::{Program, Report};
-pub use release::release_hub;
 pub use rest::{Answer, Rest};
 pub use sas::{long_ago, soon, token};
 pub use sdk::{Java, Judged, Node, Python, Schemathesis};

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,6 +46,12 @@ pub(crate) struct Args {
 /// What the suite starts of itself.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
+    /// Become a program that ends with the suite
+    #[command(hide = true)]
+    Become {
+        program: PathBuf,
+        arguments: Vec<OsString>,
+    },
     /// Be one of the suite's own servers
     #[command(hide = true)]
     Serve {

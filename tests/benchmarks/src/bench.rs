@@ -30,8 +30,20 @@ impl Bench {
 
     /// A hub as released.
     pub(crate) fn hub(&self, transport: Transport) -> anyhow::Result<Hub> {
-        let binary: &Path = &self.hubnerite;
-        Hub::start(HubOptions { binary, transport })
+        Hub::start(HubOptions {
+            binary: &self.hubnerite,
+            transport,
+            authority: None,
+        })
+    }
+
+    /// A plain hub whose certificate authority is kept in a folder.
+    pub(crate) fn hub_with_authority(&self, folder: &Path) -> anyhow::Result<Hub> {
+        Hub::start(HubOptions {
+            binary: &self.hubnerite,
+            transport: Transport::Plain,
+            authority: Some(folder),
+        })
     }
 
     /// mosquitto; only asked where it is there.

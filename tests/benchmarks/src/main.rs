@@ -11,7 +11,7 @@
 //! | `serve` | the servers that the suite serves itself |
 //! | `sample` | what one server did in one round; medians |
 //! | `report` | tables and JSON; prints, and nothing else does |
-//! | `prepare` | builds the hub, finds or installs the peers |
+//! | `prepare` | builds the hub, finds or installs the peers, sets processes up |
 //! | `machine` | what the figures were measured on |
 //! | `clock` | the one reader of a clock |
 
@@ -39,6 +39,7 @@ use args::{Args, Command};
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match &args.command {
+        Some(Command::Become { program, arguments }) => prepare::become_program(program, arguments),
         Some(Command::Serve { what, arguments }) => what.be(arguments),
         None => measure(&args),
     };
@@ -57,6 +58,7 @@ fn measure(args: &Args) -> anyhow::Result<()> {
         report::list(&figures);
         return Ok(());
     }
+    prepare::raise_open_files();
     let hubnerite = prepare::hubnerite(args.binary.as_deref())?;
     if args.install_peers {
         prepare::install_mosquitto()?;

@@ -1,9 +1,14 @@
-//! Builds the hub as released; finds or installs the peers.
+//! Builds the hub as released; finds or installs the peers; sets processes up.
 
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail, ensure};
+use rustix::process::{
+    Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 
 use crate::server::mosquitto_path;
 
@@ -41,4 +46,22 @@ pub(crate) fn install_mosquitto() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Lets this process, and the servers it starts, have as many connections as the system allows.
+pub(crate) fn raise_open_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    // If it cannot be had, a figure of many connections says so.
+    let _ = setrlimit(Resource::Nofile, raised);
+}
+
+/// Becomes a program that the system ends when the suite ends, however that comes about.
+pub(crate) fn become_program(program: &Path, arguments: &[OsString]) -> anyhow::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let error = Command::new(program).args(arguments).exec();
+    Err(error).with_context(|| format!("cannot start {}", program.display()))
 }

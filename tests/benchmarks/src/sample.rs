@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Context;
 use hdrhistogram::Histogram;
 
+use crate::load::new_histogram;
 use crate::server::Process;
 
 /// What one server did in one round.
@@ -38,6 +39,11 @@ impl Sample {
             cpu: None,
             bytes_each: None,
         }
+    }
+
+    /// One of which the time says nothing.
+    pub(crate) fn untimed() -> Self {
+        Self::of(1, Duration::ZERO, new_histogram())
     }
 
     pub(crate) fn value(&self, measure: Measure) -> Option<f64> {

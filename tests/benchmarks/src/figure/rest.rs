@@ -6,7 +6,8 @@
 //! body together, from memory and without a look at the request. The hub finds a route, checks a token, and
 //! prints a document. What it costs beyond hyper is its own.
 
-use super::{Against, Comparison, Contestant, Figure, Goal, Needs};
+use super::shape::OURS;
+use super::{Comparison, Contestant, Figure, Goal};
 use crate::bench::{Bench, device_names};
 use crate::load::{HttpCaller, Reactor};
 use crate::sample::{Measure, Sample};
@@ -20,29 +21,20 @@ pub(super) const TWIN: Figure = Figure {
     name: "rest",
     about: "GET of a twin, 64 connections, plain, against bare hyper with as long an answer",
     contestants: &[
-        Contestant {
-            name: "hubnerite",
-            needs: Needs::Nothing,
-            measure: on_hub,
-        },
-        Contestant {
-            name: "hyper",
-            needs: Needs::Nothing,
-            measure: on_hyper,
-        },
+        Contestant::new(OURS, on_hub),
+        Contestant::new("hyper", on_hyper),
     ],
-    comparisons: &[Comparison {
-        measure: Measure::CpuMicros,
-        ours: "hubnerite",
-        against: Against::Contestant("hyper"),
-        goal: Goal::AtMost(1.5),
-    }],
+    comparisons: &[
+        Comparison::with("hyper", Measure::CpuMicros, Goal::AtMost(1.5)),
+        Comparison::with("hyper", Measure::Rate, Goal::None),
+    ],
 };
 
 fn hub_with_twins(bench: &Bench) -> anyhow::Result<(Hub, Vec<String>)> {
     let hub = bench.hub(Transport::Plain)?;
     let devices = device_names(DEVICES);
     hub.register(&devices)?;
+    hub.write_twins(&devices)?;
     Ok((hub, devices))
 }
 

@@ -3,6 +3,9 @@
 use crate::bench::Bench;
 use crate::sample::{Measure, Sample};
 
+/// The name of the hub among the contestants.
+pub(super) const OURS: &str = "hubnerite";
+
 /// Something measured on several servers in interleaved rounds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Figure {
@@ -23,6 +26,25 @@ pub(crate) struct Contestant {
     pub(crate) measure: fn(&Bench) -> anyhow::Result<Sample>,
 }
 
+impl Contestant {
+    /// One that needs nothing but the suite.
+    pub(super) const fn new(
+        name: &'static str,
+        measure: fn(&Bench) -> anyhow::Result<Sample>,
+    ) -> Self {
+        Self {
+            name,
+            needs: Needs::Nothing,
+            measure,
+        }
+    }
+
+    /// The same, left out where what it needs is missing.
+    pub(super) const fn needing(self, needs: Needs) -> Self {
+        Self { needs, ..self }
+    }
+}
+
 /// What has to be there for a contestant to take part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Needs {
@@ -40,6 +62,33 @@ pub(crate) struct Comparison {
     pub(crate) ours: &'static str,
     pub(crate) against: Against,
     pub(crate) goal: Goal,
+}
+
+impl Comparison {
+    /// The first contestant of a figure, `hubnerite`, against another.
+    pub(super) const fn with(peer: &'static str, measure: Measure, goal: Goal) -> Self {
+        Self {
+            measure,
+            ours: OURS,
+            against: Against::Contestant(peer),
+            goal,
+        }
+    }
+
+    /// `hubnerite` by itself.
+    pub(super) const fn alone(measure: Measure, goal: Goal) -> Self {
+        Self {
+            measure,
+            ours: OURS,
+            against: Against::Nobody,
+            goal,
+        }
+    }
+
+    /// The same of another contestant.
+    pub(super) const fn of(self, ours: &'static str) -> Self {
+        Self { ours, ..self }
+    }
 }
 
 /// What ours is held against.

@@ -6,44 +6,41 @@
 //! Why it is fair: the same bytes from the same load generator, and both sides acknowledge every message. The
 //! hub checks each message, stamps it and keeps it in its event log; a broker without a subscriber drops it.
 
-use super::{Against, Comparison, Contestant, Figure, Goal, Needs};
+use super::shape::OURS;
+use super::{Comparison, Contestant, Figure, Goal, Needs};
 use crate::bench::{Bench, device_names};
 use crate::load::Reactor;
 use crate::sample::{Measure, Sample};
-use crate::server::{SpeaksMqtt, Transport};
+use crate::serve::Served;
+use crate::server::{Broker, SpeaksMqtt, Transport};
 
-const DEVICES: usize = 500;
+pub(super) const DEVICES: usize = 500;
 const AT_ONCE: usize = 64;
 
 pub(super) const EIGHT: Figure = Figure {
     name: "telemetry",
     about: "telemetry at QoS 1, 500 devices, 8 unacknowledged each, event log on",
     contestants: &[
-        Contestant {
-            name: "hubnerite",
-            needs: Needs::Nothing,
-            measure: |bench| on_hub(bench, 8),
-        },
-        Contestant {
-            name: "mosquitto",
-            needs: Needs::Mosquitto,
-            measure: |bench| on_mosquitto(bench, 8),
-        },
+        Contestant::new(OURS, |bench| on_hub(bench, 8)),
+        Contestant::new("mosquitto", |bench| {
+            on_broker(bench, &bench.mosquitto(Transport::Plain)?, 8)
+        })
+        .needing(Needs::Mosquitto),
+        Contestant::new("rumqttd", |bench| {
+            on_broker(bench, &Broker::served(Served::Rumqttd)?, 8)
+        })
+        .needing(Needs::Feature("rumqttd", cfg!(feature = "rumqttd"))),
+        Contestant::new("ntex-mqtt", |bench| {
+            on_broker(bench, &Broker::served(Served::Ntex)?, 8)
+        })
+        .needing(Needs::Feature("ntex", cfg!(feature = "ntex"))),
     ],
     comparisons: &[
         // Five times the messages of a CPU second.
-        Comparison {
-            measure: Measure::CpuMicros,
-            ours: "hubnerite",
-            against: Against::Contestant("mosquitto"),
-            goal: Goal::AtMost(0.2),
-        },
-        Comparison {
-            measure: Measure::Rate,
-            ours: "hubnerite",
-            against: Against::Contestant("mosquitto"),
-            goal: Goal::None,
-        },
+        Comparison::with("mosquitto", Measure::CpuMicros, Goal::AtMost(0.2)),
+        Comparison::with("mosquitto", Measure::Rate, Goal::None),
+        Comparison::with("rumqttd", Measure::CpuMicros, Goal::None),
+        Comparison::with("ntex-mqtt", Measure::CpuMicros, Goal::None),
     ],
 };
 
@@ -51,44 +48,30 @@ pub(super) const ONE: Figure = Figure {
     name: "telemetry-1",
     about: "telemetry at QoS 1, 500 devices, 1 unacknowledged each, event log on",
     contestants: &[
-        Contestant {
-            name: "hubnerite",
-            needs: Needs::Nothing,
-            measure: |bench| on_hub(bench, 1),
-        },
-        Contestant {
-            name: "mosquitto",
-            needs: Needs::Mosquitto,
-            measure: |bench| on_mosquitto(bench, 1),
-        },
+        Contestant::new(OURS, |bench| on_hub(bench, 1)),
+        Contestant::new("mosquitto", |bench| {
+            on_broker(bench, &bench.mosquitto(Transport::Plain)?, 1)
+        })
+        .needing(Needs::Mosquitto),
     ],
-    comparisons: &[Comparison {
-        measure: Measure::CpuMicros,
-        ours: "hubnerite",
-        against: Against::Contestant("mosquitto"),
-        goal: Goal::None,
-    }],
+    comparisons: &[
+        Comparison::with("mosquitto", Measure::CpuMicros, Goal::None),
+        Comparison::with("mosquitto", Measure::Rate, Goal::None),
+    ],
 };
 
-fn on_hub(bench: &Bench, unacknowledged: u16) -> anyhow::Result<Sample> {
+pub(super) fn on_hub(bench: &Bench, unacknowledged: u16) -> anyhow::Result<Sample> {
     let hub = bench.hub(Transport::Plain)?;
     let devices = device_names(DEVICES);
     hub.register(&devices)?;
-    send(bench, &hub, &devices, unacknowledged)
-}
-
-fn on_mosquitto(bench: &Bench, unacknowledged: u16) -> anyhow::Result<Sample> {
-    let broker = bench.mosquitto(Transport::Plain)?;
-    send(bench, &broker, &device_names(DEVICES), unacknowledged)
-}
-
-fn send(
-    bench: &Bench,
-    server: &impl SpeaksMqtt,
-    devices: &[String],
-    unacknowledged: u16,
-) -> anyhow::Result<Sample> {
     let mut reactor = Reactor::new()?;
-    reactor.open(server.telemetry(devices, unacknowledged), AT_ONCE)?;
-    reactor.run(server.process(), bench.window)
+    reactor.open(hub.telemetry(&devices, unacknowledged), AT_ONCE)?;
+    reactor.run(hub.process(), bench.window)
+}
+
+fn on_broker(bench: &Bench, broker: &Broker, unacknowledged: u16) -> anyhow::Result<Sample> {
+    let devices = device_names(DEVICES);
+    let mut reactor = Reactor::new()?;
+    reactor.open(broker.telemetry(&devices, unacknowledged), AT_ONCE)?;
+    reactor.run(broker.process(), bench.window)
 }

@@ -180,6 +180,45 @@ fn whole_answer(input: &[u8]) -> anyhow::Result<Option<usize>> {
     Ok((input.len() >= bytes).then_some(bytes))
 }
 
+/// Says so many bytes, and says them again when they are back.
+#[derive(Debug)]
+pub(crate) struct EchoCaller {
+    words: Vec<u8>,
+    said_at: Option<Instant>,
+}
+
+impl EchoCaller {
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self {
+            words: vec![b'x'; bytes],
+            said_at: None,
+        }
+    }
+}
+
+impl Talker for EchoCaller {
+    fn open(&mut self, _output: &mut Vec<u8>) {}
+
+    fn hear(&mut self, input: &[u8], turn: &mut Turn<'_>) -> anyhow::Result<usize> {
+        if input.len() < self.words.len() {
+            return Ok(0);
+        }
+        let said_at = self.said_at.context("an echo of nothing")?;
+        turn.meter.record(said_at, turn.now);
+        self.start(turn);
+        Ok(self.words.len())
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn start(&mut self, turn: &mut Turn<'_>) {
+        turn.output.extend_from_slice(&self.words);
+        self.said_at = Some(turn.now);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

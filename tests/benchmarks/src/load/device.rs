@@ -31,11 +31,27 @@ pub(super) fn each_packet(
 #[derive(Debug)]
 pub(crate) struct Idle {
     signed_in: SignedIn,
+    /// What it says before that. A PUBLISH of the server's answers it.
+    last_words: Vec<u8>,
+    is_answered: bool,
 }
 
 impl Idle {
     pub(crate) fn new(signed_in: SignedIn) -> Self {
-        Self { signed_in }
+        Self {
+            signed_in,
+            last_words: Vec::new(),
+            is_answered: true,
+        }
+    }
+
+    /// One that counts as connected once this is answered.
+    pub(crate) fn after(signed_in: SignedIn, last_words: Vec<u8>) -> Self {
+        Self {
+            signed_in,
+            last_words,
+            is_answered: false,
+        }
     }
 }
 
@@ -45,13 +61,22 @@ impl Talker for Idle {
     }
 
     fn hear(&mut self, input: &[u8], turn: &mut Turn<'_>) -> anyhow::Result<usize> {
-        each_packet(&mut self.signed_in, input, turn, |heard, _| {
-            bail!("an idle device heard {heard:?}")
-        })
+        let is_answered = &mut self.is_answered;
+        let used = each_packet(&mut self.signed_in, input, turn, |heard, _| {
+            if std::mem::replace(is_answered, true) {
+                bail!("an idle device heard {heard:?}");
+            }
+            Ok(())
+        })?;
+        if self.signed_in.is_done() {
+            turn.output.append(&mut self.last_words);
+            self.last_words = Vec::new();
+        }
+        Ok(used)
     }
 
     fn is_ready(&self) -> bool {
-        self.signed_in.is_done()
+        self.signed_in.is_done() && self.is_answered
     }
 }
 

@@ -23,9 +23,9 @@ mod stream;
 mod talker;
 mod tls;
 
-pub(crate) use caller::{HttpCaller, MqttCaller};
+pub(crate) use caller::{EchoCaller, HttpCaller, MqttCaller};
 pub(crate) use device::{AnswerRoot, Answering, Idle, Publishing, request_id};
-pub(crate) use meter::Window;
+pub(crate) use meter::{Window, new_histogram};
 pub(crate) use mqtt::{SignedIn, connect_packet, publish_packet, subscribe_packet};
 pub(crate) use reactor::{Plan, Reactor};
 pub(crate) use talker::Talker;

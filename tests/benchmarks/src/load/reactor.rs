@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -31,6 +32,8 @@ pub(crate) struct Reactor {
     meter: Meter,
     input: Vec<u8>,
     output: Vec<u8>,
+    /// 127.x.y.0, where its source addresses begin.
+    sources: Ipv4Addr,
 }
 
 struct Connection {
@@ -43,6 +46,15 @@ struct Connection {
     cut: Vec<u8>,
     /// What the socket did not take.
     unsent: Vec<u8>,
+}
+
+/// Addresses that no other load used lately: the system would search long for a port among those that an
+/// earlier one left in TIME-WAIT, and that would be measured.
+fn fresh_sources() -> Ipv4Addr {
+    static LOADS: AtomicU8 = AtomicU8::new(0);
+    let load = LOADS.fetch_add(1, Ordering::Relaxed);
+    let [.., process] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, process.max(1), load, 0)
 }
 
 /// How many sockets one source address is given.
@@ -59,6 +71,7 @@ impl Reactor {
             meter: Meter::new(),
             input: vec![0; 64 * 1024],
             output: Vec::new(),
+            sources: fresh_sources(),
         })
     }
 
@@ -97,6 +110,28 @@ impl Reactor {
         }
     }
 
+    /// Opens connections as [`Self::open`] does: how many a second, and what the server spends on each.
+    pub(crate) fn measure_opening(
+        &mut self,
+        server: &Process,
+        plans: Vec<Plan>,
+        at_once: usize,
+    ) -> anyhow::Result<Sample> {
+        let count = u64::try_from(plans.len())?;
+        let before = CpuReading::of(server)?;
+        let from = now();
+        let took = self.open(plans, at_once)?;
+        let mut sample = Sample::of(count, from.elapsed(), took);
+        sample.cpu = Some(CpuReading::of(server)?.since(before, sample.elapsed));
+        Ok(sample)
+    }
+
+    /// How many connections resumed a TLS session.
+    pub(crate) fn resumed(&self) -> usize {
+        let all = self.connections.iter();
+        all.filter(|it| it.stream.is_resumed()).count()
+    }
+
     /// Carries the talkers' load: warms up, then counts, reading the server's CPU at both ends.
     pub(crate) fn run(&mut self, server: &Process, window: Window) -> anyhow::Result<Sample> {
         let begun = now();
@@ -131,8 +166,9 @@ impl Reactor {
 
     fn dial(&mut self, plan: Plan) -> anyhow::Result<()> {
         let token = self.connections.len();
-        let source = u8::try_from(token / CONNECTIONS_PER_SOURCE)?;
-        let source = (source > 0).then(|| Ipv4Addr::new(127, 0, 1, source));
+        let share = u8::try_from(token / CONNECTIONS_PER_SOURCE)?;
+        let [_, net, load, _] = self.sources.octets();
+        let source = Ipv4Addr::new(127, net, load, 1 + share);
         let dialled = now();
         let mut stream = Stream::dial(plan.address, source, plan.tls.as_ref())?;
         // Both, once and for all: the events come at the edges.

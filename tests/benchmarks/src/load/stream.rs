@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::{Context, bail};
 use mio::net::TcpStream;
-use rustls::ClientConnection;
+use rustls::{ClientConnection, HandshakeKind};
 use socket2::{Domain, Socket, Type};
 
 use super::tls::ClientTls;
@@ -18,19 +18,17 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Begins to connect, from `source` if it is given: beyond some thousand connections from one
-    /// address the system searches long for a port.
+    /// Begins to connect from `source`: beyond some thousand connections from one address the system
+    /// searches long for a port.
     pub(super) fn dial(
         address: SocketAddr,
-        source: Option<Ipv4Addr>,
+        source: Ipv4Addr,
         tls: Option<&ClientTls>,
     ) -> anyhow::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
-        if let Some(source) = source {
-            socket.bind(&SocketAddr::from((source, 0)).into())?;
-        }
+        socket.bind(&SocketAddr::from((source, 0)).into())?;
         match socket.connect(&address.into()) {
             Ok(()) => {}
             // EINPROGRESS has no kind of its own.
@@ -50,6 +48,12 @@ impl Stream {
             return Err(error).context("connecting");
         }
         Ok(self.tcp.peer_addr().is_ok())
+    }
+
+    /// Whether its TLS session is an earlier one's.
+    pub(super) fn is_resumed(&self) -> bool {
+        let kind = self.tls.as_ref().and_then(|tls| tls.handshake_kind());
+        kind == Some(HandshakeKind::Resumed)
     }
 
     /// Reads what is there into `input`; how much, and whether more may be there. Handshakes are carried

@@ -41,8 +41,8 @@ impl ClientTls {
     }
 }
 
-/// Tickets of many clients of one server: each resumption takes one. (The store of rustls keeps eight
-/// for a server, as suits one client.)
+/// Tickets of many clients of one server: each resumption takes one, once they are handed out. (The store of
+/// rustls keeps eight for a server, as suits one client.)
 #[derive(Debug, Default)]
 pub(crate) struct TicketPool(Mutex<Pool>);
 
@@ -50,13 +50,13 @@ pub(crate) struct TicketPool(Mutex<Pool>);
 struct Pool {
     tickets: Vec<Tls13ClientSessionValue>,
     group: Option<NamedGroup>,
-    taken: usize,
+    is_open: bool,
 }
 
 impl TicketPool {
-    /// How many tickets were used.
-    pub(crate) fn taken(&self) -> usize {
-        self.pool().taken
+    /// Hands tickets out from here on: before, they are collected and every handshake is a full one.
+    pub(crate) fn hand_out(&self) {
+        self.pool().is_open = true;
     }
 
     fn pool(&self) -> std::sync::MutexGuard<'_, Pool> {
@@ -87,8 +87,10 @@ impl ClientSessionStore for TicketPool {
 
     fn take_tls13_ticket(&self, _: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         let mut pool = self.pool();
-        let ticket = pool.tickets.pop();
-        pool.taken += usize::from(ticket.is_some());
-        ticket
+        if pool.is_open {
+            pool.tickets.pop()
+        } else {
+            None
+        }
     }
 }

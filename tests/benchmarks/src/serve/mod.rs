@@ -5,7 +5,13 @@
 //! |---|---|
 //! | `served` | starts them, and is what such a process runs |
 //! | `http` | a fixed answer, by bare hyper |
+//! | `echo` | every byte again, by bare tokio |
+//! | `handshakes` | TLS, by bare rustls |
+//! | `calling_hub` | the emulator as a library, with callers in its process |
 
+mod calling_hub;
+mod echo;
+mod handshakes;
 mod http;
 mod served;
 

@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
+use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 
-use super::http;
+use super::{calling_hub, echo, handshakes, http};
 use crate::server::Process;
 
 /// A server of the suite's own.
@@ -16,39 +17,74 @@ use crate::server::Process;
 pub(crate) enum Served {
     /// Bare hyper; its argument is the length of the answer's body.
     Hyper,
+    /// Bare tokio: every byte comes back.
+    Echo,
+    /// Bare rustls on tokio; its arguments are the files of certificates and key.
+    Rustls,
+    /// The emulator with callers in its process; its arguments are the number of devices and of calls in
+    /// flight.
+    CallingHub,
+    /// rumqttd as a broker, if it is built in.
+    Rumqttd,
+    /// A broker on ntex-mqtt, if it is built in.
+    Ntex,
 }
 
 impl Served {
     /// Starts it: the process, and where it listens.
     pub(crate) fn start(self, arguments: &[String]) -> anyhow::Result<(Process, SocketAddr)> {
         let name = self.to_possible_value().expect("no variant is skipped");
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["serve", name.get_name()]).args(arguments);
-        let mut process = Process::start(command, tempfile::tempdir()?)?;
+        let fixed = ["serve", name.get_name(), "--"].map(str::to_owned);
+        let arguments = fixed.into_iter().chain(arguments.iter().cloned());
+        let own = std::env::current_exe()?;
+        let files = tempfile::tempdir()?;
+        let mut process = Process::start(&own, arguments.map(Into::into), files)?;
         let ready = process.line()?;
         let port = u16::try_from(ready["port"].as_u64().context("no port")?)?;
         Ok((process, SocketAddr::from((Ipv4Addr::LOCALHOST, port))))
     }
 
-    /// Is it, until the input is closed. As many threads as cores, as the hub has.
+    /// Is it, until the input is closed.
     pub(crate) fn be(self, arguments: &[String]) -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        runtime.block_on(async {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            let port = listener.local_addr()?.port();
-            match self {
-                Self::Hyper => {
-                    let length = arguments.first().context("no length")?.parse()?;
-                    tokio::spawn(http::serve(listener, length));
-                }
+        let argument = |index: usize| arguments.get(index).context("an argument is missing");
+        match self {
+            Self::Hyper => {
+                let length = argument(0)?.parse()?;
+                on_tokio(move |listener| http::serve(listener, length))
             }
-            say(&serde_json::json!({ "port": port }))?;
-            tokio::task::spawn_blocking(wait_for_the_end).await?;
-            Ok(())
-        })
+            Self::Echo => on_tokio(echo::serve),
+            Self::Rustls => {
+                let acceptor = handshakes::acceptor(argument(0)?.as_ref(), argument(1)?.as_ref())?;
+                on_tokio(move |listener| handshakes::serve(listener, acceptor))
+            }
+            Self::CallingHub => {
+                let (devices, in_flight) = (argument(0)?.parse()?, argument(1)?.parse()?);
+                runtime()?.block_on(calling_hub::serve(devices, in_flight))
+            }
+            Self::Rumqttd => bail!("built without rumqttd"),
+            Self::Ntex => bail!("built without ntex"),
+        }
     }
+}
+
+/// As many threads as cores, as the hub has.
+fn runtime() -> anyhow::Result<Runtime> {
+    Ok(Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Serves on a port that the system chooses, and tells it.
+fn on_tokio<S, F>(serve: S) -> anyhow::Result<()>
+where
+    S: FnOnce(TcpListener) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    runtime()?.block_on(async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        say(&json!({ "port": listener.local_addr()?.port() }))?;
+        tokio::spawn(serve(listener));
+        tokio::task::spawn_blocking(wait_for_the_end).await?;
+        Ok(())
+    })
 }
 
 /// Says one line to the suite.

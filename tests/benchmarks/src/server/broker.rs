@@ -63,9 +63,7 @@ impl Broker {
         config += "user root\n";
         let file = files.path().join("mosquitto.conf");
         std::fs::write(&file, config)?;
-        let mut command = Command::new(path);
-        command.arg("-c").arg(&file);
-        let process = Process::start(command, files)?;
+        let process = Process::start(path, ["-c".into(), file.into()], files)?;
         wait_until_listening(address).context("mosquitto")?;
         Ok(Self {
             process,
@@ -81,6 +79,25 @@ impl Broker {
             process,
             mqtt: Endpoint { address, tls: None },
             _certificates: None,
+        })
+    }
+
+    /// The same over TLS.
+    pub(crate) fn served_over_tls(
+        what: Served,
+        certificates: Certificates,
+        trust: ClientTls,
+    ) -> anyhow::Result<Self> {
+        let file = |path: PathBuf| path.to_string_lossy().into_owned();
+        let files = [file(certificates.chain()), file(certificates.key())];
+        let (process, address) = what.start(&files)?;
+        Ok(Self {
+            process,
+            mqtt: Endpoint {
+                address,
+                tls: Some(trust),
+            },
+            _certificates: Some(certificates),
         })
     }
 }

@@ -1,18 +1,22 @@
 //! The released `hubnerite`, as its users start it: plain ports, everything it promises switched on.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::rc::Rc;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use hub_proto::connection_string::ConnectionString;
 use hub_proto::sas::{SasKey, sign};
+use serde_json::{Value, json};
 
+use super::http_client::HttpClient;
 use super::process::Process;
 use super::speaks::{Endpoint, SpeaksMqtt, Transport};
-use crate::load::{AnswerRoot, ClientTls, TicketPool, connect_packet};
+use crate::load::{
+    AnswerRoot, ClientTls, Idle, Plan, Publishing, SignedIn, TicketPool, connect_packet,
+    publish_packet, subscribe_packet,
+};
 
 /// A hub process, and what is needed to call it.
 #[derive(Debug)]
@@ -33,31 +37,38 @@ pub(crate) struct Hub {
 pub(crate) struct HubOptions<'a> {
     pub(crate) binary: &'a Path,
     pub(crate) transport: Transport,
+    /// Where its certificate authority is kept; default: in files of its own.
+    pub(crate) authority: Option<&'a Path>,
 }
 
 impl Hub {
     pub(crate) fn start(options: HubOptions<'_>) -> anyhow::Result<Self> {
         let files = tempfile::tempdir()?;
-        let mut command = Command::new(options.binary);
-        command.args(["up", "--json", "--address", "127.0.0.1"]);
-        command.args(["--http-port", "0", "--admin-port", "0"]);
-        command.args(match options.transport {
-            Transport::Plain => ["--mqtt-port", "0", "--mqtts-port", "off"],
-            Transport::Tls => ["--mqtt-port", "off", "--mqtts-port", "0"],
+        let mut arguments = vec!["up", "--json", "--address", "127.0.0.1"];
+        arguments.extend(["--http-port", "0", "--admin-port", "0"]);
+        arguments.extend(match options.transport {
+            Transport::Plain => [
+                "--mqtt-port",
+                "0",
+                "--mqtts-port",
+                "off",
+                "--https-port",
+                "off",
+            ],
+            Transport::Tls => [
+                "--mqtt-port",
+                "off",
+                "--mqtts-port",
+                "0",
+                "--https-port",
+                "0",
+            ],
         });
-        command.args(match options.transport {
-            Transport::Plain => ["--https-port", "off"],
-            Transport::Tls => ["--https-port", "0"],
-        });
-        command.arg("--ca").arg(files.path().join("ca"));
-        // What the user's shell sets is not what is measured.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("HUBNERITE_") {
-                command.env_remove(name);
-            }
-        }
-        command.current_dir(files.path());
-        let mut process = Process::start(command, files)?;
+        let mut arguments: Vec<OsString> = arguments.into_iter().map(OsString::from).collect();
+        let own = files.path().join("ca");
+        arguments.push("--ca".into());
+        arguments.push(options.authority.unwrap_or(&own).into());
+        let mut process = Process::start(options.binary, arguments, files)?;
         let ready = process.line().context("the hub is not ready")?;
         Self::attach(process, &ready, options.transport)
     }
@@ -133,33 +144,68 @@ impl Hub {
 
     /// Asks the service endpoint once; the whole answer, which must be a success.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> anyhow::Result<Vec<u8>> {
-        ask(self.plain_http, &self.request(method, path, body))
+        HttpClient::connect(self.plain_http)?.ask(&self.request(method, path, body))
     }
 
     /// Registers devices with one key, a hundred in each request.
     pub(crate) fn register(&self, devices: &[String]) -> anyhow::Result<()> {
         let key = self.key.expose();
         for some in devices.chunks(100) {
-            let rows: Vec<_> = some
-                .iter()
-                .map(|id| {
-                    serde_json::json!({
-                        "id": id, "importMode": "create", "status": "enabled",
-                        "authentication": {
-                            "type": "sas",
-                            "symmetricKey": { "primaryKey": key, "secondaryKey": key },
-                        },
-                    })
+            self.bulk(some, |id| {
+                json!({
+                    "id": id, "importMode": "create", "status": "enabled",
+                    "authentication": {
+                        "type": "sas",
+                        "symmetricKey": { "primaryKey": key, "secondaryKey": key },
+                    },
                 })
-                .collect();
-            self.ask(
-                "POST",
-                "/devices",
-                &serde_json::Value::from(rows).to_string(),
-            )
-            .context("registering devices")?;
+            })?;
         }
         Ok(())
+    }
+
+    /// Gives each device a tag and a desired property.
+    pub(crate) fn write_twins(&self, devices: &[String]) -> anyhow::Result<()> {
+        for some in devices.chunks(100) {
+            self.bulk(some, |id| {
+                json!({
+                    "id": id, "importMode": "updateTwin",
+                    "tags": { "building": "43" },
+                    "properties": { "desired": { "telemetryIntervalSeconds": 60 } },
+                })
+            })?;
+        }
+        Ok(())
+    }
+
+    fn bulk(&self, devices: &[String], row: impl Fn(&String) -> Value) -> anyhow::Result<()> {
+        let rows: Vec<_> = devices.iter().map(row).collect();
+        self.ask("POST", "/devices", &Value::from(rows).to_string())
+            .context("writing identities")?;
+        Ok(())
+    }
+
+    /// Idle devices that have reported a property and hear of calls and of their twins.
+    pub(crate) fn twinned(&self, devices: &[String]) -> impl Iterator<Item = Plan> {
+        devices.iter().map(|device| {
+            let filters = [HUB_CALLS_FILTER, DESIRED_FILTER, ANSWERS_FILTER];
+            let subscribe = subscribe_packet(&filters);
+            let signed_in = SignedIn::new(self.device_connects(device), Some(subscribe));
+            let report = publish_packet(&reported_topic(1), None, br#"{"firmware":"1.4.2"}"#);
+            self.mqtt().plan(Idle::after(signed_in, report))
+        })
+    }
+
+    /// Devices that patch a reported property and keep so many patches open.
+    pub(crate) fn reporting(&self, devices: &[String], open: u16) -> impl Iterator<Item = Plan> {
+        devices.iter().map(move |device| {
+            let subscribe = subscribe_packet(&[ANSWERS_FILTER]);
+            let signed_in = SignedIn::new(self.device_connects(device), Some(subscribe));
+            let packets = (1..=open)
+                .map(|rid| publish_packet(&reported_topic(rid), None, br#"{"temperature":21.5}"#))
+                .collect();
+            self.mqtt().plan(Publishing::new(signed_in, packets))
+        })
     }
 
     /// A request to the admin endpoint, ready to be written.
@@ -209,42 +255,16 @@ pub(super) fn device_connects(device: &str, key: &SasKey) -> Vec<u8> {
     connect_packet(device, Some((&user, &password)))
 }
 
+fn reported_topic(rid: u16) -> String {
+    format!("$iothub/twin/PATCH/properties/reported/?$rid={rid}")
+}
+
 pub(super) const HUB_CALLS_FILTER: &str = "$iothub/methods/POST/#";
+const DESIRED_FILTER: &str = "$iothub/twin/PATCH/properties/desired/#";
+const ANSWERS_FILTER: &str = "$iothub/twin/res/#";
 
 pub(super) fn hub_answer_root(_topic: &[u8]) -> [&[u8]; 2] {
     [b"$iothub", b""]
-}
-
-/// Writes a request to a connection of its own and reads the answer, which must be a success.
-fn ask(address: SocketAddr, request: &[u8]) -> anyhow::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.write_all(request)?;
-    read_answer(&mut stream)
-}
-
-/// Reads one answer; anything but a success is an error.
-pub(crate) fn read_answer(stream: &mut TcpStream) -> anyhow::Result<Vec<u8>> {
-    let mut answer = Vec::new();
-    let mut some = [0; 4096];
-    loop {
-        let bytes = stream.read(&mut some)?;
-        ensure!(bytes > 0, "the hub closed the connection");
-        answer.extend_from_slice(&some[..bytes]);
-        let Some(head_bytes) = answer.windows(4).position(|it| it == b"\r\n\r\n") else {
-            continue;
-        };
-        let head = std::str::from_utf8(&answer[..head_bytes])?.to_ascii_lowercase();
-        if !head.starts_with("http/1.1 2") {
-            bail!("the hub answered {}", String::from_utf8_lossy(&answer));
-        }
-        let length = head
-            .lines()
-            .find_map(|it| it.strip_prefix("content-length:"));
-        let length: usize = length.map_or(Ok(0), |length| length.trim().parse())?;
-        if answer.len() >= head_bytes + 4 + length {
-            return Ok(answer);
-        }
-    }
 }
 
 /// 2100-01-01.

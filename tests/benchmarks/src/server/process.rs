@@ -1,5 +1,6 @@
 //! One server process: what it said, its CPU time, its memory. Ended on drop.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -21,13 +22,25 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command`; what it says goes to us, what it complains about to nobody unless
-    /// `HUBNERITE_BENCH_STDERR` is set.
-    pub(crate) fn start(mut command: Command, files: tempfile::TempDir) -> anyhow::Result<Self> {
-        let program = Path::new(command.get_program());
-        let name = program
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    /// Starts a program; what it says goes to us, what it complains about to nobody unless
+    /// `HUBNERITE_BENCH_STDERR` is set. It begins as this binary, which asks the system to end it
+    /// together with the suite, however that ends, and becomes the program.
+    pub(crate) fn start(
+        program: &Path,
+        arguments: impl IntoIterator<Item = OsString>,
+        files: tempfile::TempDir,
+    ) -> anyhow::Result<Self> {
+        let name = program.file_name().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["become", "--"]).arg(program).args(arguments);
+        command.current_dir(files.path());
+        // What the user's shell sets is not what is measured.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("HUBNERITE_") {
+                command.env_remove(name);
+            }
+        }
         if std::env::var_os("HUBNERITE_BENCH_STDERR").is_none() {
             command.stderr(Stdio::null());
         }
@@ -70,9 +83,21 @@ impl Process {
 
     /// Memory of its own, not of files: heap and stacks, in bytes.
     pub(crate) fn memory(&self) -> anyhow::Result<u64> {
+        self.status("RssAnon:")
+    }
+
+    /// Resident memory, that of files included, in bytes.
+    pub(crate) fn resident(&self) -> anyhow::Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, field: &str) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|it| it.strip_prefix("RssAnon:"));
-        let kib = line.context("no RssAnon")?.trim().trim_end_matches(" kB");
+        let line = status.lines().find_map(|it| it.strip_prefix(field));
+        let kib = line
+            .with_context(|| format!("no {field}"))?
+            .trim()
+            .trim_end_matches(" kB");
         Ok(kib.trim().parse::<u64>()? * 1024)
     }
 }

@@ -67,6 +67,14 @@ pub(crate) trait SpeaksMqtt {
         })
     }
 
+    /// Devices that sign in and say and hear nothing else.
+    fn silent(&self, devices: &[String]) -> impl Iterator<Item = Plan> {
+        devices.iter().map(|device| {
+            let signed_in = SignedIn::new(self.device_connects(device), None);
+            self.mqtt().plan(Idle::new(signed_in))
+        })
+    }
+
     /// Devices that send telemetry at QoS 1 and keep so many messages unacknowledged.
     fn telemetry(&self, devices: &[String], unacknowledged: u16) -> impl Iterator<Item = Plan> {
         devices.iter().map(move |device| {
