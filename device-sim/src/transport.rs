@@ -10,8 +10,8 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::Instant;
-use tokio_rustls::TlsConnector;
 
+mod tls;
 mod websocket;
 
 /// Where and how to dial.
@@ -157,8 +157,7 @@ async fn open_mqtt(target: &Target, device: u32) -> io::Result<Connection> {
 }
 
 async fn open_tls(tls: &Tls, tcp: TcpStream, tcp_at: Instant) -> io::Result<Connection> {
-    let connector = TlsConnector::from(Arc::clone(&tls.config));
-    let stream = connector.connect(tls.name.clone(), tcp).await?;
+    let stream = tls::connect(Arc::clone(&tls.config), tls.name.clone(), tcp).await?;
     Ok(Connection {
         stream: Box::new(stream),
         tcp_at,
