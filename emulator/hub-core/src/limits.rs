@@ -10,7 +10,7 @@ pub struct Limits {
     /// Identities of devices and modules a hub may hold, over all shards. Each shard enforces its
     /// share.
     pub identities: usize,
-    /// Modules of one device.
+    /// Modules of one device, those not counted that the hub makes for an Edge device.
     pub modules_per_device: usize,
     /// Bytes of `tags`, by the hub's way of counting.
     pub tags_bytes: usize,
@@ -50,7 +50,7 @@ pub struct Limits {
     pub configurations: usize,
     /// Metric queries of one configuration.
     pub configuration_metrics: usize,
-    /// Modules that one deployment may name.
+    /// Modules that one deployment may name beside `$edgeAgent` and `$edgeHub`.
     pub deployment_modules: usize,
     /// Bytes of documents after which a page of a query ends, if another document would go past it.
     pub query_page_bytes: usize,

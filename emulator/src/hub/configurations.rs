@@ -15,9 +15,9 @@ use hub_core::configuration::{
     Targets, Work,
 };
 use hub_core::registry::IfMatch;
-use hub_core::{ConfigurationCounts, Event, HubError, Limits, NewModules};
+use hub_core::{ConfigurationCounts, Event, HubError, Limits, NewModules, Shard};
 use hub_proto::ids::{ClientIdentity, DeviceId};
-use hub_proto::time::Instant;
+use hub_proto::time::{Instant, Now};
 use tokio::sync::Notify;
 
 use super::handle::{HubHandle, WeakHub};
@@ -99,17 +99,26 @@ impl HubHandle {
         id: &DeviceId,
         content: &Content,
     ) -> Result<(), HubError> {
-        let room = self
-            .limits()
-            .identities
-            .saturating_sub(self.identity_count());
-        let mut new = NewModules {
-            room,
-            keys: &mut fresh_keys,
-        };
-        self.slot_of(id).command(|cell, now| {
+        self.configuring(self.slot_of(id), |shard, now, new| {
+            shard.apply_content(now, id, content, new)
+        })
+    }
+
+    /// Gives a shard a command that may make modules.
+    fn configuring<R>(
+        &self,
+        slot: &ShardSlot,
+        command: impl FnOnce(&mut Shard, Now, &mut NewModules<'_>) -> R,
+    ) -> R {
+        let max = self.limits().identities;
+        let room = max.saturating_sub(self.identity_count());
+        slot.command(|cell, now| {
             self.counting(&mut cell.shard, |shard| {
-                shard.apply_content(now, id, content, &mut new)
+                let mut new = NewModules {
+                    room,
+                    keys: &mut fresh_keys,
+                };
+                command(shard, now, &mut new)
             })
         })
     }
@@ -185,9 +194,9 @@ impl HubHandle {
         let ids: Vec<ClientIdentity> = changed.ids.into_iter().collect();
         for ids in ids.chunks(CHUNK) {
             let targets = self.targets();
-            slot.command(|cell, now| {
+            self.configuring(slot, |shard, now, new| {
                 for id in ids {
-                    cell.shard.configure(now, id, &targets);
+                    shard.configure(now, id, &targets, new);
                 }
             });
             tokio::task::yield_now().await;
@@ -201,9 +210,8 @@ impl HubHandle {
             // Always the newest: what was written meanwhile gets a walk of its own, and this one must
             // not undo what an evaluation has done for it.
             let targets = self.targets();
-            after = slot.command(|cell, now| {
-                cell.shard
-                    .configure_after(now, after, CHUNK, &targets, written)
+            after = self.configuring(slot, |shard, now, new| {
+                shard.configure_after(now, after, CHUNK, &targets, written, new)
             });
             if after.is_none() {
                 return;

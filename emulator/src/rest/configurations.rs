@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hub_core::configuration::{
-    ConfigurationId, ConfigurationSpec, Content, ContentKind, test_queries,
-};
+use hub_core::configuration::{ConfigurationId, ConfigurationSpec, Content, test_queries};
 use hub_core::registry::IfMatch;
 use hub_core::{HubError, Limits};
 use hub_proto::error_code::ErrorCode;
@@ -27,7 +25,6 @@ const COUNTED_AT_ONCE: Fidelity =
 const DEPLOYED_ONCE: Fidelity = Fidelity::Approximate(
     "a deployment that gives properties to a module that its $edgeAgent does not name is refused",
 );
-const WITHOUT_DEPLOYMENTS: Fidelity = Fidelity::Partial("IoT Edge deployments (modulesContent)");
 
 /// Configurations.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -70,7 +67,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         verb: Method::PUT,
         path: "configurations/{cfg}",
         need: Need::RegistryWriteOrServiceConnect,
-        fidelity: WITHOUT_DEPLOYMENTS,
+        fidelity: COUNTED_AT_ONCE,
         shape: Shape::Legacy,
         answer: Answer::WithBody(put),
         document: Document {
@@ -229,7 +226,6 @@ fn read_spec(
         ))
     })?;
     let content = Content::parse(content, limits)?;
-    refuse_what_is_not_built(&content)?;
     let metrics = body.object("metrics")?;
     let queries = metrics.as_ref().and_then(|metrics| metrics.get("queries"));
     let metrics = match queries {
@@ -292,15 +288,6 @@ fn import(hub: &HubHandle, row: &JsonObject<'_>, text: &str) -> Result<(), Refus
     Ok(())
 }
 
-fn refuse_what_is_not_built(content: &Content) -> Result<(), Refusal> {
-    match content.kind() {
-        ContentKind::Device | ContentKind::Module => Ok(()),
-        ContentKind::Modules => Err(Refusal::not_implemented(
-            "IoT Edge deployments (modulesContent)",
-        )),
-    }
-}
-
 fn read_priority(body: &JsonObject<'_>) -> Result<u32, Refusal> {
     let priority = body.integer("priority")?.unwrap_or(0);
     match u32::try_from(priority) {
@@ -344,6 +331,9 @@ fn print(counted: &CountedConfiguration) -> String {
     if state.is_evaluated {
         system_results.insert("targetedCount".to_owned(), counts.targeted.into());
         system_results.insert("appliedCount".to_owned(), counts.applied.into());
+        for (name, count) in &state.system_results {
+            system_results.insert(name.clone(), (*count).into());
+        }
     }
     let system_queries = configuration.system_queries().into_iter();
     let system_queries: Map<String, Value> = system_queries

@@ -14,6 +14,7 @@ use super::content::Assignment;
 use super::fold::{Share, fold};
 use super::id::ConfigurationId;
 use super::record::{ConfigurationStatus, Entry, Record, Writer};
+use super::rollout::Write;
 use super::targets::Target;
 use crate::error::HubError;
 use crate::limits::Limits;
@@ -45,12 +46,16 @@ pub(crate) fn apply(
     let old = record.take().map(|record| *record).unwrap_or_default();
     let contents: Vec<&[Assignment]> = matching.iter().map(|target| target.assignments()).collect();
     let shares = fold(&contents);
+    let is_deployment = |entry: &&Entry| {
+        entry.is_deployment && matching.iter().all(|target| *target.id() != entry.id)
+    };
     let mut new = Record {
-        entries: Vec::with_capacity(matching.len()),
+        entries: old.entries.iter().filter(is_deployment).cloned().collect(),
         writers: old.writers.clone(),
     };
     for (target, share) in matching.iter().zip(shares) {
         let before = old.entry(target.id().as_str());
+        let before = before.filter(|before| !before.is_deployment);
         let mut entry = entry_of(target, &share);
         if is_due(before, &entry, &share, &twin.desired) {
             match write(at, share.sections, twin, limits) {
@@ -83,6 +88,41 @@ pub(crate) fn apply(
     facts
 }
 
+/// Remembers that a deployment wrote a version of a module's desired properties.
+pub(crate) fn note_writer(
+    record: &mut Option<Box<Record>>,
+    write: &Write,
+    change: &DesiredChange,
+    desired: &Section,
+) {
+    let record = record.get_or_insert_default();
+    record.writers.push(Writer {
+        version: u32::try_from(change.version).unwrap_or(u32::MAX),
+        by: write.by.clone(),
+        fingerprint: write.fingerprint,
+    });
+    forget_overwritten(&mut record.writers, desired);
+}
+
+/// Has a twin remember these deployments in place of those that it remembers, and says what is new.
+pub(crate) fn note_deployments(record: &mut Option<Box<Record>>, entries: Vec<Entry>) -> Vec<Fact> {
+    let old = record.as_deref().cloned().unwrap_or_default();
+    let is_other = |entry: &&Entry| {
+        !entry.is_deployment && entries.iter().all(|deployment| deployment.id != entry.id)
+    };
+    let mut new = Record {
+        entries: old.entries.iter().filter(is_other).cloned().collect(),
+        writers: old.writers.clone(),
+    };
+    new.entries.extend(entries);
+    new.entries
+        .sort_unstable_by(|one, other| one.id.cmp(&other.id));
+    let mut facts = Vec::new();
+    tell_changes(&old, &new, &mut facts);
+    *record = (!new.is_empty()).then(|| Box::new(new));
+    facts
+}
+
 /// Makes each section exactly what it is to be: whole or, on an error, not at all. `None` if nothing
 /// was to be done.
 pub(crate) fn write(
@@ -109,6 +149,7 @@ fn entry_of(target: &Target, share: &Share) -> Entry {
         fingerprint: fingerprint(&share.sections),
         write: target.write(),
         is_refused: false,
+        is_deployment: false,
     }
 }
 
@@ -224,7 +265,7 @@ fn replacement(old: &[tree::Entry], new: Patch) -> Patch {
 }
 
 /// Whether a section is what it is to be.
-fn holds(desired: &Section, section: &Assignment) -> bool {
+pub(crate) fn holds(desired: &Section, section: &Assignment) -> bool {
     let [ancestors @ .., last] = &*section.path else {
         return match &section.node {
             PatchNode::Object(patch) => is_equal(&desired.children, patch),
@@ -261,14 +302,24 @@ fn is_equal(old: &[tree::Entry], new: &Patch) -> bool {
     count == old.len()
 }
 
-/// FNV-1a (64 bit) over the paths and values, spelled out because twins outlive a process.
 fn fingerprint(sections: &[Assignment]) -> u64 {
+    fingerprint_of([("", sections)])
+}
+
+/// FNV-1a (64 bit) over the paths and values, spelled out because twins outlive a process. A deployment has
+/// sections of several modules, which have names.
+pub(crate) fn fingerprint_of<'a>(
+    parts: impl IntoIterator<Item = (&'a str, &'a [Assignment])>,
+) -> u64 {
     let mut text = String::new();
-    for section in sections {
-        text.push_str(&section.path.join("."));
-        text.push('=');
-        section.node.print(&mut text);
-        text.push('\n');
+    for (module, sections) in parts {
+        text.push_str(module);
+        for section in sections {
+            text.push_str(&section.path.join("."));
+            text.push('=');
+            section.node.print(&mut text);
+            text.push('\n');
+        }
     }
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

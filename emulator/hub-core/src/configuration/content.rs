@@ -10,6 +10,7 @@ use smol_str::SmolStr;
 use crate::error::HubError;
 use crate::json::{Reader, Token, check, minify, push_string, unquote};
 use crate::limits::Limits;
+use crate::registry::SYSTEM_MODULES;
 use crate::twin::patch::{DollarKeys, Patch, PatchNode};
 use crate::twin::size;
 
@@ -137,7 +138,9 @@ fn read_modules(text: &str, limits: &Limits) -> Result<Vec<Part>, HubError> {
         {
             return Err(refuse(&format!("modulesContent names {module} twice")));
         }
-        if parts.len() == limits.deployment_modules {
+        let is_own = |part: &&Part| is_system(part.module.as_ref());
+        let counted = parts.len() - parts.iter().filter(is_own).count();
+        if counted == limits.deployment_modules && !is_system(Some(&module)) {
             return Err(refuse(&format!(
                 "modulesContent names more than {} modules",
                 limits.deployment_modules
@@ -159,6 +162,11 @@ fn read_modules(text: &str, limits: &Limits) -> Result<Vec<Part>, HubError> {
         return Err(refuse("modulesContent must contain $edgeAgent"));
     }
     Ok(parts)
+}
+
+/// The hub's own modules do not count among those of a deployment.
+fn is_system(module: Option<&ModuleId>) -> bool {
+    module.is_some_and(|module| SYSTEM_MODULES.contains(&module.as_str()))
 }
 
 /// Reads `{"properties.desired.<path>":value,…}`.

@@ -10,6 +10,7 @@
 //! | `targets` | the configurations compiled and ranked, to be matched against twins |
 //! | `fold` | whose values stand where several configurations meet |
 //! | `apply` | writing them into one twin |
+//! | `rollout` | what the deployments that meet on an Edge device come to |
 //! | `record` | what a twin remembers of it |
 //!
 //! Cost: a twin that changed is matched against the configurations, of which a hub has at most a
@@ -23,6 +24,7 @@ mod id;
 mod queries;
 pub(crate) mod record;
 mod resource;
+pub(crate) mod rollout;
 mod store;
 pub(crate) mod targets;
 

@@ -4,6 +4,8 @@
 //! Texts of the system metrics: Azure/azure-iot-cli-extension `azext_iot/operations/hub.py` and its
 //! tests, which send them back through `/devices/query`.
 
+use std::sync::Arc;
+
 use super::content::ContentKind;
 use super::resource::Configuration;
 use crate::error::HubError;
@@ -45,6 +47,12 @@ pub(super) fn read_metric(name: &str, text: &str) -> Result<Option<Query>, HubEr
         _ => {}
     }
     let query = Query::parse(text).map_err(|error| refuse(&error.to_string()))?;
+    if query.collection() == Collection::Jobs {
+        return Err(refuse("a metric is over devices or devices.modules"));
+    }
+    if !query.selects_ids() {
+        return Err(refuse("a metric must select deviceId, and no aggregates"));
+    }
     Ok(Some(query))
 }
 
@@ -108,6 +116,19 @@ impl Configuration {
             queries.push(("reportedFailedCount", reported("!=")));
         }
         queries
+    }
+
+    /// The system metrics whose rows are counted: what devices report of a deployment.
+    pub(super) fn counted_metrics(&self) -> Vec<(String, Arc<Query>)> {
+        let queries = self.system_queries().into_iter();
+        let counted = queries.filter(|(name, _)| name.starts_with("reported"));
+        counted
+            .filter_map(|(name, text)| {
+                let query = Query::parse(&text);
+                debug_assert!(query.is_ok(), "the hub's own query: {text}");
+                Some((name.to_owned(), Arc::new(query.ok()?)))
+            })
+            .collect()
     }
 
     /// The target condition as a query; empty if it targets nothing.

@@ -38,6 +38,9 @@ pub(crate) struct Entry {
     pub(crate) write: u64,
     /// The twin had no room for it.
     pub(crate) is_refused: bool,
+    /// It is a deployment: the twin is that of an Edge device's `$edgeAgent`, which remembers them for all
+    /// modules of the device.
+    pub(crate) is_deployment: bool,
 }
 
 /// Who wrote a version of the desired properties.

@@ -47,6 +47,8 @@ pub struct ConfigurationState {
     pub is_evaluated: bool,
     /// The results of custom metrics, by name.
     pub results: BTreeMap<String, u64>,
+    /// Those of the system metrics of a deployment that are counted as rows, by name.
+    pub system_results: BTreeMap<String, u64>,
 }
 
 /// Something to be done over all twins.
@@ -64,7 +66,7 @@ pub enum Work {
     },
 }
 
-/// A custom metric whose rows can be counted.
+/// A metric whose rows can be counted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
     /// Of which configuration.
@@ -80,6 +82,8 @@ struct Row {
     configuration: Arc<Configuration>,
     condition: Condition,
     metrics: Vec<(String, Arc<Query>)>,
+    /// What devices say of a deployment.
+    system_metrics: Vec<(String, Arc<Query>)>,
     /// Counts the writes of this configuration.
     version: u64,
     /// Counts the writes of all configurations: of the last, and of the first.
@@ -87,6 +91,7 @@ struct Row {
     sequence: u64,
     is_evaluated: bool,
     results: BTreeMap<String, u64>,
+    system_results: BTreeMap<String, u64>,
 }
 
 /// The service's side.
@@ -265,6 +270,8 @@ impl Configurations {
             };
             if row.metrics.iter().any(is_current) {
                 row.results.insert(metric.name, count);
+            } else if row.system_metrics.iter().any(is_current) {
+                row.system_results.insert(metric.name, count);
             }
         }
         let rest = COUNT_REST_PER_TWIN * u32::try_from(twins).unwrap_or(u32::MAX);
@@ -280,20 +287,22 @@ impl Configurations {
     }
 
     fn has_metrics(&self) -> bool {
-        self.rows.values().any(|row| !row.metrics.is_empty())
+        let mut rows = self.rows.values();
+        rows.any(|row| !row.metrics.is_empty() || !row.system_metrics.is_empty())
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let of_row = |row: &Row| {
-            let id = row.configuration.id.clone();
-            let metrics = row.metrics.clone().into_iter();
-            metrics.map(move |(name, query)| Metric {
-                configuration: id.clone(),
-                name,
-                query,
-            })
-        };
-        self.rows.values().flat_map(of_row).collect()
+        let mut metrics = Vec::new();
+        for row in self.rows.values() {
+            for (name, query) in row.metrics.iter().chain(&row.system_metrics) {
+                metrics.push(Metric {
+                    configuration: row.configuration.id.clone(),
+                    name: name.clone(),
+                    query: Arc::clone(query),
+                });
+            }
+        }
+        metrics
     }
 }
 
@@ -335,15 +344,23 @@ impl Row {
             updated: now.wall,
             etag: STANDARD.encode(version.to_string()),
         };
+        let system_metrics = match old {
+            Some(old) => old.system_metrics.clone(),
+            None => configuration.counted_metrics(),
+        };
         Self {
             configuration: Arc::new(configuration),
             condition,
             metrics,
+            system_metrics,
             version,
             write,
             sequence,
             is_evaluated: old.is_some_and(|old| old.is_evaluated),
             results,
+            system_results: old
+                .map(|old| old.system_results.clone())
+                .unwrap_or_default(),
         }
     }
 
@@ -361,6 +378,7 @@ impl Row {
             configuration: Arc::clone(&self.configuration),
             is_evaluated: self.is_evaluated,
             results: self.results.clone(),
+            system_results: self.system_results.clone(),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::content::{Assignment, ContentKind};
+use hub_proto::ids::ModuleId;
+
+use super::content::{Assignment, ContentKind, EDGE_AGENT};
 use super::id::ConfigurationId;
 use super::resource::Configuration;
 use crate::query::{Condition, Row};
@@ -89,6 +91,28 @@ impl Target {
 
     pub(crate) fn write(&self) -> u64 {
         self.write
+    }
+
+    /// Whether it is a deployment that says all that `$edgeAgent` is to be, and no layer.
+    pub(crate) fn is_base(&self) -> bool {
+        let agent = self.configuration.content.parts().iter().find(|part| {
+            let module = part.module.as_ref();
+            module.is_some_and(|module| module.as_str() == EDGE_AGENT)
+        });
+        agent.is_some_and(|part| part.assignments.iter().any(|one| one.path.is_empty()))
+    }
+
+    /// The modules that a deployment writes into.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &ModuleId> {
+        let parts = self.configuration.content.parts().iter();
+        parts.filter_map(|part| part.module.as_ref())
+    }
+
+    /// What a deployment writes into the twin of a module.
+    pub(crate) fn assignments_of(&self, module: &ModuleId) -> &[Assignment] {
+        let mut parts = self.configuration.content.parts().iter();
+        let part = parts.find(|part| part.module.as_ref() == Some(module));
+        part.map_or(&[], |part| &part.assignments)
     }
 
     /// What it writes into a device's twin, or a module's.

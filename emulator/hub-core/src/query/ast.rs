@@ -2,7 +2,7 @@
 
 use super::constants::ConstantSet;
 use super::functions::Function;
-use super::path::Path;
+use super::path::{Path, Root};
 use super::ranges::IdRanges;
 
 /// A query that was read: `SELECT … FROM … [WHERE …] [GROUP BY …]`.
@@ -126,6 +126,21 @@ impl Query {
     /// What it looks through.
     pub fn collection(&self) -> Collection {
         self.collection
+    }
+
+    /// Whether each row that it answers with says of whom it is: `deviceId` or `moduleId` is selected, or `*`.
+    pub fn selects_ids(&self) -> bool {
+        let is_id = |item: &Item<Expression>| match &item.value {
+            Expression::Path(path) => {
+                matches!(path.root, Root::DeviceId | Root::ModuleId) && path.steps.is_empty()
+            }
+            _ => false,
+        };
+        match &self.selection {
+            Selection::Whole => true,
+            Selection::Projection(items) => items.iter().any(is_id),
+            Selection::Groups { .. } => false,
+        }
     }
 
     /// What each item of the answer is.

@@ -12,6 +12,7 @@ use hub_proto::time::Now;
 use super::deployments::NewModules;
 use super::state::{Client, Common, Shard};
 use crate::configuration::apply::{self, Fact};
+use crate::configuration::record::Entry;
 use crate::configuration::targets::Target;
 use crate::configuration::{
     ConfigurationId, ConfigurationStatus, Content, ContentKind, Metric, Record, Targets,
@@ -31,15 +32,30 @@ pub struct ConfigurationCounts {
 
 /// The configurations' side.
 impl Shard {
-    /// Makes one twin what the configurations that match it want it to be. A twin that is not there
-    /// any more is passed over.
-    pub fn configure(&mut self, now: Now, id: &ClientIdentity, targets: &Targets) {
+    /// Makes one twin what the configurations that match it want it to be, and the modules of an Edge
+    /// device what its deployments want. A twin that is not there any more is passed over.
+    pub fn configure(
+        &mut self,
+        now: Now,
+        id: &ClientIdentity,
+        targets: &Targets,
+        new: &mut NewModules<'_>,
+    ) {
         let Ok(client) = self.look_up(id) else { return };
         let identity = self.document_identity(client);
         let row = Row::twin(&client.twin, &identity);
         let matching = targets.matching(kind_of(id), row);
+        let is_edge = client.own_part().is_some_and(|part| part.edge);
+        let deployments = if is_edge {
+            targets.matching(ContentKind::Modules, row)
+        } else {
+            Vec::new()
+        };
         if let Ok((client, common)) = self.reach(id) {
             client.configure(now, common, &matching);
+        }
+        if is_edge {
+            self.roll_out(now, id.device_id(), &deployments, new);
         }
     }
 
@@ -53,6 +69,7 @@ impl Shard {
         limit: usize,
         targets: &Targets,
         written: Option<&BTreeSet<ConfigurationId>>,
+        new: &mut NewModules<'_>,
     ) -> Option<ClientIdentity> {
         let mut last = None;
         let (mut seen, mut concerned) = (0, Vec::new());
@@ -66,7 +83,7 @@ impl Shard {
         }
         let last = last.filter(|_| seen == limit).cloned();
         for id in &concerned {
-            self.configure(now, id, targets);
+            self.configure(now, id, targets, new);
         }
         last
     }
@@ -79,14 +96,20 @@ impl Shard {
         targets: &Targets,
         written: &BTreeSet<ConfigurationId>,
     ) -> bool {
-        let record = client.configurations.as_deref();
-        let mut known = record.into_iter().flat_map(Record::statuses);
-        if known.any(|(id, _)| written.contains(id)) {
+        let is_known = |client: &Client| {
+            let record = client.configurations.as_deref();
+            let mut known = record.into_iter().flat_map(Record::statuses);
+            known.any(|(id, _)| written.contains(id))
+        };
+        let is_edge = client.own_part().is_some_and(|part| part.edge);
+        let agent = is_edge.then(|| self.agent_of(client.id.device_id()));
+        if is_known(client) || agent.flatten().is_some_and(is_known) {
             return true;
         }
         let identity = self.document_identity(client);
         let row = Row::twin(&client.twin, &identity);
-        targets.any_matches(kind_of(&client.id), row, |id| written.contains(id))
+        let matches = |kind| targets.any_matches(kind, row, |id| written.contains(id));
+        matches(kind_of(&client.id)) || (is_edge && matches(ContentKind::Modules))
     }
 
     /// Writes a content into one device's twin or, of a deployment, into those of its modules, once; no
@@ -176,6 +199,19 @@ impl Client {
         let record = &mut self.configurations;
         let facts = apply::apply(at, matching, &mut self.twin, record, limits);
         counts.note(record.as_deref());
+        self.tell(now, common, facts);
+    }
+
+    /// Has the deployments of the device remembered, whose agent this is.
+    pub(super) fn note_deployments(&mut self, now: Now, common: &mut Common, entries: Vec<Entry>) {
+        let counts = &mut common.configuration_counts;
+        counts.forget(self.configurations.as_deref());
+        let facts = apply::note_deployments(&mut self.configurations, entries);
+        counts.note(self.configurations.as_deref());
+        self.tell(now, common, facts);
+    }
+
+    pub(super) fn tell(&mut self, now: Now, common: &mut Common, facts: Vec<Fact>) {
         for fact in facts {
             let kind = match fact {
                 Fact::Written(change) => {

@@ -1,21 +1,25 @@
-//! What a deployment does to one Edge device: its modules, and the desired properties of each.
+//! What deployments do to one Edge device: its modules, and the desired properties of each.
 //!
 //! Source: Azure/azure-iot-cli-extension `hub.py` (`edge set-modules`), Azure/iotedge
-//! `doc/reported_states_during_deployment.md`. Knows nothing of conditions and priorities.
+//! `doc/reported_states_during_deployment.md`. Knows nothing of conditions and priorities. What the device
+//! remembers of stored deployments is with its `$edgeAgent`, where their metrics look for it.
 
 use std::fmt;
 
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 use hub_proto::time::Now;
 
-use super::state::Shard;
-use crate::configuration::apply;
+use super::modules::is_system;
+use super::state::{Client, Shard};
+use crate::configuration::ConfigurationStatus;
+use crate::configuration::apply::{self, Fact};
 use crate::configuration::content::{EDGE_AGENT, Part};
+use crate::configuration::record::Entry;
+use crate::configuration::rollout::Rollout;
+use crate::configuration::targets::Target;
 use crate::error::HubError;
 use crate::event::EventKind;
-use crate::registry::{
-    Authentication, Kind, MANAGED_BY_EDGE, ModuleSpec, SYSTEM_MODULES, SymmetricKeys,
-};
+use crate::registry::{Authentication, Kind, MANAGED_BY_EDGE, ModuleSpec, SymmetricKeys};
 use crate::twin::Twin;
 use crate::twin::section::Section;
 use crate::twin::tree::{Value, find};
@@ -53,20 +57,7 @@ impl Shard {
         new: &mut NewModules<'_>,
     ) -> Result<(), HubError> {
         let plan = self.plan(now, device, parts, new.room)?;
-        for module in &plan.gone {
-            self.remove(now, module, EventKind::ModuleDeleted);
-        }
-        for module in plan.made {
-            self.create_module(
-                now,
-                ModuleSpec {
-                    device: device.clone(),
-                    id: module,
-                    authentication: Authentication::Sas((new.keys)()),
-                    managed_by: Some(MANAGED_BY_EDGE.to_owned()),
-                },
-            )?;
-        }
+        self.carry_out(now, device, plan, new);
         for part in parts {
             let Some(module) = &part.module else { continue };
             let id = ClientIdentity::Module(device.clone(), module.clone());
@@ -78,6 +69,99 @@ impl Shard {
             }
         }
         Ok(())
+    }
+
+    /// Makes an Edge device what the stored deployments that match it, lowest rank first, come to. What
+    /// they wrote stays when they let go.
+    pub(super) fn roll_out(
+        &mut self,
+        now: Now,
+        device: &DeviceId,
+        matching: &[&Target],
+        new: &mut NewModules<'_>,
+    ) {
+        let Some(agent) = self.agent_of(device) else {
+            return;
+        };
+        let record = agent.configurations.as_deref();
+        let known = record.map_or(&[][..], |record| &record.entries);
+        let known = known.iter().filter(|entry| entry.is_deployment);
+        let known: Vec<Entry> = known.cloned().collect();
+        if matching.is_empty() && known.is_empty() {
+            return;
+        }
+        let (agent, mut rollout) = (agent.id.clone(), Rollout::of(matching));
+        let mut refused = None;
+        if rollout.entries.iter().any(|entry| is_due(&known, entry)) {
+            refused = self.write_rollout(now, device, &rollout, new).err();
+        }
+        let Ok((agent, common)) = self.reach(&agent) else {
+            unreachable!("no deployment removes the agent");
+        };
+        if let Some(error) = refused {
+            let facts = refuse(&mut rollout.entries, &known, &error);
+            agent.tell(now, common, facts);
+        }
+        agent.note_deployments(now, common, rollout.entries);
+    }
+
+    /// All of it or, on an error, nothing.
+    fn write_rollout(
+        &mut self,
+        now: Now,
+        device: &DeviceId,
+        rollout: &Rollout,
+        new: &mut NewModules<'_>,
+    ) -> Result<(), HubError> {
+        let plan = self.plan(now, device, &rollout.parts(), new.room)?;
+        self.carry_out(now, device, plan, new);
+        for (module, writes) in &rollout.modules {
+            let id = ClientIdentity::Module(device.clone(), module.clone());
+            for write in writes {
+                let (client, common) = self.reach(&id)?;
+                let desired = &client.twin.desired;
+                let sections = write.sections.iter();
+                if sections
+                    .clone()
+                    .all(|section| apply::holds(desired, section))
+                {
+                    continue;
+                }
+                let sections = sections.cloned().collect();
+                let written = apply::write(now.wall, sections, &mut client.twin, &common.limits)?;
+                if let Some(change) = written {
+                    let record = &mut client.configurations;
+                    apply::note_writer(record, write, &change, &client.twin.desired);
+                    client.notify_desired(now, common, change);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The module of an Edge device that says which others run.
+    pub(super) fn agent_of(&self, device: &DeviceId) -> Option<&Client> {
+        let agent = ModuleId::parse(EDGE_AGENT).ok()?;
+        let id = ClientIdentity::Module(device.clone(), agent);
+        self.look_up(&id).ok()
+    }
+
+    /// Removes and makes modules.
+    fn carry_out(&mut self, now: Now, device: &DeviceId, plan: Plan, new: &mut NewModules<'_>) {
+        for module in &plan.gone {
+            self.remove(now, module, EventKind::ModuleDeleted);
+        }
+        new.room = (new.room + plan.gone.len()).saturating_sub(plan.made.len());
+        for module in plan.made {
+            let spec = ModuleSpec {
+                device: device.clone(),
+                id: module,
+                authentication: Authentication::Sas((new.keys)()),
+                managed_by: Some(MANAGED_BY_EDGE.to_owned()),
+            };
+            let made = self.create_module(now, spec);
+            debug_assert!(made.is_ok(), "the plan has checked what a module asks for");
+        }
     }
 
     fn plan(
@@ -110,7 +194,8 @@ impl Shard {
             self.try_write(now, device, module, part)?;
         }
         let most = self.common.limits.modules_per_device;
-        if stay.len() + made.len() > most {
+        let system = stay.iter().filter(|id| is_system(id)).count();
+        if stay.len() + made.len() > most + system {
             return Err(HubError::TooManyModules(device.clone(), most));
         }
         if made.len() > room + gone.len() {
@@ -169,6 +254,33 @@ impl Shard {
     }
 }
 
+/// Whether what a deployment writes has to be written: it is new, or another than before, or the deployment
+/// was written anew, or there was no room for it.
+fn is_due(known: &[Entry], entry: &Entry) -> bool {
+    let known = known.iter().find(|known| known.id == entry.id);
+    let is_as_before = known.is_some_and(|known| {
+        (known.fingerprint, known.write) == (entry.fingerprint, entry.write) && !known.is_refused
+    });
+    entry.status == ConfigurationStatus::Applied && !is_as_before
+}
+
+/// None of them stands; told once, and tried again at each evaluation.
+fn refuse(entries: &mut [Entry], known: &[Entry], error: &HubError) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    for entry in entries {
+        if entry.status != ConfigurationStatus::Applied {
+            continue;
+        }
+        entry.status = ConfigurationStatus::Targeted;
+        entry.is_refused = true;
+        let mut known = known.iter();
+        if !known.any(|known| known.id == entry.id && known.is_refused) {
+            facts.push(Fact::Refused(entry.id.clone(), error.to_string()));
+        }
+    }
+    facts
+}
+
 /// The names below `modules`; a name of the hub's own is refused.
 fn names_in(desired: &Section) -> Result<Vec<ModuleId>, HubError> {
     let modules = find(&desired.children, "modules").map(|node| &node.value);
@@ -180,8 +292,10 @@ fn names_in(desired: &Section) -> Result<Vec<ModuleId>, HubError> {
             let text = format!("modulesContent.{EDGE_AGENT}: {why}");
             HubError::ConfigurationContent(text)
         };
-        if SYSTEM_MODULES.contains(&name) {
-            return Err(refuse(&format_args!("{name} is a system module")));
+        if name.starts_with('$') {
+            return Err(refuse(&format_args!(
+                "{name} begins with '$', which is the hub's own to use"
+            )));
         }
         ModuleId::parse(name).map_err(|error| refuse(&error))
     };

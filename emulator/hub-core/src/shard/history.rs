@@ -37,7 +37,7 @@ pub(super) struct History {
     stripped: usize,
     bytes: usize,
     /// Clients in the hands of the present command, as they were before it.
-    touched: Vec<(ClientIdentity, Option<Was>)>,
+    touched: BTreeMap<ClientIdentity, Option<Was>>,
     /// Whether a state was given up before its time since the lags were set.
     pub(super) is_cut_short: bool,
 }
@@ -112,7 +112,7 @@ impl History {
             order: VecDeque::new(),
             stripped: 0,
             bytes: 0,
-            touched: Vec::new(),
+            touched: BTreeMap::new(),
             is_cut_short: false,
         }
     }
@@ -136,21 +136,17 @@ impl History {
 
     /// Remembers a client before a command changes it.
     pub(super) fn touch(&mut self, client: &Client) {
-        if !self.is_touched(&client.id) {
+        if !self.touched.contains_key(&client.id) {
             let was = Was::of(client, self.keeps_documents());
-            self.touched.push((client.id.clone(), Some(was)));
+            self.touched.insert(client.id.clone(), Some(was));
         }
     }
 
     /// The same before a command makes the client.
     pub(super) fn touch_absent(&mut self, id: &ClientIdentity) {
-        if !self.is_touched(id) {
-            self.touched.push((id.clone(), None));
+        if !self.touched.contains_key(id) {
+            self.touched.insert(id.clone(), None);
         }
-    }
-
-    fn is_touched(&self, id: &ClientIdentity) -> bool {
-        self.touched.iter().any(|(touched, _)| touched == id)
     }
 
     fn keeps_documents(&self) -> bool {

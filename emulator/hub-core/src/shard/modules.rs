@@ -23,7 +23,9 @@ impl Shard {
             return Err(HubError::ModuleAlreadyExists(device.clone(), id.clone()));
         }
         let max = self.common.limits.modules_per_device;
-        if self.modules_of(device).len() >= max {
+        let there = self.modules_of(device);
+        let counted = there.iter().filter(|id| !is_system(id)).count();
+        if counted >= max {
             return Err(HubError::TooManyModules(device.clone(), max));
         }
         self.check_room()?;
@@ -133,6 +135,12 @@ impl Client {
             | Authentication::CertificateAuthority => Ok(()),
         }
     }
+}
+
+/// Whether it is a module of the hub's own, which does not count.
+pub(super) fn is_system(id: &ClientIdentity) -> bool {
+    let module = id.module_id();
+    module.is_some_and(|module| module.as_str().starts_with('$'))
 }
 
 /// Names with `$` are the hub's own.

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod application;
 #[cfg(test)]
+mod deployments;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod support;

@@ -6,9 +6,12 @@ use std::time::Duration;
 use hub_core::configuration::{
     ConfigurationId, ConfigurationSpec, ConfigurationState, Configurations, Content, Work,
 };
+use hub_core::link::{Credential, LinkClose, LinkId, LinkUp};
 use hub_core::registry::{Authentication, DeviceSpec, IfMatch, ModuleSpec, SymmetricKeys};
 use hub_core::twin::{TwinUpdate, UpdateMode};
-use hub_core::{ConfigurationCounts, EventKind, HubError, Limits, Output, Shard};
+use hub_core::{
+    ConfigurationCounts, EventKind, HubError, Limits, NewModules, Output, ReportedPatch, Shard,
+};
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 use hub_proto::sas::SasKey;
 use hub_proto::time::{Instant, Now, Timestamp};
@@ -22,6 +25,8 @@ pub(crate) struct Hub {
     milliseconds: u64,
     /// Twins looked at in one go.
     chunk: usize,
+    /// For how many identities there is room.
+    pub(crate) room: usize,
 }
 
 pub(crate) fn id(text: &str) -> DeviceId {
@@ -39,6 +44,20 @@ fn client(text: &str) -> ClientIdentity {
         Some((device, module)) => {
             ClientIdentity::Module(id(device), ModuleId::parse(module).unwrap())
         }
+    }
+}
+
+/// A deployment.
+pub(crate) fn deployment(
+    text: &str,
+    priority: u32,
+    condition: &str,
+    modules: &serde_json::Value,
+) -> ConfigurationSpec {
+    let content = serde_json::json!({ "modulesContent": modules }).to_string();
+    ConfigurationSpec {
+        content: Content::parse(&content, &Limits::default()).unwrap(),
+        ..spec(text, priority, condition, r#"{"properties.desired.x":1}"#)
     }
 }
 
@@ -75,6 +94,7 @@ impl Hub {
             changed: BTreeSet::new(),
             milliseconds: 0,
             chunk,
+            room: 1000,
         }
     }
 
@@ -87,14 +107,20 @@ impl Hub {
     }
 
     pub(crate) fn create(&mut self, device: &str) {
+        self.create_one(device, false);
+    }
+
+    /// An Edge device or none.
+    pub(crate) fn create_one(&mut self, device: &str, edge: bool) {
         let key = SasKey::from_bytes(&[1; 32]);
-        let spec = DeviceSpec::enabled(
+        let mut spec = DeviceSpec::enabled(
             id(device),
             Authentication::Sas(SymmetricKeys {
                 primary: key.clone(),
                 secondary: key,
             }),
         );
+        spec.edge = edge;
         self.shard.create_device(self.now(), spec).unwrap();
         self.drain();
     }
@@ -119,6 +145,42 @@ impl Hub {
         self.shard
             .delete_device(now, &id(device), &IfMatch::Any)
             .unwrap();
+        self.drain();
+    }
+
+    pub(crate) fn make_edge(&mut self, device: &str, edge: bool) {
+        let key = SasKey::from_bytes(&[1; 32]);
+        let keys = SymmetricKeys {
+            primary: key.clone(),
+            secondary: key,
+        };
+        let mut spec = DeviceSpec::enabled(id(device), Authentication::Sas(keys));
+        spec.edge = edge;
+        let now = self.now();
+        self.shard.update_device(now, spec, &IfMatch::Any).unwrap();
+        self.drain();
+    }
+
+    /// The client reports, connected for as long.
+    pub(crate) fn report(&mut self, who: &str, body: &str) {
+        let (now, who, link) = (self.now(), client(who), LinkId(1));
+        let up = LinkUp {
+            link,
+            client: who.clone(),
+            credential: Credential::Policy,
+            clean_session: true,
+            will: None,
+            model_id: None,
+            client_type: None,
+        };
+        self.shard.link_up(now, up).unwrap();
+        let patch = ReportedPatch {
+            rid: None,
+            if_version: None,
+            body: body.as_bytes(),
+        };
+        self.shard.patch_reported(now, &who, link, patch);
+        self.shard.link_down(now, &who, link, LinkClose::Goodbye);
         self.drain();
     }
 
@@ -177,16 +239,27 @@ impl Hub {
 
     fn evaluate(&mut self, written: &BTreeSet<ConfigurationId>) {
         let (now, targets) = (self.now(), self.configurations.targets());
+        let mut keys = || {
+            let key = SasKey::from_bytes(&[2; 32]);
+            SymmetricKeys {
+                primary: key.clone(),
+                secondary: key,
+            }
+        };
+        let mut new = NewModules {
+            room: self.room,
+            keys: &mut keys,
+        };
         for device in std::mem::take(&mut self.changed) {
-            self.shard.configure(now, &device, &targets);
+            self.shard.configure(now, &device, &targets, &mut new);
             self.drain();
         }
         let mut after = None;
         while !written.is_empty() {
             let chunk = self.chunk;
-            after = self
-                .shard
-                .configure_after(now, after, chunk, &targets, Some(written));
+            after =
+                self.shard
+                    .configure_after(now, after, chunk, &targets, Some(written), &mut new);
             self.drain();
             if after.is_none() {
                 break;

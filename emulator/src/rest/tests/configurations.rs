@@ -150,6 +150,34 @@ async fn writes_are_refused_with_the_codes_of_configurations() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_metric_says_of_whom_each_of_its_rows_is() {
+    // CFG-19
+    let hub = hub().await;
+    for (query, status) in [
+        ("SELECT COUNT() FROM devices", 400),
+        ("SELECT tags.site FROM devices", 400),
+        (
+            "SELECT deviceId, COUNT() FROM devices GROUP BY deviceId",
+            400,
+        ),
+        ("SELECT * FROM devices.jobs", 400),
+        ("SELECT deviceId, tags.site FROM devices", 200),
+        ("SELECT moduleId FROM devices.modules", 200),
+    ] {
+        let id = format!("c{}", query.len());
+        let body = BODY.replace("\"c1\"", &format!("\"{id}\""));
+        let body = body.replace("SELECT * FROM devices", query);
+        let put = hub
+            .quick("PUT", &format!("/configurations/{id}"), &body)
+            .await;
+        assert_eq!(put.status, status, "{query}");
+        if status == 400 {
+            assert_eq!(put.code(), "InvalidConfigurationCustomMetricsQuery");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn queries_are_tested_and_content_is_applied_once() {
     // CFG-12, CFG-14
     let hub = hub().await;
@@ -185,12 +213,6 @@ async fn queries_are_tested_and_content_is_applied_once() {
         "{}",
         refused.body
     );
-    let body = BODY.replace(
-        r#""deviceContent":{"properties.desired.x":{"y":1.0}}"#,
-        &deployment[1..deployment.len() - 1],
-    );
-    let kept = hub.quick("PUT", "/configurations/c1", &body).await;
-    assert_eq!(kept.code(), "NotImplemented");
 }
 
 /// A deployment of the modules `names`, each with a property.
@@ -255,7 +277,7 @@ async fn a_deployment_makes_the_modules_of_an_edge_device_and_removes_those_that
     assert_eq!(read(&hub, "/devices/e/modules/camera").await, camera);
 
     // Nothing of a deployment that breaks a rule is carried out.
-    let many: Vec<String> = (0..48).map(|place| format!("m{place}")).collect();
+    let many: Vec<String> = (0..50).map(|place| format!("m{place}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     assert_eq!(apply(deployment(&many)).await.status, 413);
     let stranger = deployment(&["camera"]).replace(r#""$edgeHub""#, r#""stranger""#);
@@ -270,5 +292,49 @@ async fn a_deployment_makes_the_modules_of_an_edge_device_and_removes_those_that
             .unwrap()
             .len(),
         1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_is_stored_rolled_out_and_found_by_its_metrics() {
+    // CFG-16, CFG-17, CFG-18, Q-9
+    let hub = hub().await;
+    let edge = r#"{"deviceId":"e","capabilities":{"iotEdge":true}}"#;
+    assert_eq!(hub.quick("PUT", "/devices/e", edge).await.status, 200);
+    let content: Value = serde_json::from_str(&deployment(&["camera"])).unwrap();
+    let body = json!({
+        "id": "edge", "schemaVersion": "2.0", "content": content, "targetCondition": "*", "priority": 3,
+        "metrics": {"queries": {"mine": "SELECT deviceId FROM devices.modules WHERE moduleId = 'camera'"}},
+    });
+    let put = hub
+        .quick("PUT", "/configurations/edge", &body.to_string())
+        .await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    assert_eq!(put.json()["content"], content);
+    settle().await;
+    let names = read(&hub, "/devices/e/modules").await;
+    assert_eq!(names.as_array().unwrap().len(), 3);
+    let camera = read(&hub, "/devices/e/modules/camera").await;
+    assert_eq!(camera["managedBy"], "iotEdge");
+    let stored = read(&hub, "/configurations/edge").await;
+    assert_eq!(
+        stored["systemMetrics"]["results"],
+        json!({"targetedCount": 1, "appliedCount": 1, "reportedSuccessfulCount": 0, "reportedFailedCount": 0})
+    );
+    assert_eq!(stored["metrics"]["results"], json!({"mine": 1}));
+    // As `az iot edge deployment show-metric` asks for them.
+    for (name, text) in stored["systemMetrics"]["queries"].as_object().unwrap() {
+        let body = json!({ "query": text }).to_string();
+        let found = hub.quick("POST", "/devices/query", &body).await;
+        let result = &stored["systemMetrics"]["results"][name];
+        assert_eq!(
+            json!(found.json().as_array().unwrap().len()),
+            *result,
+            "{text}"
+        );
+    }
+    assert_eq!(
+        hub.context.hub.identity_count(),
+        hub.context.hub.export().len()
     );
 }

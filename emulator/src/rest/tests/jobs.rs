@@ -74,6 +74,37 @@ async fn a_twin_job_changes_every_device_of_its_condition() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_rows_of_a_job_are_found_by_a_query() {
+    // Q-7, JOB-9
+    let hub = TestHub::start();
+    for id in ["a", "b"] {
+        hub.register(id).await;
+    }
+    hub.quick("PUT", "/jobs/v2/j1", TWIN_JOB).await;
+    hub.ended("j1").await;
+    let rows = async |condition: &str| {
+        let text = format!("SELECT * FROM devices.jobs WHERE {condition}");
+        let body = json!({ "query": text }).to_string();
+        let answer = hub.quick("POST", "/devices/query", &body).await;
+        assert_eq!(answer.header("x-ms-item-type"), Some("DeviceJob"));
+        answer.json()
+    };
+    let all = rows("devices.jobs.jobId = 'j1'").await;
+    assert_eq!(all.as_array().unwrap().len(), 2);
+    let one = rows(
+        "devices.jobs.deviceId = 'b' AND devices.jobs.jobType = 'scheduleUpdateTwin' \
+         AND devices.jobs.status = 'completed' AND devices.jobs.createdTimeUtc > '2016-09-01'",
+    )
+    .await;
+    assert_eq!(one[0]["deviceId"], "b");
+    assert_eq!(one.as_array().unwrap().len(), 1);
+    assert_eq!(rows("jobId = 'j2'").await, json!([]));
+    let projected = json!({"query": "SELECT jobId FROM devices.jobs"}).to_string();
+    let refused = hub.quick("POST", "/devices/query", &projected).await;
+    assert_eq!(refused.code(), "ArgumentInvalid");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_offline_device_fails_its_row_and_not_the_job() {
     // JOB-5, JOB-9
     let hub = TestHub::start();
