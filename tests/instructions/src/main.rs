@@ -125,7 +125,7 @@ fn judge(
     println!(
         "\nIf that is meant, write the file with\n  {UPDATE}=1 cargo run --profile instructions -p hubnerite-instructions\n\
          and say in the commit why. What takes the instructions of a path is shown by\n  \
-         callgrind_annotate TARGET/instructions/instructions.profiles/PATH.callgrind.1"
+         callgrind_annotate TARGET/instructions/instructions.profiles/PATH.callgrind"
     );
     Ok(ExitCode::FAILURE)
 }
