@@ -233,9 +233,9 @@ fn connect_with(flags: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-#[test]
-fn every_broken_clause_of_connect_has_its_violation() {
-    let cases = [
+/// Every way to break a CONNECT.
+pub(crate) fn broken_connects() -> Vec<(Vec<u8>, Violation)> {
+    vec![
         (
             connect_with(0x03, b"\x00\x01c"),
             Violation::ReservedConnectFlag,
@@ -288,8 +288,12 @@ fn every_broken_clause_of_connect_has_its_violation() {
             Violation::ProtocolName,
         ),
         (b"\x10\x00".to_vec(), Violation::FieldBeyondPacket),
-    ];
-    for (bytes, expected) in cases {
+    ]
+}
+
+#[test]
+fn every_broken_clause_of_connect_has_its_violation() {
+    for (bytes, expected) in broken_connects() {
         let code = expected.connect_code();
         let wanted_code = match expected {
             Violation::UnacceptableProtocol { .. } => {
@@ -315,7 +319,7 @@ fn what_connect_allows_is_read() {
 }
 
 /// Everything but CONNECT.
-const BROKEN: &[(&[u8], Violation)] = &[
+pub(crate) const BROKEN: &[(&[u8], Violation)] = &[
     (b"\x30\x80\x80\x80\x80", Violation::RemainingLength),
     (b"\x30\xff\xff\xff\xff\x01", Violation::RemainingLength),
     (b"\x00\x00", Violation::ReservedPacketType(0)),
