@@ -225,7 +225,7 @@ impl TestHub {
                 properties,
                 payload,
             } if event.client.to_string() == device => {
-                Some((properties.application.clone(), payload.clone()))
+                Some((properties.read().application, payload.clone()))
             }
             _ => None,
         })

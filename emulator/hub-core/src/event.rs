@@ -4,7 +4,7 @@
 //! the log's affair.
 
 use hub_proto::ids::{ClientIdentity, MethodName};
-use hub_proto::property_bag::PropertyBag;
+use hub_proto::raw_bag::RawBag;
 use hub_proto::time::Timestamp;
 
 use crate::configuration::{ConfigurationId, ConfigurationStatus};
@@ -150,7 +150,7 @@ pub enum EventKind {
     /// A device sent a message.
     Telemetry {
         /// Its properties.
-        properties: PropertyBag,
+        properties: RawBag,
         /// Its body.
         payload: Vec<u8>,
     },

@@ -177,7 +177,29 @@ fn check(
 }
 
 fn is_id_character(character: char) -> bool {
-    character.is_ascii_alphanumeric() || "-:.+%_#*?!(),=@;$'".contains(character)
+    let is_sign = |sign| {
+        matches!(
+            sign,
+            '-' | ':'
+                | '.'
+                | '+'
+                | '%'
+                | '_'
+                | '#'
+                | '*'
+                | '?'
+                | '!'
+                | '('
+                | ')'
+                | ','
+                | '='
+                | '@'
+                | ';'
+                | '$'
+                | '\''
+        )
+    };
+    character.is_ascii_alphanumeric() || is_sign(character)
 }
 
 fn is_method_character(character: char) -> bool {

@@ -11,7 +11,7 @@
 //! | [`ids`] | what a device id, module id or method name may be |
 //! | [`mqtt`] | MQTT 3.1.1 packets, and the rules of a server's connection |
 //! | [`topic`] | the hub's topic grammar, both ways |
-//! | [`property_bag`] | url-encoded message properties |
+//! | [`property_bag`], [`raw_bag`] | url-encoded message properties, read and unread |
 //! | [`sas`] | shared access signatures |
 //! | [`connection_string`] | `HostName=…;DeviceId=…;SharedAccessKey=…` |
 //! | [`error_code`] | the hub's numbered errors |
@@ -23,7 +23,9 @@ pub mod error_code;
 pub mod fuzz;
 pub mod ids;
 pub mod mqtt;
+mod percent;
 pub mod property_bag;
+pub mod raw_bag;
 pub mod sas;
 pub mod time;
 pub mod topic;

@@ -5,8 +5,11 @@
 //!
 //! Source: "Communicate with your hub using the MQTT protocol", and what the SDKs' parsers accept.
 
-use percent_encoding::{percent_decode_str, utf8_percent_encode};
+use std::collections::BTreeSet;
 
+use percent_encoding::utf8_percent_encode;
+
+use crate::percent;
 use crate::sas::UNRESERVED;
 
 /// The system properties' keys on the wire. Any other `$.…` is the application's.
@@ -84,13 +87,21 @@ impl PropertyBag {
                 None => (decode(part), None),
             };
             // The C# and C SDKs send `%24.mid`, Java `$.mid`: compared after decoding, they agree.
-            if SYSTEM_KEYS.contains(&key.as_str()) {
+            if is_system_key(&key) {
                 parsed.system.push((key, value.unwrap_or_default()));
             } else if !key.is_empty() {
                 parsed.application.push((key, value));
             }
         }
         parsed
+    }
+
+    /// The value of the first property of that name in a bag that is not read otherwise.
+    pub fn find(bag: &str, name: &str) -> Option<String> {
+        bag.split('&').find_map(|part| {
+            let (key, value) = part.split_once('=').unwrap_or((part, ""));
+            (percent::decode_or_keep(key) == name).then(|| decode(value))
+        })
     }
 
     /// Prints a cloud-to-device bag as every SDK can read it, with `to` (the target's address, such as
@@ -113,7 +124,7 @@ impl PropertyBag {
             .iter()
             .filter_map(|(key, value)| Some((key.as_str(), value.as_deref()?)));
         let mut printer = Printer::default();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = BTreeSet::new();
         for (key, value) in std::iter::once(("$.to", to))
             .chain(system)
             .chain(application)
@@ -179,11 +190,12 @@ impl Printer {
     }
 }
 
-/// Decodes percent escapes; `+` is a plus. What is not UTF-8 afterwards stays as it was sent.
 fn decode(text: &str) -> String {
-    percent_decode_str(text)
-        .decode_utf8()
-        .map_or_else(|_| text.to_owned(), Into::into)
+    percent::decode_or_keep(text).into_owned()
+}
+
+pub(crate) fn is_system_key(key: &str) -> bool {
+    (key.starts_with("$.") || key.starts_with("iothub-")) && SYSTEM_KEYS.contains(&key)
 }
 
 #[cfg(test)]
@@ -242,6 +254,23 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(PropertyBag::parse(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn one_property_is_found_without_reading_the_others() {
+        let bag = "%24.to=%2Fdevices&iothub-ack=full&a%20b=1&a%20b=2&none";
+        let cases = [
+            ("$.to", Some("/devices")),
+            ("iothub-ack", Some("full")),
+            ("a b", Some("1")),
+            ("none", Some("")),
+            ("ack", None),
+            ("", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(PropertyBag::find(bag, name).as_deref(), expected, "{name}");
+        }
+        assert_eq!(PropertyBag::find("", "$.to"), None);
     }
 
     #[test]

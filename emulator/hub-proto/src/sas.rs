@@ -8,17 +8,17 @@
 //! Source: "Control access by using shared access signatures", and Azure/azure-iot-sdk-csharp
 //! `SharedAccessSignature.cs`.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::{DecodeSliceError, Engine as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 use thiserror::Error;
 
 use crate::ids::ClientIdentity;
+use crate::percent;
 use crate::time::Timestamp;
 
 /// Longest token that is read. A host name and two ids, each character encoded twice over (`%2523`),
@@ -28,6 +28,10 @@ pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 const FIELDS_MAX: usize = 16;
 /// Longest policy name. (Azure/azure-iot-sdk-csharp `SharedAccessSignatureConstants.cs`)
 const KEY_NAME_CHARS_MAX: usize = 256;
+/// Most segments of an audience that covers anything: `{host}/devices/{d}/modules/{m}/?api-version=…`.
+const SEGMENTS_MAX: usize = 6;
+/// Room for what a signature of 32 bytes is decoded in, and some more.
+const SIGNATURE_BYTES_MAX: usize = 48;
 /// Shortest and longest key, decoded.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
 /// Longest text that is decoded as a key: more cannot give [`KEY_BYTES`].
@@ -61,7 +65,8 @@ pub struct SasToken<'a> {
     audience_raw: &'a str,
     expiry_raw: &'a str,
     expiry: Timestamp,
-    signature: Vec<u8>,
+    /// `None`: base64 of another length than any signature's.
+    signature: Option<[u8; 32]>,
     key_name: Option<String>,
 }
 
@@ -173,12 +178,7 @@ impl<'a> SasToken<'a> {
         if text.len() > TOKEN_BYTES_MAX {
             return Err(SasError::TokenTooLong { bytes: text.len() });
         }
-        let mut words = text.split_ascii_whitespace();
-        let (Some("SharedAccessSignature"), Some(fields), None) =
-            (words.next(), words.next(), words.next())
-        else {
-            return Err(SasError::NotASignature);
-        };
+        let fields = fields_part(text).ok_or(SasError::NotASignature)?;
         let Fields { sr, sig, se, skn } = Fields::split(fields)?;
         Ok(Self {
             audience_raw: required("sr", sr)?,
@@ -201,9 +201,10 @@ impl<'a> SasToken<'a> {
 
     /// Whether `key` made the signature; takes the same time whatever differs.
     pub fn is_signed_by(&self, key: &SasKey) -> bool {
-        key.hmac(self.audience_raw, self.expiry_raw)
-            .verify_slice(&self.signature)
-            .is_ok()
+        self.signature.is_some_and(|signature| {
+            let hmac = key.hmac(self.audience_raw, self.expiry_raw);
+            hmac.verify_slice(&signature).is_ok()
+        })
     }
 
     /// Whether the audience covers `resource`, segment by segment, on a host that `is_host` accepts
@@ -213,8 +214,18 @@ impl<'a> SasToken<'a> {
     /// that lies below its path: `{host}` covers everything. A device's or module's own key covers
     /// exactly its owner: a device's audience never covers one of its modules, nor the reverse.
     pub fn covers(&self, is_host: impl Fn(&str) -> bool, resource: Resource<'_>) -> bool {
-        let audience = percent_decode(self.audience_raw);
-        let mut segments: Vec<&str> = audience.trim_end_matches('/').split('/').collect();
+        let audience = percent::decode_or_keep(self.audience_raw);
+        let mut segments = [""; SEGMENTS_MAX];
+        let mut count = 0;
+        for segment in audience.trim_end_matches('/').split('/') {
+            let Some(place) = segments.get_mut(count) else {
+                // Longer than anything it could cover.
+                return false;
+            };
+            *place = segment;
+            count += 1;
+        }
+        let mut segments = &segments[..count];
         // Microsoft's editor tooling leaves `/?api-version=…` behind a device's or module's path:
         // an even number of segments. Elsewhere the text may be an id, and must not be cut away.
         if segments.len() >= 4
@@ -223,7 +234,7 @@ impl<'a> SasToken<'a> {
                 .last()
                 .is_some_and(|last| last.starts_with("?api-version="))
         {
-            segments.pop();
+            segments = &segments[..count - 1];
         }
         let (host, path) = (segments[0], &segments[1..]);
         if host.is_empty() || !is_host(host) {
@@ -259,6 +270,15 @@ pub fn sign(audience: &str, key: &SasKey, expiry_unix_s: i64, key_name: Option<&
         token.extend(utf8_percent_encode(key_name, UNRESERVED));
     }
     token
+}
+
+/// What stands behind `SharedAccessSignature` and white space, and has none in itself.
+fn fields_part(text: &str) -> Option<&str> {
+    let fields = text.trim_ascii().strip_prefix("SharedAccessSignature")?;
+    let is_apart = fields.starts_with(|first: char| first.is_ascii_whitespace());
+    let fields = fields.trim_ascii_start();
+    let is_one_word = !fields.bytes().any(|byte| byte.is_ascii_whitespace());
+    (is_apart && is_one_word).then_some(fields)
 }
 
 /// The raw values of the fields that have a meaning.
@@ -313,21 +333,28 @@ fn parse_expiry(raw: &str) -> Result<Timestamp, SasError> {
     Ok(Timestamp::from_unix_seconds(seconds))
 }
 
-fn decode_signature(raw: &str) -> Result<Vec<u8>, SasError> {
-    // A plus that went through a form encoder twice arrives as a space; base64 has none.
-    let text: Vec<u8> = percent_decode_str(raw)
-        .map(|b| if b == b' ' { b'+' } else { b })
-        .collect();
-    BASE64.decode(text).map_err(|_| SasError::Signature)
+fn decode_signature(raw: &str) -> Result<Option<[u8; 32]>, SasError> {
+    let mut text = percent::decode_bytes(raw);
+    for byte in &mut text {
+        // A plus that went through a form encoder twice arrives as a space; base64 has none.
+        if *byte == b' ' {
+            *byte = b'+';
+        }
+    }
+    let mut bytes = [0; SIGNATURE_BYTES_MAX];
+    match BASE64.decode_slice(&text, &mut bytes) {
+        Ok(length) => Ok(bytes[..length].try_into().ok()),
+        // What is too long to be a signature may yet be base64.
+        Err(DecodeSliceError::OutputSliceTooSmall) if BASE64.decode(&text).is_ok() => Ok(None),
+        Err(_) => Err(SasError::Signature),
+    }
 }
 
 fn decode_key_name(raw: Option<&str>) -> Result<Option<String>, SasError> {
     let Some(raw) = raw.filter(|raw| !raw.is_empty()) else {
         return Ok(None);
     };
-    let name = percent_decode_str(raw)
-        .decode_utf8()
-        .map_err(|_| SasError::KeyName)?;
+    let name = percent::decode(raw).ok_or(SasError::KeyName)?;
     if name.chars().count() > KEY_NAME_CHARS_MAX {
         return Err(SasError::KeyName);
     }
@@ -337,14 +364,8 @@ fn decode_key_name(raw: Option<&str>) -> Result<Option<String>, SasError> {
 /// Case is ignored, since the documentation asks for a lower-cased URI. A segment may be encoded once
 /// more than the whole (ids with `%` or `#`: Azure/iotedge#759, Azure/azure-iot-sdk-csharp#771).
 fn is_same_segment(segment: &str, wanted: &str) -> bool {
-    segment.eq_ignore_ascii_case(wanted) || percent_decode(segment).eq_ignore_ascii_case(wanted)
-}
-
-/// Decodes what can be decoded; what is not UTF-8 afterwards stays as it was.
-fn percent_decode(text: &str) -> Cow<'_, str> {
-    percent_decode_str(text)
-        .decode_utf8()
-        .unwrap_or(Cow::Borrowed(text))
+    segment.eq_ignore_ascii_case(wanted)
+        || percent::decode_or_keep(segment).eq_ignore_ascii_case(wanted)
 }
 
 impl fmt::Debug for SasKey {

@@ -7,9 +7,6 @@
 //!
 //! Source: "Communicate with your hub using the MQTT protocol", and the SDKs' topic code.
 
-use std::fmt;
-use std::io::Write as _;
-
 use thiserror::Error;
 
 use crate::ids::{ClientIdentity, MethodName};
@@ -177,8 +174,7 @@ pub fn parse_publish<'a>(
             None => Err(unknown()),
         };
     }
-    // One search each is several times faster than one for both.
-    if topic.contains('#') || topic.contains('+') {
+    if has_wildcard(topic) {
         return Err(TopicError::Wildcard {
             topic: shown(topic),
         });
@@ -267,27 +263,25 @@ impl<'a> HubTopic<'a> {
             Self::TwinResponse {
                 status,
                 rid,
-                version: None,
-            } => print(out, format_args!("{TWIN_RESPONSE}{status:03}/?$rid={rid}")),
-            Self::TwinResponse {
-                status,
-                rid,
-                version: Some(version),
-            } => print(
-                out,
-                format_args!("{TWIN_RESPONSE}{status:03}/?$rid={rid}&$version={version}"),
-            ),
+                version,
+            } => {
+                put(out, &[TWIN_RESPONSE]);
+                put_decimal(out, status.into(), 3);
+                put(out, &["/?$rid=", rid]);
+                if let Some(version) = version {
+                    put(out, &["&$version="]);
+                    put_decimal(out, version, 1);
+                }
+            }
             Self::DesiredChange { version } => {
-                print(out, format_args!("{TWIN_DESIRED}?$version={version}"));
+                put(out, &[TWIN_DESIRED, "?$version="]);
+                put_decimal(out, version, 1);
             }
             // Nothing may follow the rid: the C and C# SDKs take the whole rest as rid.
-            Self::MethodRequest { name, rid } => {
-                print(out, format_args!("{METHOD_REQUEST}{name}/?$rid={rid}"));
+            Self::MethodRequest { name, rid } => put(out, &[METHOD_REQUEST, name, "/?$rid=", rid]),
+            Self::CloudToDevice { device_id, bag } => {
+                put(out, &["devices/", device_id, "/messages/devicebound/", bag]);
             }
-            Self::CloudToDevice { device_id, bag } => print(
-                out,
-                format_args!("devices/{device_id}/messages/devicebound/{bag}"),
-            ),
         }
     }
 
@@ -332,9 +326,32 @@ impl<'a> HubTopic<'a> {
     }
 }
 
-fn print(out: &mut Vec<u8>, topic: fmt::Arguments<'_>) {
-    out.write_fmt(topic)
-        .expect("writing to a vector cannot fail");
+/// Appends texts. (The formatting machinery would take ten times as long.)
+fn put(out: &mut Vec<u8>, texts: &[&str]) {
+    for text in texts {
+        out.extend_from_slice(text.as_bytes());
+    }
+}
+
+/// Appends a number, with zeros in front up to `digits_min` digits.
+fn put_decimal(out: &mut Vec<u8>, mut number: u64, digits_min: usize) {
+    // As many digits as the largest number has.
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    while number > 0 || digits.len() - start < digits_min {
+        start -= 1;
+        digits[start] = b"0123456789"[(number % 10) as usize];
+        number /= 10;
+    }
+    out.extend_from_slice(&digits[start..]);
+}
+
+/// Looks at every character, without leaving at the first that is found: sixteen at a time.
+fn has_wildcard(topic: &str) -> bool {
+    let is_wildcard = |byte: u8| byte == b'#' || byte == b'+';
+    topic
+        .bytes()
+        .fold(false, |found, byte| found | is_wildcard(byte))
 }
 
 /// What follows the client's own prefix: `devices/{d}/` or `devices/{d}/modules/{m}/`.
@@ -368,10 +385,18 @@ fn rid(query: &str) -> Result<Option<&str>, TopicError> {
 
 /// The value of `name` in `k=v&k2=v2`, raw; the first counts, and an empty one is none.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    let mut values = query
-        .split('&')
-        .filter_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-    values.next().filter(|value| !value.is_empty())
+    let mut rest = query;
+    loop {
+        let end = rest.bytes().position(|byte| byte == b'&');
+        let part = end.map_or(rest, |end| &rest[..end]);
+        let value = part
+            .strip_prefix(name)
+            .and_then(|value| value.strip_prefix('='));
+        if let Some(value) = value {
+            return Some(value).filter(|value| !value.is_empty());
+        }
+        rest = &rest[end? + 1..];
+    }
 }
 
 fn shown(text: &str) -> String {

@@ -196,7 +196,7 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
             properties,
             payload,
         } => {
-            write_properties(map, properties)?;
+            write_properties(map, &properties.read())?;
             write_body(map, "payload", payload)
         }
         EventKind::C2dEnqueued { sequence } => map.serialize_entry("sequence", sequence),
@@ -286,6 +286,7 @@ impl<V: Serialize> Serialize for Pairs<'_, V> {
 mod tests {
     use hub_core::jobs::{JobId, JobType};
     use hub_proto::ids::{DeviceId, MethodName};
+    use hub_proto::raw_bag::RawBag;
     use hub_proto::time::Timestamp;
 
     use super::*;
@@ -351,13 +352,7 @@ mod tests {
     fn method_and_message_events() -> Vec<EventKind> {
         let call = CallId(3);
         let name = MethodName::parse("reboot").unwrap();
-        let properties = PropertyBag {
-            system: vec![("$.ct".to_owned(), "application/json".to_owned())],
-            application: vec![
-                ("alert".to_owned(), Some("a&b".to_owned())),
-                ("flag".into(), None),
-            ],
-        };
+        let properties = RawBag::new("%24.ct=application%2Fjson&alert=a%26b&flag");
         let (status, sequence) = (200, 1);
         vec![
             EventKind::MethodInvoked {
@@ -429,7 +424,7 @@ mod tests {
     fn a_body_that_is_not_json_comes_in_base64() {
         let telemetry = |payload: &[u8]| {
             line(EventKind::Telemetry {
-                properties: PropertyBag::default(),
+                properties: RawBag::default(),
                 payload: payload.to_vec(),
             })
         };

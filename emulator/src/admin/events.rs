@@ -361,7 +361,7 @@ impl Reader {
 mod tests {
     use hub_core::event::{Event, EventKind};
     use hub_proto::ids::DeviceId;
-    use hub_proto::property_bag::PropertyBag;
+    use hub_proto::raw_bag::RawBag;
     use hub_proto::time::Timestamp;
 
     use super::*;
@@ -377,7 +377,7 @@ mod tests {
                 at: Timestamp::from_unix_seconds(0),
                 client: DeviceId::parse("d").unwrap().into(),
                 kind: EventKind::Telemetry {
-                    properties: PropertyBag::default(),
+                    properties: RawBag::default(),
                     payload: vec![b'x'; 100 * 1024],
                 },
             });

@@ -336,7 +336,7 @@ mod tests {
     use hub_core::event::{Event, EventKind};
     use hub_core::method::CallId;
     use hub_proto::ids::MethodName;
-    use hub_proto::property_bag::PropertyBag;
+    use hub_proto::raw_bag::RawBag;
 
     use super::super::tests::{context, get, send};
     use super::*;
@@ -354,7 +354,7 @@ mod tests {
 
     fn telemetry(bag: &str, payload: &str) -> EventKind {
         EventKind::Telemetry {
-            properties: PropertyBag::parse(bag),
+            properties: RawBag::new(bag),
             payload: payload.as_bytes().to_vec(),
         }
     }

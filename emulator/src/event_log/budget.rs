@@ -156,7 +156,7 @@ const GONE_MIN: usize = 8;
 mod tests {
     use hub_core::event::{Event, EventKind};
     use hub_proto::ids::DeviceId;
-    use hub_proto::property_bag::PropertyBag;
+    use hub_proto::raw_bag::RawBag;
     use hub_proto::time::Timestamp;
     use proptest::prelude::*;
 
@@ -168,7 +168,7 @@ mod tests {
             at: Timestamp::from_unix_seconds(0),
             client: DeviceId::parse("d1").unwrap().into(),
             kind: EventKind::Telemetry {
-                properties: PropertyBag::default(),
+                properties: RawBag::default(),
                 payload: vec![0; payload],
             },
         }

@@ -127,7 +127,7 @@ impl Admission {
             EventKind::Telemetry {
                 properties,
                 payload,
-            } => self.spend(payload.len() + bag_bytes(properties)),
+            } => self.spend(payload.len() + properties.size_bytes()),
             EventKind::Reported { patch, .. }
             | EventKind::Desired { patch, .. }
             | EventKind::Tags { patch, .. } => self.spend(patch.len()),

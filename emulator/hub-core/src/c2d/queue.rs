@@ -261,9 +261,7 @@ impl QueuedMessage {
 
     /// Few ask, and once in a message's life: it is read where it stands.
     fn system_property(&self, key: &str) -> Option<String> {
-        let bag = PropertyBag::parse(&self.message.bag);
-        let mut system = bag.system.into_iter();
-        system.find(|(name, _)| name == key).map(|(_, value)| value)
+        PropertyBag::find(&self.message.bag, key)
     }
 
     fn lock(&mut self, holder: Holder, until: Instant) {

@@ -27,12 +27,16 @@ impl Shard {
             return Err(HubError::DeviceAlreadyExists(spec.id));
         }
         self.check_room()?;
+        // A new device has no modules, so there is nothing to settle for one that is not Edge.
+        let is_edge = spec.edge;
         let registered = Registered::device(spec, self.common.stamps.next(now.wall));
         let client = Box::new(Client::new(id.clone(), registered, now.wall));
         self.common.event(now, &id, EventKind::DeviceCreated);
         self.insert(client);
         self.device_count += 1;
-        self.settle_edge(now, &id);
+        if is_edge {
+            self.settle_edge(now, &id);
+        }
         self.look_up(&id).map(|device| self.device_identity(device))
     }
 

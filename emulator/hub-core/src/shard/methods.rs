@@ -48,9 +48,8 @@ impl Shard {
             });
         }
         let call = common.next_call(now);
-        let text = String::from_utf8_lossy(&payload)
-            .into_owned()
-            .into_boxed_str();
+        let text = str::from_utf8(&payload)
+            .map_or_else(|_| String::from_utf8_lossy(&payload).into(), Box::from);
         let kind = EventKind::MethodInvoked {
             call,
             name: name.clone(),

@@ -1,7 +1,7 @@
 //! Device-to-cloud messages: measured, read, and handed to the event log.
 
 use hub_proto::ids::ClientIdentity;
-use hub_proto::property_bag::PropertyBag;
+use hub_proto::raw_bag::RawBag;
 use hub_proto::time::Now;
 
 use super::state::{Client, Common, Shard};
@@ -36,7 +36,7 @@ impl Shard {
             return Ok(());
         };
         client.last_activity = now.wall;
-        let mut properties = PropertyBag::parse(message.bag);
+        let mut properties = RawBag::new(message.bag);
         let bytes = message
             .payload
             .len()
@@ -51,7 +51,7 @@ impl Shard {
         }
         let flags = [(message.retain, "mqtt-retain"), (message.dup, "mqtt-dup")];
         for (_, name) in flags.iter().filter(|(is_set, _)| *is_set) {
-            stamp(&mut properties, name, "true");
+            properties = properties.with(name, "true");
         }
         let payload = message.payload.to_vec();
         common.event(
@@ -70,8 +70,7 @@ impl Client {
     /// The last message of a device that went without a goodbye. It came within a CONNECT, which
     /// bounds it far below the size of a message.
     pub(super) fn publish_will(&self, now: Now, common: &mut Common, will: Will) {
-        let mut properties = PropertyBag::parse(&will.bag);
-        stamp(&mut properties, "iothub-MessageType", "Will");
+        let properties = RawBag::new(&will.bag).with("iothub-MessageType", "Will");
         let payload = will.payload;
         common.event(
             now,
@@ -82,10 +81,4 @@ impl Client {
             },
         );
     }
-}
-
-fn stamp(properties: &mut PropertyBag, name: &str, value: &str) {
-    properties
-        .application
-        .push((name.to_owned(), Some(value.to_owned())));
 }

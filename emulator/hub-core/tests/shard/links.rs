@@ -3,7 +3,7 @@
 use hub_core::link::{Credential, LinkAccepted, LinkClose, LinkId, LinkRefusal, LinkUp, Will};
 use hub_core::{EventKind, HubError, Limits, Output};
 use hub_proto::ids::MethodName;
-use hub_proto::property_bag::PropertyBag;
+use hub_proto::raw_bag::RawBag;
 use hub_proto::sas::{SasToken, sign};
 use hub_proto::topic::Subscription;
 
@@ -332,12 +332,7 @@ fn hub_with_will() -> Hub {
 }
 
 fn will_fact() -> EventKind {
-    let property = |name: &str, value: &str| (name.to_owned(), Some(value.to_owned()));
-    let application = vec![property("a", "1"), property("iothub-MessageType", "Will")];
-    let properties = PropertyBag {
-        system: Vec::new(),
-        application,
-    };
+    let properties = RawBag::new("a=1&iothub-MessageType=Will");
     EventKind::Telemetry {
         properties,
         payload: b"gone".to_vec(),

@@ -1,7 +1,7 @@
 //! Device-to-cloud messages.
 
 use hub_core::{EventKind, HubError, Telemetry};
-use hub_proto::property_bag::PropertyBag;
+use hub_proto::raw_bag::RawBag;
 
 use crate::support::*;
 
@@ -18,13 +18,7 @@ fn a_message_is_a_fact_with_its_properties() {
         hub.shard.telemetry(at(3), &client("d1"), LINK, message),
         Ok(())
     );
-    let properties = PropertyBag {
-        system: vec![("$.mid".to_owned(), "m1".to_owned())],
-        application: vec![
-            ("a".to_owned(), Some("1".to_owned())),
-            ("b".to_owned(), None),
-        ],
-    };
+    let properties = RawBag::new("%24.mid=m1&a=1&b");
     assert_eq!(
         hub.facts(),
         [EventKind::Telemetry {
@@ -48,12 +42,7 @@ fn retain_and_dup_become_properties() {
     hub.shard
         .telemetry(T0, &client("d1"), LINK, message)
         .unwrap();
-    let property = |name: &str| (name.to_owned(), Some("true".to_owned()));
-    let application = vec![property("mqtt-retain"), property("mqtt-dup")];
-    let properties = PropertyBag {
-        system: Vec::new(),
-        application,
-    };
+    let properties = RawBag::new("mqtt-retain=true&mqtt-dup=true");
     assert_eq!(
         hub.facts(),
         [EventKind::Telemetry {

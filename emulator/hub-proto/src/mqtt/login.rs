@@ -6,9 +6,8 @@
 //! Source: "Communicate with your hub using the MQTT protocol", Azure/iotedge
 //! `MqttUsernameParser.cs`, and the user names that the SDKs build.
 
-use percent_encoding::percent_decode_str;
-
 use crate::ids::{ClientIdentity, DeviceId, IdError, ModuleId};
+use crate::percent;
 
 use super::packet::Connect;
 
@@ -117,8 +116,7 @@ fn parameter(parameters: &str, name: &str) -> Option<String> {
         .split('&')
         .filter_map(|p| p.strip_prefix(name)?.strip_prefix('='));
     let value = values.next()?;
-    let decoded = percent_decode_str(value).decode_utf8();
-    Some(decoded.map_or_else(|_| value.to_owned(), Into::into))
+    Some(percent::decode_or_keep(value).into_owned())
 }
 
 #[cfg(test)]
