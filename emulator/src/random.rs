@@ -33,15 +33,17 @@ pub(crate) fn uuid() -> String {
     // RFC 9562, section 5.4: version 4 in bits 48 to 51, variant `10` in bits 64 and 65.
     random &= !(0xf << 76) & !(0x3 << 62);
     random |= (0x4 << 76) | (0x2 << 62);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        random >> 96,
-        (random >> 80) & 0xffff,
-        (random >> 64) & 0xffff,
-        (random >> 48) & 0xffff,
-        random & 0xffff_ffff_ffff,
-    )
+    let mut text = Vec::with_capacity(36);
+    for (index, byte) in random.to_be_bytes().into_iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push(b'-');
+        }
+        text.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
+    }
+    String::from_utf8(text).expect("hexadecimal digits are ASCII")
 }
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! One request on its way to its operation: what it asks for, and its body in bounds.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -39,7 +40,7 @@ impl Call {
 
     /// A parameter of the query.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        query_parameter(&self.uri, name)
+        query_parameter(&self.uri, name).map(Cow::into_owned)
     }
 
     /// A number of the query.

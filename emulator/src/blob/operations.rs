@@ -123,9 +123,9 @@ fn read_listing(uri: &Uri) -> Result<Listing, Refusal> {
             .ok_or_else(|| Refusal::bad("OutOfRangeQueryParameterValue", "maxresults"))?,
     };
     Ok(Listing {
-        prefix: parameter("prefix"),
-        delimiter: parameter("delimiter"),
-        marker: parameter("marker"),
+        prefix: parameter("prefix").into_owned(),
+        delimiter: parameter("delimiter").into_owned(),
+        marker: parameter("marker").into_owned(),
         limit: limit.min(LIST_MAX),
         with_metadata: parameter("include").split(',').any(|of| of == "metadata"),
     })

@@ -1,5 +1,7 @@
 //! Whom and what a request asks for: the host and the parameters of the query.
 
+use std::borrow::Cow;
+
 use hyper::header::HOST;
 use hyper::http::uri::Authority;
 use hyper::{Request, Uri};
@@ -20,14 +22,20 @@ pub(crate) fn host<B>(request: &Request<B>) -> Option<String> {
 }
 
 /// The first query parameter of that name, decoded.
-pub(crate) fn query_parameter(uri: &Uri, name: &str) -> Option<String> {
+pub(crate) fn query_parameter<'a>(uri: &'a Uri, name: &str) -> Option<Cow<'a, str>> {
     uri.query()?.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let is_named = percent_decode_str(key)
-            .decode_utf8_lossy()
-            .eq_ignore_ascii_case(name);
-        is_named.then(|| percent_decode_str(value).decode_utf8_lossy().into_owned())
+        let is_named = decoded(key).eq_ignore_ascii_case(name);
+        is_named.then(|| decoded(value))
     })
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    if text.contains('%') {
+        percent_decode_str(text).decode_utf8_lossy()
+    } else {
+        text.into()
+    }
 }
 
 #[cfg(test)]

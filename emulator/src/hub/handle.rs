@@ -71,10 +71,10 @@ pub(super) struct Counts {
 
 /// A hub that may be gone.
 #[derive(Debug)]
-pub(super) struct WeakHub(Weak<Hub>);
+pub(crate) struct WeakHub(Weak<Hub>);
 
 impl WeakHub {
-    pub(super) fn upgrade(&self) -> Option<HubHandle> {
+    pub(crate) fn upgrade(&self) -> Option<HubHandle> {
         self.0.upgrade().map(HubHandle)
     }
 }
@@ -305,6 +305,11 @@ impl HubHandle {
         self.0.is_retired.store(true, Ordering::SeqCst);
         self.close_links();
         self.event_log().close();
+    }
+
+    /// The hub, for whoever must not keep it alive.
+    pub(crate) fn downgrade(&self) -> WeakHub {
+        WeakHub(Arc::downgrade(&self.0))
     }
 
     /// Whether the hub was removed.

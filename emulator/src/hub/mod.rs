@@ -48,7 +48,7 @@ mod transfers;
 pub(crate) use admission::Turn;
 pub(crate) use configurations::CountedConfiguration;
 pub use handle::HubHandle;
-pub(crate) use handle::{HubParts, start};
+pub(crate) use handle::{HubParts, WeakHub, start};
 pub(crate) use links::{DeviceLink, LinkRequest};
 pub(crate) use outlet::LinkOutlet;
 pub use policies::{PolicyChange, PolicyError, RotatedKey};

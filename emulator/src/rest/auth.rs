@@ -4,17 +4,19 @@
 //! never learns whether a device exists. Whatever is wrong, the client sees one and the same 401; the
 //! log says which it was, without the secret parts.
 
+use std::sync::Arc;
+
 use hub_proto::error_code::ErrorCode;
 use hub_proto::sas::{Resource, SasError, SasToken};
 use hub_proto::time::Timestamp;
 use hyper::HeaderMap;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use thiserror::Error;
 use tracing::warn;
 
 use super::error::Refusal;
 use super::operation::Operation;
-use crate::config::Permissions;
+use crate::config::{Permissions, Policies};
 use crate::hub::HubHandle;
 
 /// What an operation asks of its caller.
@@ -73,11 +75,25 @@ enum Fault {
     Permission { policy: String, need: Need },
 }
 
-/// Checks that the caller may do what `operation` asks.
+/// Somebody whose token was found good: signed by a policy of the hub, and for the hub.
+#[derive(Debug)]
+pub(super) struct Bearer {
+    /// The whole header; clients send the same one until their token is about to run out.
+    authorization: HeaderValue,
+    /// As they were when the signature was checked.
+    policies: Arc<Policies>,
+    policy: String,
+    permissions: Permissions,
+    expiry: Timestamp,
+}
+
+/// Checks that the caller may do what `operation` asks. `known` is a bearer that this hub has let in, or
+/// nobody; the new one takes its place.
 pub(super) fn authorise(
     hub: &HubHandle,
     headers: &HeaderMap,
     operation: &Operation,
+    known: &mut Option<Bearer>,
 ) -> Result<(), Refusal> {
     let need = operation.need;
     if need == Need::Nothing {
@@ -88,7 +104,7 @@ pub(super) fn authorise(
             "Entra ID tokens (Authorization: Bearer)",
         ));
     }
-    check(hub, headers, need).map_err(|fault| {
+    check(hub, headers, need, known).map_err(|fault| {
         let operation = operation.name;
         warn!(reason = %fault, operation, "a service request was refused with 401");
         Refusal::new(ErrorCode::IotHubUnauthorizedAccess, "Unauthorized")
@@ -102,35 +118,67 @@ fn is_bearer(headers: &HeaderMap) -> bool {
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
 }
 
-fn check(hub: &HubHandle, headers: &HeaderMap, need: Need) -> Result<(), Fault> {
-    let text = headers.get(AUTHORIZATION).ok_or(Fault::NoHeader)?;
-    let text = text.to_str().map_err(|_| Fault::NotText)?;
+fn check(
+    hub: &HubHandle,
+    headers: &HeaderMap,
+    need: Need,
+    known: &mut Option<Bearer>,
+) -> Result<(), Fault> {
+    let authorization = headers.get(AUTHORIZATION).ok_or(Fault::NoHeader)?;
+    let policies = hub.policies();
+    let bearer = match known.take() {
+        Some(bearer) if bearer.is_still(authorization, &policies) => bearer,
+        _ => identify(hub, authorization, policies)?,
+    };
+    let bearer = known.insert(bearer);
+    if hub.now().wall > bearer.expiry.saturating_add(hub.limits().sas_connect_grace) {
+        return Err(Fault::Expired(bearer.expiry));
+    }
+    if !need.is_met_by(bearer.permissions) {
+        let policy = bearer.policy.clone();
+        return Err(Fault::Permission { policy, need });
+    }
+    Ok(())
+}
+
+impl Bearer {
+    /// Whether nothing has changed since the token was looked at.
+    fn is_still(&self, authorization: &HeaderValue, policies: &Arc<Policies>) -> bool {
+        Arc::ptr_eq(&self.policies, policies) && self.authorization == *authorization
+    }
+}
+
+/// Who bears a token, run out or not.
+fn identify(
+    hub: &HubHandle,
+    authorization: &HeaderValue,
+    policies: Arc<Policies>,
+) -> Result<Bearer, Fault> {
+    let text = authorization.to_str().map_err(|_| Fault::NotText)?;
     let token = SasToken::parse(text).map_err(Fault::Token)?;
     let name = token
         .key_name()
         .filter(|name| !name.is_empty())
         .ok_or(Fault::DeviceKey)?;
-    let policies = hub.policies();
     let policy = policies
         .get(name)
         .ok_or_else(|| Fault::UnknownPolicy(name.into()))?;
     if !policy.has_signed(&token) {
         return Err(Fault::Signature(name.to_owned()));
     }
-    let grace = hub.limits().sas_connect_grace;
-    if hub.now().wall > token.expiry().saturating_add(grace) {
-        return Err(Fault::Expired(token.expiry()));
-    }
     if !token.covers(|host| hub.is_host(without_port(host)), Resource::Hub) {
         return Err(Fault::Audience);
     }
-    if !need.is_met_by(policy.permissions) {
-        return Err(Fault::Permission {
-            policy: name.to_owned(),
-            need,
-        });
-    }
-    Ok(())
+    let mut authorization = authorization.clone();
+    // For `Debug`.
+    authorization.set_sensitive(true);
+    Ok(Bearer {
+        authorization,
+        policy: name.to_owned(),
+        permissions: policy.permissions,
+        expiry: token.expiry(),
+        policies,
+    })
 }
 
 /// Python and the CLI sign the host as it stands in the connection string, with its port if it has

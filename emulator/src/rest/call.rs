@@ -1,5 +1,7 @@
 //! A request as its handler sees it: the hub, the head, and the ids of the path.
 
+use std::borrow::Cow;
+
 use hub_core::HubError;
 use hub_core::registry::IfMatch;
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
@@ -74,7 +76,7 @@ impl Call {
 
     /// The first query parameter of that name, decoded.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
-        query_parameter(self.uri(), name)
+        query_parameter(self.uri(), name).map(Cow::into_owned)
     }
 
     /// A header as text; `None` if it is absent, empty or not text.

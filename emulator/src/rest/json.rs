@@ -3,10 +3,12 @@
 //!
 //! The real hub reads bodies with Newtonsoft.Json, which matches names without case.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use hub_proto::error_code::ErrorCode;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::error::Refusal;
@@ -14,7 +16,7 @@ use super::error::Refusal;
 /// A JSON object, read one level deep.
 #[derive(Debug)]
 pub(super) struct JsonObject<'a> {
-    members: Vec<(String, &'a RawValue)>,
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
 impl<'a> JsonObject<'a> {
@@ -25,7 +27,7 @@ impl<'a> JsonObject<'a> {
 
     /// The text of a property; `None` if it is absent or null. The last of several wins.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
-        let is_named = |(key, _): &&(String, _)| key.eq_ignore_ascii_case(name);
+        let is_named = |(key, _): &&(Cow<'_, str>, _)| key.eq_ignore_ascii_case(name);
         let (_, value) = self.members.iter().rev().find(is_named)?;
         Some(value.get()).filter(|text| *text != "null")
     }
@@ -52,9 +54,11 @@ impl<'a> JsonObject<'a> {
         let Some(text) = self.get(name) else {
             return Ok(None);
         };
-        let number = match serde_json::from_str::<String>(text) {
-            Ok(string) => string.trim().parse().ok(),
-            Err(_) => text.parse().ok(),
+        let number = if text.starts_with('"') {
+            let string = serde_json::from_str::<String>(text).ok();
+            string.and_then(|string| string.trim().parse().ok())
+        } else {
+            text.parse().ok()
         };
         number
             .map(Some)
@@ -117,20 +121,25 @@ impl<'de: 'a, 'a> Deserialize<'de> for JsonObject<'a> {
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(String, &'de RawValue)>;
+    type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some(member) = map.next_entry()? {
-            members.push(member);
+        // Most bodies have no more.
+        let mut members = Vec::with_capacity(4);
+        while let Some((Name(name), value)) = map.next_entry()? {
+            members.push((name, value));
         }
         Ok(members)
     }
 }
+
+/// A member's name, borrowed where it stands without escapes; `Cow` by itself always copies.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

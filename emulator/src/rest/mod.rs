@@ -11,6 +11,7 @@ mod auth;
 mod authentication;
 mod bulk;
 mod call;
+mod caller;
 mod charge;
 mod configurations;
 mod device_side;

@@ -9,6 +9,8 @@ use serde::Serialize;
 /// An answer with its whole body.
 pub(super) type Reply = Response<Full<Bytes>>;
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
 /// 200 with a JSON text.
 pub(super) fn json(body: impl Into<Bytes>) -> Reply {
     with_json(StatusCode::OK, body)
@@ -18,7 +20,7 @@ pub(super) fn json(body: impl Into<Bytes>) -> Reply {
 pub(super) fn with_json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;
-    set(&mut reply, CONTENT_TYPE, "application/json; charset=utf-8");
+    reply.headers_mut().insert(CONTENT_TYPE, JSON);
     reply
 }
 

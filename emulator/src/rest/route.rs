@@ -5,6 +5,7 @@
 //! are taken as they are, decoded once; whether an id is legal is not decided here, and what the
 //! operations are is the business of their resources.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -118,8 +119,12 @@ impl Route {
     /// fit, the one with most literal segments wins: `devices/query` is not a device.
     pub(super) fn parse(verb: &Method, path: &str) -> Result<Self, RouteError> {
         let raw = path.strip_prefix('/').ok_or(RouteError::NotFound)?;
-        let decoded = percent_decode_str(raw).decode_utf8();
-        let decoded = decoded.map_err(|_| RouteError::NotFound)?;
+        let decoded: Cow<'_, str> = if raw.contains('%') {
+            let decoded = percent_decode_str(raw).decode_utf8();
+            decoded.map_err(|_| RouteError::NotFound)?
+        } else {
+            raw.into()
+        };
         let path = decoded.strip_suffix('/').unwrap_or(&decoded);
         let segments = path.split('/').take(SEGMENTS_MAX + 1).count();
         let Some(patterns) = PATTERNS.get(segments) else {
@@ -133,7 +138,7 @@ impl Route {
                 return Ok(Self {
                     operation: pattern.operation,
                     ledger_key: pattern.ledger_key,
-                    path: path.to_owned(),
+                    path: path.into(),
                     ids,
                     // `/` is never legal in an id, so splitting after decoding is safe.
                     is_encoded_whole: segments > 1 && !raw.contains('/'),

@@ -1,6 +1,7 @@
 //! One connection of the service endpoint, and the way of one request through it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -12,12 +13,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{debug, warn};
 
 use super::call::Call;
+use super::caller::Caller;
 use super::error::{Refusal, Shape, Trace};
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::Reply;
 use super::route::Route;
-use super::{auth, charge, request};
+use super::{charge, request};
 use crate::http::{self, HeadBounds};
+use crate::hub::HubHandle;
 use crate::listener::ConnectionContext;
 use crate::mqtt::websocket::{self, UpgradeRefusal};
 
@@ -37,9 +40,10 @@ where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (peer, stop) = (context.peer, context.stop.clone());
+    let caller = Arc::new(Caller::new(context));
     let ended = http::serve(io, HEAD_BOUNDS, stop, |request| {
-        let context = context.clone();
-        async move { handle(&context, request).await }
+        let caller = Arc::clone(&caller);
+        async move { handle(&caller, request).await }
     })
     .await;
     if let Err(error) = ended {
@@ -48,31 +52,30 @@ where
 }
 
 /// Answers one request. Never fails: a refusal is an answer.
-pub(super) async fn handle<B>(
-    context: &ConnectionContext,
-    request: Request<B>,
-) -> Response<Full<Bytes>>
+pub(super) async fn handle<B>(caller: &Caller, request: Request<B>) -> Response<Full<Bytes>>
 where
     B: Body<Data = Bytes> + fmt::Debug + Send + 'static,
     B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let trace = Trace::new(context.hub.now().wall);
+    let trace = Trace::new(caller.context.hub.now().wall);
     let verb = request::verb(&request);
-    let path = request.uri().path().to_owned();
-    let route = Route::parse(&verb, &path);
+    let uri = request.uri().clone();
+    let route = Route::parse(&verb, uri.path());
     let shape = match route {
         Ok(ref route) => route.operation.shape,
         Err(_) => Shape::Legacy,
     };
     let ledger_key = route.as_ref().ok().map(|route| route.ledger_key);
-    let mut hub = context.hub.clone();
-    let outcome = match route.map(|route| (route, to_named_hub(context, &request))) {
-        Ok((route, Ok(named))) => {
-            hub.clone_from(&named.hub);
-            answer(&named, route, request).await
-        }
-        Ok((_, Err(no_hub))) => Err(no_hub),
+    let asked = match route {
+        Ok(route) => caller.hub(&request).map(|hub| (hub, route)),
         Err(error) => Err(error.into()),
+    };
+    let (hub, outcome) = match asked {
+        Ok((hub, route)) => {
+            let outcome = answer(caller, &hub, route, request).await;
+            (hub, outcome)
+        }
+        Err(refusal) => (caller.context.hub.clone(), Err(refusal)),
     };
     let mut reply = outcome.unwrap_or_else(|refusal| {
         let (code, text) = (refusal.code(), refusal.text());
@@ -81,9 +84,9 @@ where
         {
             hub.note_refusal(key);
         }
+        let path = cut(uri.path());
         // Some SDKs show their user the reason phrase of a 501 and nothing else.
         if code == ErrorCode::NotImplemented && hub.gap_is_news(text) {
-            let path = cut(&path);
             warn!(%verb, path, "501: {text} (told once a minute)");
         } else {
             debug!(%verb, path, code = code.name(), text, "refused");
@@ -93,7 +96,7 @@ where
     if let Some(key) = ledger_key {
         hub.note_answer(key, reply.status().as_u16());
     }
-    let id = HeaderValue::from_str(&trace.id).expect("a UUID is printable");
+    let id = HeaderValue::try_from(trace.id).expect("a UUID is printable");
     reply.headers_mut().insert(REQUEST_ID, id);
     reply.headers_mut().insert(SERVER, SERVER_NAME);
     reply
@@ -101,7 +104,8 @@ where
 
 /// The order of the checks, once the hub is known: who, what may they, which version, and only then the device.
 async fn answer<B>(
-    context: &ConnectionContext,
+    caller: &Caller,
+    hub: &HubHandle,
     route: Route,
     request: Request<B>,
 ) -> Result<Reply, Refusal>
@@ -110,29 +114,29 @@ where
     B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let operation = route.operation;
-    auth::authorise(&context.hub, request.headers(), operation)?;
-    context.hub.note_use(route.ledger_key);
+    caller.authorise(hub, request.headers(), operation)?;
+    hub.note_use(route.ledger_key);
     match operation.answer {
-        Answer::WebSocket => return upgrade(context, request),
+        Answer::WebSocket => return upgrade(caller, request),
         Answer::NotBuilt => return Err(not_built(operation)),
         Answer::Now(_) | Answer::WithBody(_) | Answer::Later(_) => {}
     }
     request::check_api_version(request.uri())?;
     let (head, body) = request.into_parts();
-    let call = Call::new(context.hub.clone(), head, route);
+    let call = Call::new(hub.clone(), head, route);
     // The body first: how much of a throttle a request takes may stand in it.
     let body = match operation.answer {
         Answer::Now(_) => Bytes::new(),
         _ => request::read_body(body).await?,
     };
-    charge::admit(&context.hub, operation, &body).await?;
+    charge::admit(hub, operation, &body).await?;
     let reply = match operation.answer {
         Answer::Now(answer) => answer(&call),
         Answer::WithBody(answer) => answer(&call, &body),
         Answer::Later(answer) => answer(&call, body).await,
         Answer::WebSocket | Answer::NotBuilt => unreachable!("answered above"),
     }?;
-    charge::spend(&context.hub, operation, &reply);
+    charge::spend(hub, operation, &reply);
     Ok(reply)
 }
 
@@ -145,31 +149,15 @@ fn not_built(operation: &Operation) -> Refusal {
     }
 }
 
-/// The connection as one to the hub that the request names.
-fn to_named_hub<B>(
-    context: &ConnectionContext,
-    request: &Request<B>,
-) -> Result<ConnectionContext, Refusal> {
-    let Some(host) = http::host(request) else {
-        return Err(Refusal::new(
-            ErrorCode::GenericBadRequest,
-            "The request names no host.",
-        ));
-    };
-    context.to(&host).map_err(|no_hub| {
-        warn!(reason = %no_hub, "a request names no hub that is here");
-        Refusal::new(ErrorCode::IotHubNotFound, no_hub.to_string())
-    })
-}
-
 /// A text of a client's choosing, short enough for a log line.
 fn cut(text: &str) -> &str {
     let end = text.char_indices().nth(LOGGED_CHARS_MAX);
     end.map_or(text, |(end, _)| &text[..end])
 }
 
-fn upgrade<B>(context: &ConnectionContext, request: Request<B>) -> Result<Reply, Refusal> {
-    match websocket::upgrade(request, context.clone()) {
+fn upgrade<B>(caller: &Caller, request: Request<B>) -> Result<Reply, Refusal> {
+    let context = caller.named(&request)?;
+    match websocket::upgrade(request, context) {
         Ok(response) => Ok(response.map(|()| Full::default())),
         Err(refusal @ UpgradeRefusal::Amqp) => {
             Err(Refusal::new(ErrorCode::NotImplemented, refusal.to_string()))

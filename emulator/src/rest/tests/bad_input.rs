@@ -17,7 +17,7 @@ use super::super::document::Body;
 use super::super::error::Shape;
 use super::super::operation::{Answer, Operation};
 use super::super::route::operations;
-use super::support::{Answer as Seen, TestHub};
+use super::support::{Answer as Seen, TestHub, serve};
 
 /// What a request is made of; every field but one is right in each of the cases.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ impl Ask<'_> {
 
 async fn send(hub: &TestHub, request: Builder, body: Vec<u8>) -> Seen {
     let request = request.body(Full::new(Bytes::from(body))).unwrap();
-    let answer = super::super::serve::handle(&hub.context, request).await;
+    let answer = serve(&hub.context, request).await;
     let (head, body) = answer.into_parts();
     let body = body.collect().await.unwrap().to_bytes().to_vec();
     Seen {

@@ -10,6 +10,7 @@ mod edge;
 mod identities;
 mod import_export;
 mod jobs;
+mod kept_connection;
 mod lags;
 mod messages;
 mod modules;

@@ -7,7 +7,16 @@ use hyper::header::{AUTHORIZATION, HOST};
 use hyper::http::request::Builder;
 use hyper::{HeaderMap, Request, StatusCode};
 
+use super::super::caller::Caller;
+use super::super::reply::Reply;
+use super::super::serve::handle;
+use crate::listener::ConnectionContext;
 pub(super) use crate::test_hub::{NOW_UNIX_S, TestHub};
+
+/// The answer to the first request of a connection.
+pub(super) async fn serve(context: &ConnectionContext, request: Request<Full<Bytes>>) -> Reply {
+    handle(&Caller::new(context.clone()), request).await
+}
 
 impl TestHub {
     /// The `Authorization` of a policy's primary key, good for an hour.
@@ -30,9 +39,7 @@ impl TestHub {
         let request = request
             .body(Full::new(Bytes::from(body.to_owned())))
             .unwrap();
-        let (head, body) = super::super::serve::handle(&self.context, request)
-            .await
-            .into_parts();
+        let (head, body) = serve(&self.context, request).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         let body = String::from_utf8(body).unwrap();
         Answer {
