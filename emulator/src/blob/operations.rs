@@ -155,6 +155,7 @@ impl Place<'_> {
                 return Err(Refusal::bad("MissingRequiredHeader", text));
             }
         }
+        check_length(&head.headers)?;
         let mut properties = read_properties(&head.headers)?;
         if let Some(of_body) = header(&head.headers, CONTENT_TYPE.as_str())? {
             let own = properties.headers.entry(CONTENT_TYPE.to_string());
@@ -177,6 +178,7 @@ impl Place<'_> {
                 "blockid is base64 of 1 to 64 bytes",
             )
         })?;
+        check_length(&head.headers)?;
         check_container(self.folder, self.container).await?;
         let content = self.receive(body).await?;
         self.folder
@@ -388,6 +390,18 @@ fn header(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refusal> {
         )
     })?;
     Ok(Some(text.to_owned()))
+}
+
+/// A blob that is written says how long it is, also where that is zero: without it the service refuses.
+fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.contains_key(CONTENT_LENGTH) {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        StatusCode::LENGTH_REQUIRED,
+        "MissingContentLengthHeader",
+        "Content-Length is required",
+    ))
 }
 
 fn read_properties(headers: &HeaderMap) -> Result<Properties, Refusal> {

@@ -6,12 +6,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use hyper::body::{Body, Incoming};
+use hyper::header::ETAG;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::names;
 use crate::stop::StopToken;
 
 /// What a client may take up before anything of it is understood.
@@ -38,9 +40,16 @@ where
     B: Body + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let names = names::of_answers().await;
     let service = service_fn(|request| {
         let answer = answer(request);
-        async move { Ok::<_, Infallible>(answer.await) }
+        async move {
+            let mut answer = answer.await;
+            if answer.headers().contains_key(ETAG) {
+                answer.extensions_mut().extend(names.clone());
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -49,9 +58,6 @@ where
         // At most 100 headers, hyper's default: naming it costs each request two tables more.
         // Names of a message's properties come in names of headers, and have a case.
         .preserve_header_case(true)
-        // The C SDK compares names of headers with their case: `ETag` comes as `Etag`, which no
-        // other client minds.
-        .title_case_headers(true)
         .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     let mut connection = pin!(connection);

@@ -4,6 +4,7 @@
 //! Knows no path, no policy and no error body; those belong to the endpoints (`rest`, `admin`).
 
 mod connection;
+mod names;
 mod target;
 
 pub(crate) use connection::{HeadBounds, serve};

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_LENGTH;
 use hyper::http::request::Builder;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -166,6 +167,11 @@ impl Container {
         let unreachable = |source| ContainerError::Unreachable {
             authority: self.server.authority.clone(),
             source,
+        };
+        // The service demands it of what writes, and hyper leaves zero out.
+        let request = match request.method_ref() {
+            Some(&Method::PUT) => request.header(CONTENT_LENGTH, content.len()),
+            _ => request,
         };
         let request = request.body(Full::new(content));
         let request = request.map_err(|error| unreachable(std::io::Error::other(error)))?;
