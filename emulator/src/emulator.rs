@@ -128,16 +128,17 @@ impl Emulator {
         let authority = open_authority(ca_dir, certified, machine).await?;
         let switch = StopSwitch::new();
         let ports = endpoints.ports();
+        let blob_address = blobs.as_ref().and_then(|(bound, _)| bound.address());
         let admin = AdminService {
             ports,
             host_names: host_names.into(),
             ca_path: authority.ca_path().into(),
+            blob_url: blob_address.map(|address| blob_url(address).into()),
             trust: export_trust(Arc::clone(&authority), machine),
         };
         let addresses = endpoints.addresses.clone();
         let admin_address = endpoints.admin_address();
         let entrances = Entrances::new();
-        let blob_address = blobs.as_ref().and_then(|(bound, _)| bound.address());
         // The hub's own sockets: those of the blobs are as the admin's, there when the hub is away.
         let listeners = endpoints.listeners();
         let mut accept_loops =
@@ -334,6 +335,18 @@ fn serve(
     bound.listeners.into_iter().map(serve).collect()
 }
 
+/// Where containers are: beneath the one account.
+fn blob_url(address: SocketAddr) -> String {
+    let mut dialled = address;
+    if dialled.ip().is_unspecified() {
+        dialled.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{dialled}/devstoreaccount1")
+}
+
 /// The folder of blobs and its listeners.
 fn bind_blobs(
     addresses: &[IpAddr],
@@ -427,6 +440,11 @@ impl RunningEmulator {
     /// `http://ADDRESS/devstoreaccount1/CONTAINER`.
     pub fn blob_address(&self) -> Option<SocketAddr> {
         self.blob_address
+    }
+
+    /// The same as an address: `http://ADDRESS/devstoreaccount1`.
+    pub fn blob_url(&self) -> Option<String> {
+        self.blob_address.map(blob_url)
     }
 
     /// The clock of all hubs, if it moves by hand ([`ClockMode::Virtual`]).

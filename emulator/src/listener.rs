@@ -93,6 +93,8 @@ pub(crate) struct AdminService {
     /// Those beside `localhost` and loopback addresses.
     pub(crate) host_names: Arc<[String]>,
     pub(crate) ca_path: Arc<Path>,
+    /// Where containers of blobs are served, if they are.
+    pub(crate) blob_url: Option<Arc<str>>,
     pub(crate) trust: watch::Receiver<Option<Arc<TrustFiles>>>,
 }
 
@@ -325,6 +327,7 @@ impl Service {
                     ports,
                     host_names,
                     ca_path,
+                    blob_url,
                     trust,
                 } = service;
                 let connection = context;
@@ -333,6 +336,7 @@ impl Service {
                     ports,
                     host_names,
                     ca_path,
+                    blob_url,
                     trust,
                 };
                 Box::pin(admin::serve_connection(socket, context)).await;

@@ -33,7 +33,7 @@ fn schema() -> Value {
     let text = json!({ "type": "string" });
     json!({
         "type": "object",
-        "required": ["hostName", "furtherHostNames", "ports", "connectionStrings", "caPath", "trust"],
+        "required": ["hostName", "furtherHostNames", "ports", "blobUrl", "connectionStrings", "caPath", "trust"],
         "properties": {
             "hostName": text,
             "furtherHostNames": { "type": "array", "items": text },
@@ -44,6 +44,7 @@ fn schema() -> Value {
                     "admin": port
                 }
             },
+            "blobUrl": { "type": ["string", "null"] },
             "connectionStrings": { "type": "object", "additionalProperties": text },
             "caPath": text,
             "trust": {
@@ -61,6 +62,8 @@ struct HubBody<'a> {
     /// Names of the default hub beside `localhost` and the addresses bound.
     further_host_names: &'a [String],
     ports: PortsBody,
+    /// Where the folder of blobs is; null: there is none.
+    blob_url: Option<&'a str>,
     /// By policy, with the primary key.
     connection_strings: BTreeMap<String, String>,
     ca_path: PathBuf,
@@ -106,6 +109,7 @@ fn show(call: &Call) -> Answer {
             http: ports.http,
             admin: ports.admin,
         },
+        blob_url: context.blob_url.as_deref(),
         connection_strings: connection_strings(&call.hub, host_name),
         ca_path: absolute(&context.ca_path),
         trust: trust.as_deref().map(TrustBody::of),

@@ -37,6 +37,8 @@ pub(crate) struct AdminContext {
     pub(crate) host_names: Arc<[String]>,
     /// Where the CA's certificate is, from the start.
     pub(crate) ca_path: Arc<Path>,
+    /// Where containers of blobs are served, if they are.
+    pub(crate) blob_url: Option<Arc<str>>,
     /// The exported files, once they are written.
     pub(crate) trust: watch::Receiver<Option<Arc<TrustFiles>>>,
 }

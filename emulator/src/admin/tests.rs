@@ -49,6 +49,7 @@ pub(super) fn context(hub: &TestHub, dir: &Path) -> AdminContext {
         },
         host_names: Arc::from(["hub.example".to_owned()]),
         ca_path: Arc::from(path("ca.pem")),
+        blob_url: None,
         trust: watch::channel(Some(Arc::new(files))).1,
     }
 }

@@ -162,6 +162,23 @@ impl Query {
         matches!(self.selection, Selection::Groups { .. })
     }
 
+    /// The names that the members of its items have, each once, in the order of the query; `None`: items
+    /// are rows, whole. An item leaves out what is undefined.
+    pub fn members(&self) -> Option<Vec<&str>> {
+        let names: Vec<&str> = match &self.selection {
+            Selection::Whole => return None,
+            Selection::Projection(items) => items.iter().map(|item| &*item.name).collect(),
+            Selection::Groups { items, .. } => items.iter().map(|item| &*item.name).collect(),
+        };
+        let mut members = Vec::with_capacity(names.len());
+        for name in names {
+            if !members.contains(&name) {
+                members.push(name);
+            }
+        }
+        Some(members)
+    }
+
     /// Outside of these device ids nothing can match.
     pub fn ids(&self) -> &IdRanges {
         &self.ids
