@@ -139,3 +139,81 @@ async fn java_manages_modules_edge_devices_and_rows_in_bulk() {
             "a device tells its model, and its twin has it",
         ]);
 }
+
+// SEMANTICS JOB-2, JOB-4, JOB-12
+#[tokio::test]
+async fn java_schedules_jobs_and_follows_them_to_their_end() {
+    let Some((java, hub)) = judges().await else {
+        return;
+    };
+    java.start(&hub, "Jobs", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a method job reboots the device and is completed",
+            "a twin job reaches the device and is completed",
+            "jobs are listed by their kind and status",
+            "rows of devices are asked for by query",
+            "a job in the future is cancelled, and one that is over is not",
+        ]);
+}
+
+// SEMANTICS CFG-2, CFG-5, CFG-8, CFG-11
+#[tokio::test]
+async fn java_manages_configurations_and_its_device_hears_of_them() {
+    let Some((java, hub)) = judges().await else {
+        return;
+    };
+    java.start(&hub, "Configurations", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a configuration is created once",
+            "a device that comes to be targeted hears of its desired properties",
+            "a configuration is read with its metrics, and listed",
+            "a configuration is replaced",
+            "content is applied on one device",
+            "a configuration is deleted",
+        ]);
+}
+
+// SEMANTICS PNP-1, PNP-2, PNP-3, PNP-4, PNP-5, REST-13
+#[tokio::test]
+async fn java_reads_patches_and_commands_a_digital_twin() {
+    let Some((java, hub)) = judges().await else {
+        return;
+    };
+    java.start(&hub, "DigitalTwins", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a digital twin shows the model, properties and components",
+            "a patch reaches the device as a desired property of its component",
+            "a patch of nothing is refused",
+            "commands of the root and of a component reach the device, and its answer comes back",
+        ]);
+}
+
+// SEMANTICS C2D-3, C2D-9
+#[tokio::test]
+async fn a_java_device_receives_messages_with_their_properties() {
+    let Some((java, hub)) = judges().await else {
+        return;
+    };
+    java.start(&hub, "Messages", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&["a message arrives with its properties"]);
+}
+
+// SEMANTICS JOB-14, JOB-15, JOB-16, JOB-17, BLOB-1
+#[tokio::test]
+async fn java_exports_identities_into_blobs_and_imports_them_back() {
+    let Some((java, hub)) = judges().await else {
+        return;
+    };
+    java.start(&hub, "ImportExport", &[&hub.blob_url()])
+        .finish(LONG)
+        .await
+        .assert_checks(&["devices go out, away, and come back the same"]);
+}

@@ -213,3 +213,36 @@ async fn a_node_device_receives_messages_with_all_their_properties() {
             "a message arrives with all its properties, and their names as they were written",
         ]);
 }
+
+// SEMANTICS JOB-14, JOB-15, JOB-16, JOB-17, BLOB-1
+#[tokio::test]
+async fn node_exports_identities_into_blobs_and_imports_them_back() {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    node.start(&hub, "import_export.js", &[&hub.blob_url()])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "the storage client puts, reads, lists and deletes",
+            "200 devices go out, away, and come back the same",
+            "jobs are listed and cancelled",
+        ]);
+}
+
+// SEMANTICS PNP-1, PNP-2, PNP-3, PNP-4, PNP-5
+#[tokio::test]
+async fn node_reads_patches_and_commands_a_digital_twin() {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    node.start(&hub, "digital_twins.js", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a digital twin shows the model, properties and components",
+            "a patch reaches the device as a desired property of its component",
+            "a patch of nothing is refused",
+            "commands of the root and of a component reach the device, and its answer comes back",
+        ]);
+}

@@ -208,6 +208,23 @@ async fn a_python_device_receives_messages_and_their_sender_hears_of_it() {
         ]);
 }
 
+// SEMANTICS JOB-14, JOB-15, JOB-16, JOB-17, BLOB-1
+#[tokio::test]
+async fn python_exports_identities_into_blobs_and_imports_them_back() {
+    let Some((python, hub)) = judges().await else {
+        return;
+    };
+    python
+        .start(&hub, "import_export.py", &[&hub.blob_url()])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "the storage client puts, reads, lists and deletes",
+            "200 devices go out, away, and come back the same",
+            "jobs are listed and cancelled",
+        ]);
+}
+
 // SEMANTICS PNP-1, PNP-2, PNP-3, PNP-4, PNP-5
 #[tokio::test]
 async fn python_reads_patches_and_commands_a_digital_twin() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use emulator::config::{Config, Ports};
+use emulator::config::{BlobEndpoint, Config, Ports};
 use emulator::tls::{TRUST_STORE_PASSWORD, TrustFiles, export};
 use emulator::{Emulator, HubHost, RunningEmulator, StartError};
 use hub_core::event::{Event, EventKind};
@@ -87,6 +87,10 @@ impl TestHub {
             addresses: vec![address],
             ports,
             hubs,
+            blobs: Some(BlobEndpoint {
+                dir: folder.path().join("blobs"),
+                port: 0,
+            }),
             ..Config::new(folder.path())
         };
         let emulator = Emulator::start(config).await?;
@@ -105,6 +109,12 @@ impl TestHub {
     /// The hub's name: its address.
     pub fn host(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Where containers of blobs are: `http://ADDRESS/devstoreaccount1`.
+    pub fn blob_url(&self) -> String {
+        let url = self.emulator.blob_url();
+        url.expect("every test hub has a folder of blobs")
     }
 
     /// A back end of the hub.

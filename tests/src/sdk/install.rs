@@ -26,13 +26,28 @@ pub(super) fn folders(language: &str) -> (PathBuf, PathBuf) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("sdk")
         .join(language);
-    (source, target.join("sdk").join(language))
+    let installations = target.join("sdk");
+    // Scripts of an installation name its path, and a link to it may go.
+    let installations = fs::canonicalize(&installations).unwrap_or(installations);
+    (source, installations.join(language))
+}
+
+/// Where an installation from the files `pins` is: checkouts that share a target folder and differ in
+/// their pins do not overwrite each other's.
+pub(super) fn pinned(target: &Path, pins: &[PathBuf]) -> PathBuf {
+    // FNV-1a, which is the same wherever it is computed.
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for pin in pins {
+        for byte in fs::read(pin).expect("a pin file can be read") {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    target.join(format!("{hash:016x}"))
 }
 
 /// Makes an installation from the files `made_from`, unless it is there and made from the same.
-pub(super) async fn install(language: &str, made_from: &[PathBuf], make: impl AsyncFnOnce()) {
-    let (_, target) = folders(language);
-    fs::create_dir_all(&target).expect("the target folder can be written");
+pub(super) async fn install(target: &Path, made_from: &[PathBuf], make: impl AsyncFnOnce()) {
+    fs::create_dir_all(target).expect("the target folder can be written");
     let lock = File::create(target.join("lock")).expect("the target folder can be written");
     let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
     let lock = lock

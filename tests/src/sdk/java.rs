@@ -30,6 +30,13 @@ impl Java {
         Self::project("v1", &ONCE).await
     }
 
+    /// The folder that Maven keeps its downloads in.
+    pub async fn repository() -> Result<PathBuf, Skip> {
+        need("javac", "-version").await?;
+        need("mvn", "--version").await?;
+        Ok(folders("java").1.join("repository"))
+    }
+
     async fn project(version: &str, once: &'static OnceCell<String>) -> Result<Self, Skip> {
         need("javac", "-version").await?;
         need("mvn", "--version").await?;
@@ -41,7 +48,7 @@ impl Java {
             let mut made_from: Vec<PathBuf> = classes.flatten().map(|entry| entry.path()).collect();
             made_from.sort();
             made_from.push(source.join("pom.xml"));
-            install("java", &made_from, async || {
+            install(&target, &made_from, async || {
                 let mut maven = Command::new("mvn");
                 maven
                     .args([

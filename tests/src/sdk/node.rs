@@ -1,12 +1,12 @@
 //! The Node SDKs, by npm from a lock file.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 use tokio::sync::OnceCell;
 
-use super::install::{folders, install, need, run};
+use super::install::{folders, install, need, pinned, run};
 use crate::hub::TestHub;
 use crate::program::Program;
 use crate::skip::Skip;
@@ -23,10 +23,12 @@ impl Node {
         static ONCE: OnceCell<()> = OnceCell::const_new();
         need("node", "--version").await?;
         need("npm", "--version").await?;
-        let (source, target) = folders("node");
+        let (source, folder) = folders("node");
         let pins = ["package.json", "package-lock.json", ".npmrc"];
+        let made_from = pins.map(|pin| source.join(pin));
+        let target = pinned(&folder, &made_from);
         let installed = ONCE.get_or_init(|| async {
-            install("node", &pins.map(|pin| source.join(pin)), async || {
+            install(&target, &made_from, async || {
                 for pin in pins {
                     fs::copy(source.join(pin), target.join(pin)).expect("a pin file can be copied");
                 }
@@ -38,7 +40,7 @@ impl Node {
                     "--no-fund",
                     "--cache",
                 ])
-                .arg(target.join("cache"))
+                .arg(folder.join("cache"))
                 .current_dir(&target);
                 run("npm ci", npm).await;
             })
@@ -48,6 +50,11 @@ impl Node {
         Ok(Self {
             modules: target.join("node_modules"),
         })
+    }
+
+    /// The folder of the installed SDKs.
+    pub fn modules(&self) -> &Path {
+        &self.modules
     }
 
     /// A program that has the SDKs, as words of a shell.

@@ -1,10 +1,10 @@
 //! The Python SDKs, by pip into a virtual environment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tokio::process::Command;
 
-use super::install::{folders, install, need, run};
+use super::install::{folders, install, need, pinned, run};
 use crate::hub::TestHub;
 use crate::program::Program;
 use crate::skip::Skip;
@@ -20,6 +20,11 @@ impl Python {
     pub async fn get() -> Result<Self, Skip> {
         let interpreter = virtual_environment("python").await?;
         Ok(Self { interpreter })
+    }
+
+    /// The interpreter that has the SDKs, and pytest.
+    pub fn interpreter(&self) -> &Path {
+        &self.interpreter
     }
 
     /// The interpreter that has the SDKs, as a word of a shell.
@@ -68,8 +73,10 @@ pub(super) async fn virtual_environment(name: &str) -> Result<PathBuf, Skip> {
     need("python3", "--version").await?;
     let (source, target) = folders(name);
     let requirements = source.join("requirements.txt");
+    let pins = std::slice::from_ref(&requirements);
+    let target = pinned(&target, pins);
     let interpreter = target.join("venv/bin/python");
-    install(name, std::slice::from_ref(&requirements), async || {
+    install(&target, pins, async || {
         let mut venv = Command::new("python3");
         venv.args(["-m", "venv", "--clear"])
             .arg(target.join("venv"));
