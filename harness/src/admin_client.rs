@@ -59,6 +59,12 @@ impl AdminClient {
         serde_json::from_slice(&bytes).map_err(|error| self.unreachable(io::Error::other(error)))
     }
 
+    /// The same; a refusal comes in the API's own words.
+    pub(crate) async fn json_or_refusal(&self, path: &str) -> Result<Value, AdminError> {
+        let bytes = self.ask(Method::GET, path, Bytes::new()).await?;
+        serde_json::from_slice(&bytes).map_err(|error| self.unreachable(io::Error::other(error)))
+    }
+
     /// A whole document.
     pub(crate) async fn bytes(&self, path: &str) -> Result<Bytes, AdminError> {
         let answer = self.open(path).await?;
@@ -82,7 +88,18 @@ impl AdminClient {
         path: &str,
         body: Bytes,
     ) -> Result<Bytes, AdminError> {
-        let request = self.request(verb, path, body);
+        self.ask_with(verb, path, &[], body).await
+    }
+
+    /// The same with headers.
+    pub(crate) async fn ask_with(
+        &self,
+        verb: Method,
+        path: &str,
+        headers: &[(&'static str, &'static str)],
+        body: Bytes,
+    ) -> Result<Bytes, AdminError> {
+        let request = self.request(verb, path, headers, body);
         // What is due by then may take its time; a snapshot may be large.
         let answer = tokio::time::timeout(WORK_PATIENCE, request)
             .await
@@ -113,9 +130,10 @@ impl AdminClient {
 
     /// Opens a document that may go on for ever.
     pub(crate) async fn open(&self, path: &str) -> Result<Response<Incoming>, AdminError> {
-        let answer = tokio::time::timeout(PATIENCE, self.request(Method::GET, path, Bytes::new()))
-            .await
-            .map_err(|_| self.unreachable(io::ErrorKind::TimedOut.into()))??;
+        let answer =
+            tokio::time::timeout(PATIENCE, self.request(Method::GET, path, &[], Bytes::new()))
+                .await
+                .map_err(|_| self.unreachable(io::ErrorKind::TimedOut.into()))??;
         if answer.status().is_success() {
             return Ok(answer);
         }
@@ -129,6 +147,7 @@ impl AdminClient {
         &self,
         verb: Method,
         path: &str,
+        headers: &[(&'static str, &'static str)],
         body: Bytes,
     ) -> Result<Response<Incoming>, AdminError> {
         let uri: Uri = self
@@ -149,10 +168,14 @@ impl AdminClient {
             // Its end shows in the body; there is nobody here to tell.
             let _ = connection.await;
         });
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(verb)
             .uri(path)
-            .header(header::HOST, authority.as_str())
+            .header(header::HOST, authority.as_str());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request
             .body(Full::new(body))
             .map_err(|error| self.unreachable(io::Error::other(error)))?;
         sender.send_request(request).await.map_err(http)

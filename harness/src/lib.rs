@@ -5,7 +5,7 @@
 //! | [`cli`] | one sub-command a file: arguments in, exit code out |
 //! | [`settings`] | flags over variables over file over defaults |
 //! | [`service_client`] | the service side of any hub over REST |
-//! | `admin_client` | the admin API of a running Hubnerite |
+//! | `admin_client`, `blob_folder` | the admin API of a running Hubnerite, and the containers beside it |
 //! | [`scenario`] | scenario files: text to a typed tree with positions |
 //! | [`judge`] | checks against the hub's events; the verdict as data |
 //! | [`runner`] | hub, fleet, steps and judge in one loop |
@@ -23,6 +23,7 @@
 //! | `clock` | reads the wall clock |
 
 mod admin_client;
+mod blob_folder;
 pub mod capacity;
 pub mod cli;
 mod clock;

@@ -4,19 +4,34 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
 use emulator::config::Ports;
-use emulator::{Config, Emulator, RunningEmulator, StartError};
+use emulator::{Config, Emulator, HubHost, RunningEmulator, StartError};
 
 /// Starts `config` on an address of its own; its addresses and ports are replaced,
 /// but for that of MQTT without TLS. Linux has all of
 /// 127.0.0.0/8; elsewhere there is 127.0.0.1 alone, and somebody may have it.
-pub(crate) async fn start(mut config: Config) -> Result<RunningEmulator, StartError> {
+pub(crate) async fn start(config: Config) -> Result<RunningEmulator, StartError> {
+    start_several(config, 1).await
+}
+
+/// The same with so many hubs, the default one among them, each of them named by an address of its own.
+pub(crate) async fn start_several(
+    mut config: Config,
+    count: u8,
+) -> Result<RunningEmulator, StartError> {
+    let named = config.hubs.clone();
     config.ports = Ports {
         mqtt: config.ports.mqtt,
         ..PORTS
     };
     let mut attempt = 0;
     loop {
-        config.addresses = vec![IpAddr::V4(address(std::process::id(), attempt))];
+        let mut addresses = (0..u32::from(count))
+            .map(|hub| IpAddr::V4(address(std::process::id(), attempt + hub * ATTEMPTS)));
+        config.addresses = addresses.next().into_iter().collect();
+        config.hubs.clone_from(&named);
+        let others = addresses.map(|address| HubHost::parse(&address.to_string()));
+        // An address of the loopback network is always a name.
+        config.hubs.extend(others.flatten());
         attempt += 1;
         match Emulator::start(config.clone()).await {
             Err(StartError::Bind { source, .. })

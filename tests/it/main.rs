@@ -1,5 +1,6 @@
 //! Hubnerite judged from outside, in one binary.
 
+mod documents;
 mod hubs;
 mod ledger;
 mod openapi;

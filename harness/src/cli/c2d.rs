@@ -10,12 +10,15 @@ use super::{CliError, say, say_json};
 use crate::admin_client::AdminError;
 use crate::exit_code;
 use crate::output::style::{BAD, FAINT, GOOD, STRONG, paint};
+use crate::output::{Sheet, cell};
 use crate::target::{AdminTarget, HubName, HubTarget, encode};
 
 /// Send messages to devices, and read what became of them
 #[derive(Subcommand, Debug)]
 pub(super) enum C2dCommand {
     Send(Box<SendArgs>),
+    #[command(visible_alias = "peek")]
+    List(ListArgs),
     Purge(PurgeArgs),
     Feedback(FeedbackArgs),
 }
@@ -42,19 +45,19 @@ pub(super) struct SendArgs {
     #[arg(short, long = "property", value_name = "NAME=VALUE", value_parser = property)]
     properties: Vec<(String, String)>,
     /// By which feedback calls the message
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, alias = "mid", value_name = "TEXT")]
     message_id: Option<String>,
     /// The correlation id
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, alias = "cid", value_name = "TEXT")]
     correlation_id: Option<String>,
     /// The user id
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, alias = "uid", value_name = "TEXT")]
     user_id: Option<String>,
     /// What the body is, such as application/json
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, alias = "ct", value_name = "TYPE")]
     content_type: Option<String>,
     /// How the body is written, such as utf-8
-    #[arg(long, value_name = "ENCODING")]
+    #[arg(long, alias = "ce", value_name = "ENCODING")]
     content_encoding: Option<String>,
     /// Which ends feedback is wanted of: none, positive, negative or full
     #[arg(long, value_name = "ACK")]
@@ -62,6 +65,24 @@ pub(super) struct SendArgs {
     /// When it is given up, as 2026-11-22T22:00:00Z; default: in an hour
     #[arg(long, value_name = "TIME")]
     expiry: Option<String>,
+    /// Print JSON on one line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    name: HubName,
+    #[command(flatten)]
+    admin: AdminTarget,
+}
+
+/// List the messages in a device's queue, which stay there, and count those that ended
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hubnerite c2d list pump-1
+  hubnerite c2d list pump-1 --json | jq .deadLettered")]
+pub(super) struct ListArgs {
+    /// The device's name
+    id: String,
     /// Print JSON on one line
     #[arg(long)]
     json: bool,
@@ -107,6 +128,7 @@ pub(super) struct FeedbackArgs {
 pub(super) async fn run(command: C2dCommand) -> Result<u8, CliError> {
     match command {
         C2dCommand::Send(args) => send(*args).await,
+        C2dCommand::List(args) => list(args).await,
         C2dCommand::Purge(args) => {
             let purged = args.target.client().await?.purge_messages(&args.id).await?;
             if args.json {
@@ -125,16 +147,7 @@ async fn send(args: SendArgs) -> Result<u8, CliError> {
     let body = Bytes::from(message(&args)?.to_string());
     let client = args.admin.client();
     let sent = client.post(&args.name.path(&path), body).await;
-    let sent = sent.map_err(|error| match error {
-        AdminError::Refused {
-            detail,
-            remedy: Some(remedy),
-            ..
-        } => CliError::failed(detail).with_remedy(remedy),
-        AdminError::Refused { detail, .. } => CliError::failed(detail),
-        error => CliError::could_not_run_because(&error)
-            .with_remedy("start a hub with `hubnerite up`, or name its admin API with --admin URL"),
-    })?;
+    let sent = sent.map_err(told)?;
     let sent: Value = serde_json::from_slice(&sent).unwrap_or_default();
     if args.json {
         say_json(&sent, true);
@@ -145,6 +158,62 @@ async fn send(args: SendArgs) -> Result<u8, CliError> {
             paint(STRONG, &args.id)
         ));
     }
+    Ok(exit_code::OK)
+}
+
+fn told(error: AdminError) -> CliError {
+    match error {
+        AdminError::Refused {
+            detail,
+            remedy: Some(remedy),
+            ..
+        } => CliError::failed(detail).with_remedy(remedy),
+        AdminError::Refused { detail, .. } => CliError::failed(detail),
+        error => CliError::could_not_run_because(&error)
+            .with_remedy("start a hub with `hubnerite up`, or name its admin API with --admin URL"),
+    }
+}
+
+async fn list(args: ListArgs) -> Result<u8, CliError> {
+    let path = args
+        .name
+        .path(&format!("/admin/devices/{}/messages", encode(&args.id)));
+    let queue = args
+        .admin
+        .client()
+        .json_or_refusal(&path)
+        .await
+        .map_err(told)?;
+    if args.json {
+        say_json(&queue, true);
+        return Ok(exit_code::OK);
+    }
+    let messages = queue["messages"].as_array().map_or(&[][..], Vec::as_slice);
+    if messages.is_empty() {
+        say("no messages");
+    } else {
+        let names = [
+            "sequence",
+            "messageId",
+            "state",
+            "deliveries",
+            "bytes",
+            "enqueuedTime",
+        ];
+        let row = |message: &Value| names.map(|name| cell(message.get(name))).to_vec();
+        let mut sheet = Sheet::for_stdout(names.map(str::to_owned).to_vec());
+        let rows: Vec<_> = messages.iter().map(row).collect();
+        say(sheet.page(&rows).trim_end());
+    }
+    let ended = &queue["deadLettered"];
+    say(format_args!(
+        "ended: {} completed, {} purged, {} expired, {} delivered too often, {} rejected",
+        queue["completed"],
+        queue["purged"],
+        ended["expired"],
+        ended["deliveryCountExceeded"],
+        ended["rejected"],
+    ));
     Ok(exit_code::OK)
 }
 

@@ -1,7 +1,5 @@
 //! `hubnerite configuration`, in the words of `az iot hub configuration`.
 
-use std::path::Path;
-
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
@@ -37,7 +35,7 @@ pub(super) struct CreateArgs {
     /// The configuration's name, lower case
     id: String,
     /// What it writes: JSON, or a file with it
-    #[arg(long, value_name = "JSON_OR_FILE")]
+    #[arg(short = 'k', long, value_name = "JSON_OR_FILE")]
     content: String,
     #[command(flatten)]
     settings: SettingArgs,
@@ -52,13 +50,13 @@ pub(super) struct CreateArgs {
 #[derive(Args, Debug)]
 struct SettingArgs {
     /// Which twins: what follows WHERE in a query, '*' for every device; default: none
-    #[arg(long, value_name = "CONDITION")]
+    #[arg(long, alias = "tc", value_name = "CONDITION")]
     target_condition: Option<String>,
     /// The higher wins where two configurations write the same; default: 0
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, alias = "pri", value_name = "NUMBER")]
     priority: Option<u32>,
     /// Labels, a JSON object of texts
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, alias = "lab", value_name = "JSON")]
     labels: Option<String>,
     /// Metrics: a JSON object of names and queries, or a file with it
     #[arg(long, value_name = "JSON_OR_FILE")]
@@ -135,10 +133,10 @@ pub(super) struct ShowMetricArgs {
     /// The configuration's name
     id: String,
     /// The metric's name
-    #[arg(long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME")]
     metric_id: String,
     /// Whose metric
-    #[arg(long, value_enum, default_value = "user")]
+    #[arg(long, alias = "mt", value_enum, default_value = "user")]
     metric_type: MetricType,
     /// Print JSON on one line
     #[arg(long)]
@@ -176,7 +174,7 @@ pub(super) async fn run(command: ConfigurationCommand) -> Result<u8, CliError> {
 }
 
 async fn create(args: CreateArgs) -> Result<u8, CliError> {
-    let mut content = json_or_file("--content", &args.content)?;
+    let mut content = json_object("--content", &args.content)?;
     // As az takes it: the content, or an object that has it.
     if content["content"].is_object() {
         content = content["content"].take();
@@ -222,7 +220,7 @@ impl SettingArgs {
             configuration["labels"] = json_argument("--labels", labels)?;
         }
         if let Some(metrics) = &self.metrics {
-            let mut metrics = json_or_file("--metrics", metrics)?;
+            let mut metrics = json_object("--metrics", metrics)?;
             // As az takes them: the queries, or an object that has them.
             for outer in ["metrics", "queries"] {
                 if metrics[outer].is_object() {
@@ -235,18 +233,8 @@ impl SettingArgs {
     }
 }
 
-/// Reads a JSON object from the command line or from a file that it names.
-fn json_or_file(flag: &str, text: &str) -> Result<Value, CliError> {
-    let value = if text.trim_start().starts_with('{') {
-        json_argument(flag, text)?
-    } else {
-        let file = std::fs::read_to_string(Path::new(text)).map_err(|error| {
-            CliError::usage(format!("{flag}: cannot read {text}: {error}"))
-                .with_remedy("it takes a JSON object, or the name of a file with one")
-        })?;
-        serde_json::from_str(&file)
-            .map_err(|error| CliError::usage(format!("{flag}: {text} is not JSON: {error}")))?
-    };
+fn json_object(flag: &str, text: &str) -> Result<Value, CliError> {
+    let value = json_argument(flag, text)?;
     if value.is_object() {
         return Ok(value);
     }

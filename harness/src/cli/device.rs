@@ -11,6 +11,7 @@ use crate::output::table;
 use crate::target::HubTarget;
 
 mod parent;
+mod transfer;
 
 /// Device identities
 #[derive(Subcommand, Debug)]
@@ -25,6 +26,8 @@ pub(super) enum DeviceCommand {
     #[command(subcommand)]
     Parent(parent::ParentCommand),
     Statistics(StatisticsArgs),
+    Export(transfer::ExportArgs),
+    Import(transfer::ImportArgs),
 }
 
 /// Register devices and print their connection strings
@@ -44,10 +47,10 @@ pub(super) struct CreateArgs {
     #[command(flatten)]
     auth: AuthArgs,
     /// Make it an IoT Edge device, with its two system modules
-    #[arg(long, alias = "edge-enabled")]
+    #[arg(long, aliases = ["edge-enabled", "ee"])]
     edge: bool,
     /// The Edge device that it is a child of
-    #[arg(long, value_name = "ID")]
+    #[arg(long, aliases = ["set-parent", "pd"], value_name = "ID")]
     parent: Option<String>,
     #[command(flatten)]
     status: StatusArgs,
@@ -62,10 +65,10 @@ pub(super) struct CreateArgs {
 #[derive(Args, Debug)]
 struct StatusArgs {
     /// Whether it may connect
-    #[arg(long, value_parser = ["enabled", "disabled"])]
+    #[arg(long, alias = "sta", value_parser = ["enabled", "disabled"])]
     status: Option<String>,
     /// Why, up to 128 characters
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, alias = "star", value_name = "TEXT")]
     status_reason: Option<String>,
 }
 
@@ -115,7 +118,7 @@ pub(super) struct UpdateArgs {
     #[command(flatten)]
     auth: AuthArgs,
     /// Whether it is an IoT Edge device
-    #[arg(long, alias = "edge-enabled", value_name = "BOOL")]
+    #[arg(long, aliases = ["edge-enabled", "ee"], value_name = "BOOL")]
     edge: Option<bool>,
     #[command(flatten)]
     status: StatusArgs,
@@ -197,6 +200,8 @@ pub(super) async fn run(command: DeviceCommand) -> Result<u8, CliError> {
         DeviceCommand::RenewKey(args) => renew_key(args).await,
         DeviceCommand::Parent(command) => parent::run(command).await,
         DeviceCommand::Statistics(args) => statistics(args).await,
+        DeviceCommand::Export(args) => transfer::export(args).await,
+        DeviceCommand::Import(args) => transfer::import(args).await,
     }
 }
 
@@ -307,6 +312,11 @@ async fn list(args: ListArgs) -> Result<u8, CliError> {
     }
     let rows: Vec<_> = devices.iter().map(row).collect();
     say(table(&["DEVICE", "CONNECTION", "STATUS", "LAST ACTIVITY"], &rows).trim_end());
+    if devices.len() == 1000 {
+        say(
+            "the hub lists no more than 1000; `hubnerite query \"SELECT * FROM devices\"` goes through all",
+        );
+    }
     Ok(exit_code::OK)
 }
 

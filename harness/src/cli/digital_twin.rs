@@ -14,7 +14,8 @@ use crate::target::HubTarget;
 pub(super) enum DigitalTwinCommand {
     Show(ShowArgs),
     Update(UpdateArgs),
-    Invoke(InvokeArgs),
+    #[command(visible_alias = "invoke")]
+    InvokeCommand(InvokeArgs),
 }
 
 /// Show a digital twin
@@ -42,11 +43,11 @@ Examples:
 pub(super) struct UpdateArgs {
     /// The device's name
     id: String,
-    /// The JSON Patch: add, replace and remove
+    /// The JSON Patch, or a file with it: add, replace and remove
     #[arg(value_name = "PATCH")]
     patch: String,
     /// Only if the twin still has this etag
-    #[arg(long, value_name = "ETAG")]
+    #[arg(short, long, value_name = "ETAG")]
     etag: Option<String>,
     /// Print JSON on one line
     #[arg(long)]
@@ -61,24 +62,24 @@ pub(super) struct UpdateArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  hubnerite digital-twin invoke thermostat-1 reboot --payload 3
-  hubnerite digital-twin invoke thermostat-1 getReport --component inside")]
+  hubnerite digital-twin invoke-command thermostat-1 reboot --payload 3
+  hubnerite digital-twin invoke-command thermostat-1 getReport --component inside")]
 pub(super) struct InvokeArgs {
     /// The device's name
     id: String,
     /// The command's name
     command: String,
     /// The component that has the command; default: the root
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, alias = "component-path", value_name = "NAME")]
     component: Option<String>,
-    /// The command's argument, any JSON; default: none
+    /// The command's argument, any JSON or a file with it; default: none
     #[arg(long, value_name = "JSON")]
     payload: Option<String>,
     /// How long the device may take to answer, 5 to 300; default: 30
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, aliases = ["response-timeout", "rto"], value_name = "SECONDS")]
     timeout: Option<u64>,
     /// How long the device may take to connect, 0 to 300; default: 0, it must be connected
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, alias = "cto", value_name = "SECONDS")]
     connect_timeout: Option<u64>,
     /// Print JSON on one line
     #[arg(long)]
@@ -103,7 +104,7 @@ pub(super) async fn run(command: DigitalTwinCommand) -> Result<u8, CliError> {
             say_json(&client.digital_twin(&args.id).await?, args.json);
             Ok(exit_code::OK)
         }
-        DigitalTwinCommand::Invoke(args) => invoke(args).await,
+        DigitalTwinCommand::InvokeCommand(args) => invoke(args).await,
     }
 }
 

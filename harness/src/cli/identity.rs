@@ -28,19 +28,29 @@ pub(super) enum Auth {
 #[derive(Args, Debug)]
 pub(super) struct AuthArgs {
     /// How it shows who it is; default: sas, with fresh keys
-    #[arg(long, alias = "auth-method", value_enum, value_name = "METHOD")]
+    #[arg(long, aliases = ["auth-method", "am"], value_enum, value_name = "METHOD")]
     auth: Option<Auth>,
     /// Use this key, in base64, instead of a fresh one
-    #[arg(long, value_name = "BASE64", requires = "secondary_key")]
+    #[arg(long, alias = "pk", value_name = "BASE64", requires = "secondary_key")]
     primary_key: Option<Secret>,
     /// The second key, in base64
-    #[arg(long, value_name = "BASE64", requires = "primary_key")]
+    #[arg(long, alias = "sk", value_name = "BASE64", requires = "primary_key")]
     secondary_key: Option<Secret>,
     /// The certificate's thumbprint, SHA-1 or SHA-256, in hexadecimal digits
-    #[arg(long, value_name = "HEX", conflicts_with = "primary_key")]
+    #[arg(
+        long,
+        alias = "ptp",
+        value_name = "HEX",
+        conflicts_with = "primary_key"
+    )]
     primary_thumbprint: Option<String>,
     /// The second certificate's thumbprint
-    #[arg(long, value_name = "HEX", conflicts_with = "primary_key")]
+    #[arg(
+        long,
+        alias = "stp",
+        value_name = "HEX",
+        conflicts_with = "primary_key"
+    )]
     secondary_thumbprint: Option<String>,
 }
 

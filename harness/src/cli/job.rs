@@ -1,25 +1,28 @@
 //! `hubnerite job`, in the words of `az iot hub job`.
 
-use std::fmt::Write as _;
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::twin::json_argument;
-use super::{CliError, say, say_json};
+use super::{CliError, say, say_json, top};
 use crate::exit_code;
-use crate::output::style::{BAD, FAINT, GOOD, STRONG, paint};
+use crate::output::style::{FAINT, STRONG, paint};
 use crate::output::table;
-use crate::service_client::{JobFilter, ServiceClient};
+use crate::service_client::JobFilter;
 use crate::target::HubTarget;
 
-/// Schedule a twin update or a direct method on many devices
+mod follow;
+
+use follow::style_of;
+pub(super) use follow::{ended, tell, verdict};
+
+/// Twin updates and direct methods on many devices; imports and exports
 #[derive(Subcommand, Debug)]
 pub(super) enum JobCommand {
     Create(CreateArgs),
     Show(ShowArgs),
     List(ListArgs),
+    Watch(WatchArgs),
     Cancel(CancelArgs),
 }
 
@@ -31,6 +34,7 @@ pub(super) enum JobCommand {
 Examples:
   hubnerite job create reboot-all --query-condition '*' --method-name reboot --wait
   hubnerite job create site-a -q \"tags.site = 'a'\" --twin-patch '{\"properties\":{\"desired\":{\"interval\":5}}}'
+  hubnerite job create site-b -q \"tags.site = 'b'\" --twin-patch patch.json
   hubnerite job create tonight -q '*' --method-name reboot --start-time 2026-11-22T22:00:00Z --ttl 600")]
 #[command(group(clap::ArgGroup::new("work").args(["method_name", "twin_patch"]).required(true)))]
 pub(super) struct CreateArgs {
@@ -40,28 +44,28 @@ pub(super) struct CreateArgs {
     #[arg(short, long, value_name = "CONDITION")]
     query_condition: String,
     /// The direct method to call
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, alias = "mn", value_name = "NAME")]
     method_name: Option<String>,
-    /// The method's argument, any JSON; default: null
-    #[arg(long, value_name = "JSON", requires = "method_name")]
+    /// The method's argument, any JSON or a file with it; default: null
+    #[arg(long, alias = "mp", value_name = "JSON", requires = "method_name")]
     method_payload: Option<String>,
     /// How long a device may take to answer, 5 to 300; default: 30
-    #[arg(long, value_name = "SECONDS", requires = "method_name")]
+    #[arg(long, alias = "mrt", value_name = "SECONDS", requires = "method_name")]
     method_response_timeout: Option<u64>,
     /// How long a device may take to connect, 0 to 300; default: 0, it must be connected
-    #[arg(long, value_name = "SECONDS", requires = "method_name")]
+    #[arg(long, alias = "mct", value_name = "SECONDS", requires = "method_name")]
     method_connect_timeout: Option<u64>,
-    /// The twin's change: a JSON object with tags, properties.desired or both
-    #[arg(long, value_name = "JSON")]
+    /// The twin's change: a JSON object with tags, properties.desired or both, or a file with it
+    #[arg(long, alias = "patch", value_name = "JSON")]
     twin_patch: Option<String>,
     /// When it starts, up to 168 hours ahead, as 2026-11-22T22:00:00Z; default: now
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, alias = "start", value_name = "TIME")]
     start_time: Option<String>,
     /// How long it may run; default: 3600
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     ttl: u64,
     /// Wait until the job has ended
-    #[arg(long)]
+    #[arg(short, long)]
     wait: bool,
     /// Print JSON on one line
     #[arg(long)]
@@ -70,7 +74,7 @@ pub(super) struct CreateArgs {
     target: HubTarget,
 }
 
-/// Show a job
+/// Show a job, an import or an export
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -80,7 +84,7 @@ pub(super) struct ShowArgs {
     /// The job's name
     job_id: String,
     /// Wait until the job has ended
-    #[arg(long)]
+    #[arg(short, long)]
     wait: bool,
     /// Print JSON on one line
     #[arg(long)]
@@ -89,21 +93,23 @@ pub(super) struct ShowArgs {
     target: HubTarget,
 }
 
-/// List jobs in the order in which they were made
+/// List scheduled jobs in the order in which they were made, then imports and exports
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Examples:\n  hubnerite job list\n  hubnerite job list --job-status running --json"
-)]
+#[command(after_help = "\
+Examples:
+  hubnerite job list
+  hubnerite job list --job-status running --json
+  hubnerite job list --job-type export")]
 pub(super) struct ListArgs {
-    /// Of this kind only: scheduleUpdateTwin or scheduleDeviceMethod
-    #[arg(long, value_name = "TYPE")]
+    /// Of this kind only: scheduleUpdateTwin, scheduleDeviceMethod, import or export
+    #[arg(long, alias = "jt", value_name = "TYPE")]
     job_type: Option<String>,
-    /// With this status only: queued, scheduled, running, completed, failed or cancelled
-    #[arg(long, value_name = "STATUS")]
+    /// With this status only: enqueued, queued, scheduled, running, completed, failed or cancelled
+    #[arg(long, alias = "js", value_name = "STATUS")]
     job_status: Option<String>,
-    /// How many at most
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    top: usize,
+    /// At most this many; default: all
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = top)]
+    top: Option<usize>,
     /// Print JSON, one job a line
     #[arg(long)]
     json: bool,
@@ -111,7 +117,26 @@ pub(super) struct ListArgs {
     target: HubTarget,
 }
 
-/// Cancel a job that has not started
+/// Follow a job to its end
+///
+/// On a terminal the line changes in place, in a pipe there is a line for each change. The exit code is 0
+/// if the job is completed and no device failed, and 1 otherwise.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hubnerite job watch reboot-all
+  hubnerite job watch reboot-all --json | jq .deviceJobStatistics.succeededCount")]
+pub(super) struct WatchArgs {
+    /// The job's name
+    job_id: String,
+    /// Print JSON, a line for each change
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: HubTarget,
+}
+
+/// Cancel a job that has not started, or stop an import or export
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:\n  hubnerite job cancel tonight")]
 pub(super) struct CancelArgs {
@@ -129,11 +154,12 @@ pub(super) async fn run(command: JobCommand) -> Result<u8, CliError> {
         JobCommand::Create(args) => create(args).await,
         JobCommand::Show(args) => show(args).await,
         JobCommand::List(args) => list(args).await,
-        JobCommand::Cancel(args) => {
-            let job = args.target.client().await?.cancel_job(&args.job_id).await?;
-            tell(&job, args.json);
-            Ok(exit_code::OK)
+        JobCommand::Watch(args) => {
+            let mut client = args.target.client().await?;
+            let job = follow::watch(&mut client, &args.job_id, args.json).await?;
+            Ok(verdict(&job))
         }
+        JobCommand::Cancel(args) => cancel(args).await,
     }
 }
 
@@ -186,7 +212,7 @@ async fn show(args: ShowArgs) -> Result<u8, CliError> {
     let job = if args.wait {
         ended(&mut client, &args.job_id).await?
     } else {
-        known(client.job(&args.job_id).await?)?
+        follow::find(&mut client, &args.job_id).await?
     };
     tell(&job, args.json);
     Ok(if args.wait {
@@ -196,12 +222,42 @@ async fn show(args: ShowArgs) -> Result<u8, CliError> {
     })
 }
 
-async fn list(args: ListArgs) -> Result<u8, CliError> {
-    let filter = JobFilter {
-        job_type: args.job_type,
-        status: args.job_status,
+async fn cancel(args: CancelArgs) -> Result<u8, CliError> {
+    let mut client = args.target.client().await?;
+    let job = follow::find(&mut client, &args.job_id).await?;
+    let cancelled = if follow::is_transfer(&job) {
+        client.cancel_transfer(&args.job_id).await?;
+        follow::find(&mut client, &args.job_id).await?
+    } else {
+        client.cancel_job(&args.job_id).await?
     };
-    let jobs = args.target.client().await?.jobs(&filter, args.top).await?;
+    tell(&cancelled, args.json);
+    Ok(exit_code::OK)
+}
+
+async fn list(args: ListArgs) -> Result<u8, CliError> {
+    let limit = args.top.unwrap_or(usize::MAX);
+    let mut client = args.target.client().await?;
+    let (kind, status) = (args.job_type.as_deref(), args.job_status.as_deref());
+    let is_transfer = kind.map(|kind| ["import", "export"].contains(&kind));
+    let mut jobs = Vec::new();
+    // `enqueued` is a word of imports and exports, which the other list refuses.
+    if is_transfer != Some(true) && status != Some("enqueued") {
+        let filter = JobFilter {
+            job_type: args.job_type.clone(),
+            status: args.job_status.clone(),
+        };
+        jobs = client.jobs(&filter, limit).await?;
+    }
+    if is_transfer != Some(false) {
+        // The hub has no filter for these.
+        let is_wanted = |job: &Value| {
+            kind.is_none_or(|kind| job["type"] == kind)
+                && status.is_none_or(|status| job["status"] == status)
+        };
+        jobs.extend(client.transfers().await?.into_iter().filter(is_wanted));
+        jobs.truncate(limit);
+    }
     if args.json {
         for job in &jobs {
             say_json(job, true);
@@ -228,6 +284,8 @@ fn row(job: &Value) -> Vec<(String, String)> {
         let painted = paint(style, &text);
         (text, painted)
     };
+    let start = job["startTime"].as_str().or(job["startTimeUtc"].as_str());
+    let start = start.unwrap_or("-");
     let status = text("status");
     let status_style = style_of(&status);
     vec![
@@ -236,77 +294,6 @@ fn row(job: &Value) -> Vec<(String, String)> {
         painted(status, status_style),
         painted(count("deviceCount"), STRONG),
         painted(count("failedCount"), STRONG),
-        painted(text("startTime"), FAINT),
+        painted(start.to_owned(), FAINT),
     ]
 }
-
-fn style_of(status: &str) -> anstyle::Style {
-    match status {
-        "completed" | "running" => GOOD,
-        "failed" => BAD,
-        _ => FAINT,
-    }
-}
-
-/// The job when it has ended. The hub has no way to wait, so it is asked again and again.
-async fn ended(client: &mut ServiceClient, id: &str) -> Result<Value, CliError> {
-    loop {
-        let job = known(client.job(id).await?)?;
-        if ["completed", "failed", "cancelled"].contains(&job["status"].as_str().unwrap_or("")) {
-            return Ok(job);
-        }
-        tokio::time::sleep(POLL_EVERY).await;
-    }
-}
-
-/// Of a job that is not there, the hub says "unknown" and no 404.
-fn known(job: Value) -> Result<Value, CliError> {
-    if job["status"] != "unknown" {
-        return Ok(job);
-    }
-    let words = format!("the hub knows no job {}", job["jobId"]);
-    Err(CliError::failed(words).with_remedy("`hubnerite job list` shows those it knows"))
-}
-
-fn verdict(job: &Value) -> u8 {
-    let is_good = job["status"] == "completed" && job["deviceJobStatistics"]["failedCount"] == 0;
-    if is_good {
-        exit_code::OK
-    } else {
-        exit_code::FAILED
-    }
-}
-
-/// One line: what became of the job, and of how many devices.
-fn tell(job: &Value, is_json: bool) {
-    if is_json {
-        return say_json(job, true);
-    }
-    let status = job["status"].as_str().unwrap_or("-");
-    let mut line = format!(
-        "{}  {}",
-        paint(STRONG, job["jobId"].as_str().unwrap_or("-")),
-        paint(style_of(status), status)
-    );
-    if let Some(counts) = job["deviceJobStatistics"].as_object() {
-        let count = |key: &str| counts.get(key).and_then(Value::as_u64).unwrap_or(0);
-        let (devices, good, bad) = (
-            count("deviceCount"),
-            count("succeededCount"),
-            count("failedCount"),
-        );
-        let _ = write!(line, "  {devices} devices: {good} succeeded, {bad} failed");
-        let open = count("pendingCount") + count("runningCount");
-        if open > 0 {
-            let _ = write!(line, ", {open} not done");
-        }
-    }
-    for key in ["failureReason", "statusMessage"] {
-        if let Some(text) = job[key].as_str() {
-            let _ = write!(line, "\n{text}");
-        }
-    }
-    say(line);
-}
-
-const POLL_EVERY: Duration = Duration::from_millis(200);

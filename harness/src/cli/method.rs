@@ -43,11 +43,11 @@ pub(super) struct InvokeArgs {
 pub(super) struct CallArgs {
     /// The method's name
     method: String,
-    /// The argument, any JSON; default: null
-    #[arg(long, value_name = "JSON")]
+    /// The argument, any JSON or a file with it; default: null
+    #[arg(long, aliases = ["method-payload", "mp"], value_name = "JSON")]
     payload: Option<String>,
     /// How long the device may take to answer, 5 to 300; default: 30
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, alias = "to", value_name = "SECONDS")]
     timeout: Option<u64>,
     /// How long the device may take to connect, 0 to 300; default: 0, it must be connected
     #[arg(long, value_name = "SECONDS")]

@@ -30,11 +30,13 @@ mod run;
 mod sas;
 mod signals;
 mod start;
+mod top;
 mod trust;
 mod twin;
 mod up;
 mod verify;
 
 pub use error::CliError;
-use print::{say, say_json};
+use print::{say, say_json, say_on};
 pub use root::main;
+use top::top;

@@ -12,6 +12,8 @@ use crate::output::table;
 use crate::service_client::Addressee;
 use crate::target::HubTarget;
 
+mod twin;
+
 /// Modules of devices: identities, twins, methods
 #[derive(Subcommand, Debug)]
 pub(super) enum ModuleCommand {
@@ -22,7 +24,7 @@ pub(super) enum ModuleCommand {
     Delete(DeleteArgs),
     ConnectionString(ConnectionStringArgs),
     RenewKey(RenewKeyArgs),
-    Twin(TwinArgs),
+    Twin(twin::TwinArgs),
     InvokeMethod(InvokeArgs),
 }
 
@@ -153,22 +155,6 @@ pub(super) struct RenewKeyArgs {
     target: HubTarget,
 }
 
-/// Show a module's twin; `twin update --module` changes it
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Examples:
-  hubnerite module twin pump-1 camera
-  hubnerite twin update pump-1 --module camera --desired '{\"interval\": 5}'")]
-pub(super) struct TwinArgs {
-    #[command(flatten)]
-    module: ModuleArgs,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    target: HubTarget,
-}
-
 /// Call a direct method of a module and wait for the answer
 ///
 /// The exit code is 0 if the module answered with a status of 200 to 299, and 1 otherwise.
@@ -214,11 +200,7 @@ pub(super) async fn run(command: ModuleCommand) -> Result<u8, CliError> {
             Ok(exit_code::OK)
         }
         ModuleCommand::RenewKey(args) => renew_key(args).await,
-        ModuleCommand::Twin(args) => {
-            let mut client = args.target.client().await?;
-            say_json(&client.twin(args.module.addressee()).await?, args.json);
-            Ok(exit_code::OK)
-        }
+        ModuleCommand::Twin(args) => twin::run(args).await,
         ModuleCommand::InvokeMethod(args) => {
             method::invoke(args.module.addressee(), args.call, &args.target).await
         }

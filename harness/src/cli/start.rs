@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use super::CliError;
 use super::error::chain;
 use super::port_holder::port_holder;
+use crate::private_hub;
 
 /// Logs to stderr what `filter` lets through; warnings without one. Not those of rustls: Java, Node and
 /// uamqp put an address into SNI, which costs nothing and would be a line for each connection.
@@ -32,6 +33,24 @@ pub(super) async fn start(config: Config) -> Result<(RunningEmulator, Duration),
     let hub = Emulator::start(config)
         .await
         .map_err(|error| describe(&error, Movable::ByFlags))?;
+    Ok((hub, started.elapsed()))
+}
+
+/// The same for `count` hubs, each on a loopback address that nobody else uses.
+pub(super) async fn start_private(
+    config: Config,
+    count: u8,
+) -> Result<(RunningEmulator, Duration), CliError> {
+    if count > 1 && !cfg!(target_os = "linux") {
+        let words = format!("--private {count}: this system has one loopback address");
+        return Err(CliError::usage(words).with_remedy(
+            "take --private alone, and `--hub-name NAME` for hubs that are told apart by name",
+        ));
+    }
+    let started = tokio::time::Instant::now();
+    let hub = private_hub::start_several(config, count)
+        .await
+        .map_err(|error| describe(&error, Movable::No))?;
     Ok((hub, started.elapsed()))
 }
 

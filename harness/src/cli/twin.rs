@@ -1,5 +1,8 @@
 //! `hubnerite twin`
 
+use std::io::Read;
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
@@ -42,30 +45,37 @@ Examples:
   hubnerite twin update pump-1 --desired '{\"interval\": 5}'
   hubnerite twin update pump-1 --tags '{\"site\": null}'                  null removes a key
   hubnerite twin update pump-1 --replace --desired '{}' --tags '{}'     empties both")]
-#[command(group(clap::ArgGroup::new("part").args(["desired", "tags"]).required(true).multiple(true)))]
 pub(super) struct UpdateArgs {
     /// The device's name
     id: String,
     /// The twin of this module of it
     #[arg(long, value_name = "MODULE")]
     module: Option<String>,
-    /// Desired properties, a JSON object
+    #[command(flatten)]
+    change: ChangeArgs,
+    #[command(flatten)]
+    target: HubTarget,
+}
+
+/// What changes, and how the result is printed.
+#[derive(Args, Debug)]
+#[command(group(clap::ArgGroup::new("part").args(["desired", "tags"]).required(true).multiple(true)))]
+pub(super) struct ChangeArgs {
+    /// Desired properties, a JSON object or a file with it
     #[arg(long, value_name = "JSON")]
     desired: Option<String>,
-    /// Tags, a JSON object
+    /// Tags, a JSON object or a file with it
     #[arg(long, value_name = "JSON")]
     tags: Option<String>,
     /// Replace both parts as a whole instead of merging; a part not given is emptied
     #[arg(long)]
     replace: bool,
     /// Only if the twin still has this etag
-    #[arg(long, value_name = "ETAG")]
+    #[arg(short, long, value_name = "ETAG")]
     etag: Option<String>,
     /// Print JSON on one line
     #[arg(long)]
     json: bool,
-    #[command(flatten)]
-    target: HubTarget,
 }
 
 pub(super) async fn run(command: TwinCommand) -> Result<u8, CliError> {
@@ -80,16 +90,24 @@ pub(super) async fn run(command: TwinCommand) -> Result<u8, CliError> {
             say_json(&twin, args.json);
         }
         TwinCommand::Update(args) => {
-            let update = update_body(args.desired.as_deref(), args.tags.as_deref())?;
             let of = Addressee::new(&args.id, args.module.as_deref());
-            let mut client = args.target.client().await?;
-            let twin = client
-                .update_twin(of, &update, args.replace, args.etag.as_deref())
-                .await?;
-            say_json(&twin, args.json);
+            return args.change.make(of, &args.target).await;
         }
     }
     Ok(exit_code::OK)
+}
+
+impl ChangeArgs {
+    /// Changes a twin, and prints the one that results.
+    pub(super) async fn make(&self, of: Addressee<'_>, target: &HubTarget) -> Result<u8, CliError> {
+        let update = update_body(self.desired.as_deref(), self.tags.as_deref())?;
+        let mut client = target.client().await?;
+        let twin = client
+            .update_twin(of, &update, self.replace, self.etag.as_deref())
+            .await?;
+        say_json(&twin, self.json);
+        Ok(exit_code::OK)
+    }
 }
 
 fn update_body(desired: Option<&str>, tags: Option<&str>) -> Result<Value, CliError> {
@@ -114,14 +132,52 @@ fn object(flag: &str, text: &str) -> Result<Value, CliError> {
     )))
 }
 
-/// Reads JSON from the command line.
+/// Reads JSON from the command line: as it stands there or, as az takes it too, from a file named there.
 pub(super) fn json_argument(flag: &str, text: &str) -> Result<Value, CliError> {
-    serde_json::from_str(text).map_err(|error| {
-        CliError::usage(format!("{flag} is not JSON: {error}")).with_remedy(
-            "put it in single quotes, with double quotes inside: '{\"interval\": 5}', '\"text\"'",
-        )
-    })
+    let error = match serde_json::from_str(text) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    if let Some(file) = read_file(text) {
+        let file = file.map_err(|error| {
+            CliError::usage(format!("{flag}: cannot read the file {text}: {error}"))
+        })?;
+        return serde_json::from_slice(&file)
+            .map_err(|error| CliError::usage(format!("{flag}: {text} is not JSON: {error}")));
+    }
+    if Path::new(text)
+        .extension()
+        .is_some_and(|kind| kind == "json")
+    {
+        let words = format!("{flag}: cannot read {text}: there is no such file");
+        return Err(CliError::usage(words));
+    }
+    Err(CliError::usage(format!(
+        "{flag} is neither JSON ({error}) nor a file's name"
+    ))
+    .with_remedy(
+        "put JSON in single quotes, with double quotes inside: '{\"interval\": 5}', '\"text\"'",
+    ))
 }
+
+/// A file's bytes; `None`: there is no such file.
+fn read_file(name: &str) -> Option<std::io::Result<Vec<u8>>> {
+    if !Path::new(name).is_file() {
+        return None;
+    }
+    Some(std::fs::File::open(name).and_then(|file| {
+        let mut bytes = Vec::new();
+        file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > FILE_BYTES_MAX {
+            let words = format!("it has more than {FILE_BYTES_MAX} bytes");
+            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, words));
+        }
+        Ok(bytes)
+    }))
+}
+
+/// Far more than a hub takes in one request.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -145,6 +201,11 @@ mod tests {
         for (desired, tags, expected) in cases {
             assert_eq!(update_body(desired, tags).unwrap().to_string(), expected);
         }
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("desired.json");
+        std::fs::write(&file, "{\"a\": 1}").unwrap();
+        let read = update_body(file.to_str(), None).unwrap().to_string();
+        assert_eq!(read, r#"{"properties":{"desired":{"a":1}}}"#);
         for broken in ["{a:1}", "5", ""] {
             let error = update_body(Some(broken), None).unwrap_err();
             assert_eq!(error.code(), exit_code::USAGE, "{broken:?}");

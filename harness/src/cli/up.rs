@@ -25,6 +25,8 @@ Examples:
   hubnerite up --host myhub.azure-devices.net        with `127.0.0.1 myhub.azure-devices.net` in
                                                      /etc/hosts, for code with a fixed name
   hubnerite up --https-port 0 --mqtts-port 0 --json  free ports, told in JSON
+  hubnerite up --private --json                      for a test: the SDKs' ports on an address that
+                                                     nobody else uses, told in JSON
 
 The first SIGINT or SIGTERM stops the hub in order, a second one at once.")]
 pub(super) struct UpArgs {
@@ -35,6 +37,13 @@ pub(super) struct UpArgs {
     endpoints: EndpointFlags,
     #[command(flatten, next_help_heading = "Hub")]
     hub: HubFlags,
+    /// Take the SDKs' ports on a loopback address that nobody else uses, so that hubs side by side never
+    /// meet; with COUNT as many hubs, each on an address of its own
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "1",
+          value_parser = clap::value_parser!(u8).range(1..=64),
+          conflicts_with_all = ["address", "mqtts_port", "amqps_port", "https_port"],
+          help_heading = "Hub")]
+    private: Option<u8>,
     #[command(flatten, next_help_heading = "Output")]
     output: OutputFlags,
     #[command(flatten, next_help_heading = "Options")]
@@ -81,7 +90,10 @@ pub(super) async fn run(args: UpArgs) -> Result<u8, CliError> {
     // Before the hub is ready, so that whoever waits for that may signal at once.
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
-    let (hub, took) = start::start(settings.to_config()).await?;
+    let (hub, took) = match args.private {
+        Some(count) => start::start_private(settings.to_config(), count).await?,
+        None => start::start(settings.to_config()).await?,
+    };
     let ready = Ready::of(&hub, took);
     // The file first: whoever has read the line may read the file.
     if let Some(path) = &settings.ready_file {

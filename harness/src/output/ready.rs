@@ -52,9 +52,7 @@ impl Ready {
                 .into(),
             ports: hub.ports(),
             admin_url: hub.admin_url(),
-            blob_url: hub
-                .blob_address()
-                .map(|address| format!("http://{address}/devstoreaccount1")),
+            blob_url: hub.blob_url(),
             ca: hub.ca_path().to_owned(),
             host,
             addresses,

@@ -72,6 +72,15 @@ pub struct MethodReply {
     pub payload: Value,
 }
 
+/// Some of a query's results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryPage {
+    /// The results.
+    pub items: Vec<Value>,
+    /// With it the next page is asked for; `None`: there is none.
+    pub continuation: Option<String>,
+}
+
 pub(super) struct Call<'a> {
     pub(super) method: Method,
     pub(super) path: String,
@@ -199,32 +208,50 @@ impl ServiceClient {
 
     /// All results of a query, page by page, up to `limit`.
     pub async fn query(&mut self, query: &str, limit: usize) -> Result<Vec<Value>, ServiceError> {
-        let body = json!({"query": query});
         let mut results = Vec::new();
         let mut continuation = None;
         loop {
-            let mut call = Call {
-                body: Some(&body),
-                ..call(Method::POST, "/devices/query".to_owned())
-            };
-            call.headers
-                .push(("x-ms-max-item-count", limit.clamp(1, 1000).to_string()));
-            if let Some(continuation) = continuation.take() {
-                call.headers.push((CONTINUATION, continuation));
-            }
-            let answer = self.send(call).await?;
-            continuation = answer
-                .headers()
-                .get(CONTINUATION)
-                .and_then(|value| value.to_str().ok())
-                .filter(|value| !value.is_empty())
-                .map(str::to_owned);
-            results.extend(array(parse(answer.body())?)?);
+            let items = limit.saturating_sub(results.len());
+            let page = self.query_page(query, items, continuation).await?;
+            results.extend(page.items);
+            continuation = page.continuation;
             if continuation.is_none() || results.len() >= limit {
                 results.truncate(limit);
                 return Ok(results);
             }
         }
+    }
+
+    /// A page of a query's results: `items` of them, of which 1 to 1,000 can be asked for at once; the
+    /// hub may give fewer. It goes on where the page that `continuation` came with has ended.
+    pub async fn query_page(
+        &mut self,
+        query: &str,
+        items: usize,
+        continuation: Option<String>,
+    ) -> Result<QueryPage, ServiceError> {
+        let body = json!({"query": query});
+        let mut call = Call {
+            body: Some(&body),
+            ..call(Method::POST, "/devices/query".to_owned())
+        };
+        call.headers
+            .push(("x-ms-max-item-count", items.clamp(1, 1000).to_string()));
+        if let Some(continuation) = continuation {
+            call.headers.push((CONTINUATION, continuation));
+        }
+        let answer = self.send(call).await?;
+        let continuation = answer
+            .headers()
+            .get(CONTINUATION)
+            .and_then(|value| value.to_str().ok())
+            .filter(|value| !value.is_empty())
+            .map(str::to_owned);
+        let items = array(parse(answer.body())?)?;
+        Ok(QueryPage {
+            items,
+            continuation,
+        })
     }
 
     pub(super) async fn json(&mut self, call: Call<'_>) -> Result<Value, ServiceError> {

@@ -1,5 +1,5 @@
 //! The service side of a hub over REST: identities, twins, methods, jobs,
-//! configurations, queries.
+//! imports and exports, configurations, queries.
 //!
 //! Works with any hub: its connection string names the host and the policy's key. Knows no command
 //! line and prints nothing.
@@ -13,8 +13,9 @@ mod jobs;
 mod messages;
 mod registry;
 mod roots;
+mod transfers;
 
-pub use api::{Addressee, MethodCall, MethodReply, ServiceClient};
+pub use api::{Addressee, MethodCall, MethodReply, QueryPage, ServiceClient};
 pub use connection::Endpoint;
 pub(crate) use error::row_errors;
 pub use error::{Refusal, ServiceError};

@@ -5,10 +5,12 @@
 #[cfg(target_os = "linux")]
 mod exec;
 mod fleet;
+mod guide;
 mod identities;
 mod log;
 mod messages;
 mod run;
 mod support;
+mod tables;
 mod tools;
 mod up;

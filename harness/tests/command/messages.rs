@@ -27,6 +27,17 @@ fn a_message_is_sent_purged_and_told_of_by_feedback() {
     ];
     let told = hub.ok(&send);
     assert_eq!(parse(&told), json!({"sequence": 1}));
+    let queue = hub.ok(&["c2d", "list", "d"]);
+    assert!(queue.starts_with("sequence  messageId  state     deliveries  bytes  enqueuedTime\n1         m1         enqueued  0           5 "), "{queue}");
+    assert!(
+        queue.ends_with(
+            "\nended: 0 completed, 0 purged, 0 expired, 0 delivered too often, 0 rejected"
+        )
+    );
+    assert_eq!(
+        parse(&hub.ok(&["c2d", "peek", "d", "--json"]))["messages"][0]["bytes"],
+        5
+    );
     let purged = parse(&hub.ok(&["c2d", "purge", "d", "--json"]));
     assert_eq!(purged["totalMessagesPurged"], 1);
     for keep in [true, false] {

@@ -1,0 +1,90 @@
+//! `hubnerite module twin`
+
+use clap::{Args, Subcommand};
+
+use super::ModuleArgs;
+use crate::cli::twin::ChangeArgs;
+use crate::cli::{CliError, say_json};
+use crate::exit_code;
+use crate::target::HubTarget;
+
+/// Show and update a module's twin; without a verb it is shown
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "\
+Examples:
+  hubnerite module twin pump-1 camera
+  hubnerite module twin show pump-1 camera --json | jq .properties.reported
+  hubnerite module twin update pump-1 camera --desired '{\"interval\": 5}'")]
+pub(in crate::cli) struct TwinArgs {
+    #[command(subcommand)]
+    command: Option<TwinCommand>,
+    /// The device's name
+    #[arg(required = true)]
+    device: Option<String>,
+    /// The module's name
+    #[arg(required = true)]
+    module: Option<String>,
+    /// Print JSON on one line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: HubTarget,
+}
+
+#[derive(Subcommand, Debug)]
+enum TwinCommand {
+    Show(ShowArgs),
+    Update(Box<UpdateArgs>),
+}
+
+/// Show a module's twin
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  hubnerite module twin show pump-1 camera")]
+struct ShowArgs {
+    #[command(flatten)]
+    module: ModuleArgs,
+    /// Print JSON on one line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: HubTarget,
+}
+
+/// Change tags and desired properties of a module's twin, and show the twin that results
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hubnerite module twin update pump-1 camera --desired '{\"interval\": 5}'
+  hubnerite module twin update pump-1 camera --replace --desired '{}' --tags '{}'     empties both")]
+struct UpdateArgs {
+    #[command(flatten)]
+    module: ModuleArgs,
+    #[command(flatten)]
+    change: ChangeArgs,
+    #[command(flatten)]
+    target: HubTarget,
+}
+
+pub(super) async fn run(args: TwinArgs) -> Result<u8, CliError> {
+    match args.command {
+        Some(TwinCommand::Update(args)) => {
+            let of = args.module.addressee();
+            args.change.make(of, &args.target).await
+        }
+        Some(TwinCommand::Show(args)) => show(&args.module, args.json, &args.target).await,
+        None => {
+            let (Some(device), Some(module)) = (args.device, args.module) else {
+                return Err(CliError::usage("which module's twin?")
+                    .with_remedy("`hubnerite module twin DEVICE MODULE`"));
+            };
+            show(&ModuleArgs { device, module }, args.json, &args.target).await
+        }
+    }
+}
+
+async fn show(module: &ModuleArgs, is_json: bool, target: &HubTarget) -> Result<u8, CliError> {
+    let mut client = target.client().await?;
+    say_json(&client.twin(module.addressee()).await?, is_json);
+    Ok(exit_code::OK)
+}
