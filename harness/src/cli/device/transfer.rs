@@ -253,7 +253,10 @@ fn read_file(file: &Path) -> Result<Bytes, CliError> {
 fn not_imported(log: &[u8]) -> CliError {
     let log = String::from_utf8_lossy(log);
     let lines: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
-    let mut words = format!("{} identities were not imported", lines.len());
+    let mut words = match lines.len() {
+        1 => "1 identity was not imported".to_owned(),
+        many => format!("{many} identities were not imported"),
+    };
     for line in lines.iter().take(FAILURES_TOLD) {
         let line: Value =
             serde_json::from_str(line).unwrap_or_else(|_| json!({"errorStatus": line}));
