@@ -56,6 +56,8 @@ struct Hub {
     desk: Arc<ConfigurationDesk>,
     feedback: Arc<FeedbackDesk>,
     news: News,
+    /// Which refused devices are worth a line. Of their own, as they may be more than are counted.
+    refused: News,
     uses: UseCounters,
     /// Refused connections by reason, one of the few words of the code.
     refusals: Mutex<BTreeMap<&'static str, u64>>,
@@ -123,6 +125,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
         desk: Arc::clone(&desk),
         feedback: Arc::new(feedback),
         news: News::default(),
+        refused: News::default(),
         uses: UseCounters::new(),
         refusals: Mutex::default(),
     }));
@@ -194,6 +197,14 @@ impl HubHandle {
     /// Whether the refusal of what is not built, `gap`, is worth a line in the process's log.
     pub(crate) fn gap_is_news(&self, gap: &str) -> bool {
         self.is_news(gap, Duration::from_mins(1))
+    }
+
+    /// Whether a refusal, of whom and why, is worth a line in the process's log: the same is again after
+    /// a minute, and at most some hundreds are in a minute.
+    pub(crate) fn refusal_is_news(&self, whom_and_why: &str) -> bool {
+        let now = self.now().mono;
+        let silence = Duration::from_mins(1);
+        self.0.refused.is_news(now, whom_and_why, silence)
     }
 
     /// Whether `what` is worth a line in the process's log, which it then is not for `silence`.

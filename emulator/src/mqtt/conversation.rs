@@ -166,7 +166,7 @@ impl Conversation {
 
     /// The connection ended: tells the hub, if it does not know, and the log.
     pub(super) fn close(&mut self, peer: SocketAddr, end: &End) {
-        end.log(peer, self.client());
+        end.log(peer, self.client(), &self.hub);
         if let (Some(linked), End::Here(reason)) = (self.linked.take(), end) {
             linked.link.down(reason.clone());
         }

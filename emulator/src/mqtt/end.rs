@@ -8,6 +8,7 @@ use hub_proto::mqtt::violation::Violation;
 use tracing::{debug, info, warn};
 
 use super::authenticate::Refusal;
+use crate::hub::HubHandle;
 
 /// How a connection ended.
 #[derive(Debug)]
@@ -52,14 +53,21 @@ impl End {
     }
 
     /// Tells the process's log; called once a connection.
-    pub(super) fn log(&self, peer: SocketAddr, client: Option<&ClientIdentity>) {
+    pub(super) fn log(&self, peer: SocketAddr, client: Option<&ClientIdentity>, hub: &HubHandle) {
         let device = client.map(tracing::field::display);
         match self {
             // Port probes do this all day.
             Self::NotLetIn(NotLetIn::Lost) => debug!(%peer, "connection closed without CONNECT"),
             Self::NotLetIn(NotLetIn::Shutdown) => info!(%peer, "connection closed: stopping"),
             Self::NotLetIn(NotLetIn::Refused(refusal)) => {
-                warn!(%peer, device = refusal.client().map(tracing::field::display), reason = %refusal, "device refused");
+                let device = refusal.client().map(tracing::field::display);
+                // Devices that are refused come again, and a fleet of them for hours.
+                let who = refusal.client().map(ToString::to_string);
+                if hub.refusal_is_news(&format!("{} {refusal}", who.unwrap_or_default())) {
+                    warn!(%peer, device, reason = %refusal, "device refused");
+                } else {
+                    debug!(%peer, device, reason = %refusal, "device refused");
+                }
             }
             Self::NotLetIn(reason) => warn!(%peer, %reason, "connection closed before CONNECT"),
             Self::Here(reason) | Self::ByHub(reason) => match reason {

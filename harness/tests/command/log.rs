@@ -143,6 +143,23 @@ async fn a_hub_that_logs_everything_logs_no_key_and_no_signature() {
     }
 }
 
+#[tokio::test]
+async fn a_device_that_is_refused_again_and_again_is_a_line_of_the_log_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("log");
+    let file = std::fs::File::create(&path).unwrap();
+    let hub = Hub::start_in(dir, &["--mqtt-port", "0"], Stdio::from(file));
+    let (_, packet) = login(&SasKey::from_base64(WRONG_KEY).unwrap());
+    for _ in 0..3 {
+        assert_eq!(connect(&mut dial(&hub, "mqtt").await, &packet).await, 5);
+    }
+    hub.ok(&["device", "create", "d1"]);
+    assert_eq!(connect(&mut dial(&hub, "mqtt").await, &packet).await, 5);
+    let log = std::fs::read_to_string(path).unwrap();
+    // Unknown, and then known with another key.
+    assert_eq!(log.matches("device refused").count(), 2, "{log}");
+}
+
 /// SEMANTICS REST-6, AMQP-1
 #[tokio::test]
 async fn what_is_not_built_is_named_in_the_log_once_however_often_it_is_asked_for() {
