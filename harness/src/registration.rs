@@ -1,18 +1,19 @@
 //! Registers and removes identities of devices over REST.
 //!
-//! One request a device, several connections at once: bulk registration is not everywhere. A hub that
-//! throttles sets the pace.
+//! A hundred in a request and several connections at once; one by one where a hub has no such request,
+//! and for what needs an answer of its own. A hub that throttles sets the pace.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use device_sim::fleet::DevicePlan;
 use hub_proto::sas::SasKey;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::service_client::{ServiceClient, ServiceError};
+use crate::service_client::{Refusal, ServiceClient, ServiceError};
 use crate::target::Reached;
 
 /// What is done to each identity.
@@ -30,6 +31,8 @@ struct Bench {
     work: Work,
     ids: Vec<Arc<str>>,
     next: AtomicUsize,
+    /// The hub has no request for many.
+    is_one_by_one: AtomicBool,
     done: Arc<AtomicUsize>,
 }
 
@@ -84,11 +87,12 @@ async fn at_the_bench(
     ids: Vec<Arc<str>>,
     done: Arc<AtomicUsize>,
 ) -> Result<Vec<(usize, Option<SasKey>)>, ServiceError> {
-    let workers = ids.len().min(CONNECTIONS);
+    let workers = ids.len().div_ceil(ROWS).min(CONNECTIONS);
     let bench = Arc::new(Bench {
         work,
         ids,
         next: AtomicUsize::new(0),
+        is_one_by_one: AtomicBool::new(false),
         done,
     });
     // Dropped, and with it every request under way, if the caller does not wait for the end.
@@ -118,12 +122,76 @@ impl Bench {
     ) -> Result<Vec<(usize, Option<SasKey>)>, ServiceError> {
         let mut keys = Vec::new();
         loop {
-            let place = self.next.fetch_add(1, Ordering::Relaxed);
-            let Some(id) = self.ids.get(place) else {
+            let first = self.next.fetch_add(ROWS, Ordering::Relaxed);
+            if first >= self.ids.len() {
                 return Ok(keys);
+            }
+            let end = self.ids.len().min(first + ROWS);
+            let mut left: Vec<usize> = (first..end).collect();
+            if left.len() > 1 {
+                left = self.work_on_rows(&mut client, left, &mut keys).await?;
+            }
+            for place in left {
+                let key = self.work_on(&mut client, &self.ids[place]).await?;
+                keys.push((place, key));
+                self.done.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// In one request; what is left is for requests of their own: everything if the hub has no such
+    /// request, devices that are there already, and rows that it throttled.
+    async fn work_on_rows(
+        &self,
+        client: &mut ServiceClient,
+        places: Vec<usize>,
+        keys: &mut Vec<(usize, Option<SasKey>)>,
+    ) -> Result<Vec<usize>, ServiceError> {
+        let mut pause = PAUSE_LEAST;
+        loop {
+            if self.is_one_by_one.load(Ordering::Relaxed) {
+                return Ok(places);
+            }
+            let fresh = places.iter().map(|_| self.work.fresh_key());
+            let fresh: Vec<Option<SasKey>> = fresh.collect::<Result<_, _>>()?;
+            let rows = places.iter().zip(&fresh);
+            let rows = rows.map(|(place, key)| row(&self.ids[*place], key.as_ref()));
+            let failed = match client.change_devices(&rows.collect()).await {
+                Ok(failed) => failed,
+                Err(ServiceError::Refused(refusal)) if refusal.status == TOO_MANY_REQUESTS => {
+                    tokio::time::sleep(jittered(pause, &self.ids[places[0]])).await;
+                    pause = (pause * 2).min(PAUSE_MOST);
+                    continue;
+                }
+                Err(ServiceError::Refused(refusal))
+                    if NO_SUCH_REQUEST.contains(&refusal.status) =>
+                {
+                    self.is_one_by_one.store(true, Ordering::Relaxed);
+                    return Ok(places);
+                }
+                Err(error) => return Err(error),
             };
-            keys.push((place, self.work_on(&mut client, id).await?));
-            self.done.fetch_add(1, Ordering::Relaxed);
+            let mut failed: HashMap<String, Refusal> = failed.into_iter().collect();
+            let (mut left, mut first_error) = (Vec::new(), None);
+            for (place, key) in places.into_iter().zip(fresh) {
+                let id = &self.ids[place];
+                match failed.remove(&**id) {
+                    None => {
+                        self.work.note_made(id);
+                        keys.push((place, key));
+                        self.done.fetch_add(1, Ordering::Relaxed);
+                    }
+                    Some(refusal) if self.work.can_be_asked_again(refusal.status) => {
+                        left.push(place);
+                    }
+                    Some(refusal) => {
+                        first_error.get_or_insert(refusal);
+                    }
+                }
+            }
+            // A row that names none of them tells of one that was not done all the same.
+            let first_error = first_error.or_else(|| failed.into_values().next());
+            return first_error.map_or(Ok(left), |refusal| Err(refusal.into()));
         }
     }
 
@@ -137,7 +205,7 @@ impl Bench {
         loop {
             let result = match &self.work {
                 Work::Register => register_one(client, id).await,
-                Work::Create(made) => create_one(client, id, made).await,
+                Work::Create(_) => create_one(client, id).await,
                 Work::Remove => remove_one(client, id).await,
             };
             match result {
@@ -146,10 +214,58 @@ impl Bench {
                     tokio::time::sleep(jittered(pause, id)).await;
                     pause = (pause * 2).min(PAUSE_MOST);
                 }
-                other => return other,
+                Ok(key) => {
+                    self.work.note_made(id);
+                    return Ok(key);
+                }
+                refused => return refused,
             }
         }
     }
+}
+
+impl Work {
+    /// A row of a bulk request answers no keys, so that it brings its own.
+    fn fresh_key(&self) -> Result<Option<SasKey>, ServiceError> {
+        if matches!(self, Self::Remove) {
+            return Ok(None);
+        }
+        let mut bytes = [0; 32];
+        let random = rustls::crypto::ring::default_provider().secure_random;
+        let filled = random.fill(&mut bytes);
+        filled
+            .map_err(|_| ServiceError::Protocol("the system gives no random bytes".to_owned()))?;
+        Ok(Some(SasKey::from_bytes(&bytes)))
+    }
+
+    /// Whether a row that came to nothing so is worth a request of its own.
+    fn can_be_asked_again(&self, status: u16) -> bool {
+        match self {
+            Self::Register => [CONFLICT, TOO_MANY_REQUESTS].contains(&status),
+            Self::Create(_) => status == TOO_MANY_REQUESTS,
+            Self::Remove => [NOT_FOUND, TOO_MANY_REQUESTS].contains(&status),
+        }
+    }
+
+    fn note_made(&self, id: &Arc<str>) {
+        if let Self::Create(made) = self {
+            let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+            made.push(Arc::clone(id));
+        }
+    }
+}
+
+/// Creates a device with this key, or deletes the one there is.
+fn row(id: &str, key: Option<&SasKey>) -> Value {
+    let Some(key) = key.map(SasKey::expose) else {
+        return json!({"id": id, "importMode": "delete"});
+    };
+    json!({
+        "id": id,
+        "importMode": "create",
+        "status": "enabled",
+        "authentication": {"type": "sas", "symmetricKey": {"primaryKey": key, "secondaryKey": key}},
+    })
 }
 
 async fn register_one(
@@ -165,14 +281,8 @@ async fn register_one(
     Ok(key(&identity))
 }
 
-async fn create_one(
-    client: &mut ServiceClient,
-    id: &Arc<str>,
-    made: &Mutex<Vec<Arc<str>>>,
-) -> Result<Option<SasKey>, ServiceError> {
+async fn create_one(client: &mut ServiceClient, id: &str) -> Result<Option<SasKey>, ServiceError> {
     let identity = client.create_device(id).await?;
-    let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
-    made.push(Arc::clone(id));
     Ok(key(&identity))
 }
 
@@ -203,6 +313,10 @@ fn no_key(id: &str) -> ServiceError {
 }
 
 const CONNECTIONS: usize = 32;
+/// In one request: a hub's most.
+const ROWS: usize = 100;
+/// What a hub answers that has no request for many.
+const NO_SUCH_REQUEST: [u16; 4] = [400, NOT_FOUND, 405, 501];
 const NOT_FOUND: u16 = 404;
 const CONFLICT: u16 = 409;
 const TOO_MANY_REQUESTS: u16 = 429;

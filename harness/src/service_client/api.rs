@@ -259,6 +259,11 @@ impl ServiceClient {
     }
 
     pub(super) async fn send(&mut self, call: Call<'_>) -> Result<Response<Bytes>, ServiceError> {
+        accepted(self.ask(call).await?)
+    }
+
+    /// The hub's answer, whatever it is.
+    pub(super) async fn ask(&mut self, call: Call<'_>) -> Result<Response<Bytes>, ServiceError> {
         let separator = if call.path.contains('?') { '&' } else { '?' };
         let uri = format!("{}{separator}api-version={API_VERSION}", call.path);
         tracing::debug!(method = %call.method, host = self.connection.endpoint().host_name, uri, "request");
@@ -286,15 +291,7 @@ impl ServiceClient {
         let request = request
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| ServiceError::Protocol(error.to_string()))?;
-        let answer = self.connection.send(request, call.patience).await?;
-        if answer.status().is_success() {
-            return Ok(answer);
-        }
-        let code = answer
-            .headers()
-            .get("iothub-errorcode")
-            .and_then(|code| code.to_str().ok());
-        Err(Refusal::read(answer.status().as_u16(), code, answer.body()).into())
+        self.connection.send(request, call.patience).await
     }
 
     fn token(&self) -> Result<String, ServiceError> {
@@ -309,6 +306,18 @@ impl ServiceClient {
         let expiry = wall_now().saturating_add(TOKEN_LIFE).unix_seconds();
         Ok(sign(host_name, key, expiry, Some(policy)))
     }
+}
+
+/// The answer, unless it is a no.
+pub(super) fn accepted(answer: Response<Bytes>) -> Result<Response<Bytes>, ServiceError> {
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let code = answer
+        .headers()
+        .get("iothub-errorcode")
+        .and_then(|code| code.to_str().ok());
+    Err(Refusal::read(answer.status().as_u16(), code, answer.body()).into())
 }
 
 pub(super) fn call<'a>(method: Method, path: String) -> Call<'a> {

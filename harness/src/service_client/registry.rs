@@ -3,8 +3,8 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::api::{Call, ServiceClient, array, call, device_path, segment};
-use super::error::ServiceError;
+use super::api::{Call, ServiceClient, accepted, array, call, device_path, parse, segment};
+use super::error::{Refusal, ServiceError};
 
 impl ServiceClient {
     /// Registers a device as `identity`, the hub's JSON, says.
@@ -59,6 +59,25 @@ impl ServiceClient {
     /// Removes a module, whatever its etag.
     pub async fn delete_module(&mut self, device: &str, id: &str) -> Result<(), ServiceError> {
         self.delete(module_path(device, id)).await
+    }
+
+    /// Carries out up to 100 rows of a bulk request (`importMode` says what each asks for); gives those
+    /// that came to nothing, by device. The others hold.
+    pub(crate) async fn change_devices(
+        &mut self,
+        rows: &Value,
+    ) -> Result<Vec<(String, Refusal)>, ServiceError> {
+        let change = Call {
+            body: Some(rows),
+            ..call(Method::POST, "/devices".to_owned())
+        };
+        let answer = self.ask(change).await?;
+        let told = parse(answer.body()).unwrap_or_default();
+        match told["errors"].as_array() {
+            // With 400 if there is one, at some hubs.
+            Some(failed) => Ok(failed.iter().map(row_refusal).collect()),
+            None => accepted(answer).map(|_| Vec::new()),
+        }
     }
 
     /// Makes keys anew, in place: `which` is `primaryKey`, `secondaryKey` or `both`. Gives
@@ -116,6 +135,44 @@ impl ServiceClient {
     }
 }
 
+/// A row that came to nothing: `{"deviceId":…,"errorCode":409001,"errorStatus":"ErrorCode:…;words"}`.
+fn row_refusal(row: &Value) -> (String, Refusal) {
+    let status = row["errorCode"].as_u64().map(|code| code / 1000);
+    let status = status.and_then(|status| u16::try_from(status).ok());
+    let words = row["errorStatus"].as_str().unwrap_or_default();
+    let named = words.strip_prefix("ErrorCode:");
+    let (code, message) = match named.and_then(|named| named.split_once(';')) {
+        Some((code, message)) => (Some(code.to_owned()), message),
+        None => (None, words),
+    };
+    let refusal = Refusal {
+        status: status.unwrap_or(400),
+        code,
+        message: message.to_owned(),
+    };
+    let device = row["deviceId"].as_str().unwrap_or_default();
+    (device.to_owned(), refusal)
+}
+
 fn module_path(device: &str, id: &str) -> String {
     format!("{}/modules/{}", device_path(device), segment(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_came_to_nothing_is_a_refusal_of_its_own() {
+        let row = json!({
+            "deviceId": "p1", "moduleId": null, "errorCode": 409_001,
+            "errorStatus": "ErrorCode:DeviceAlreadyExists;A device with ID 'p1' is already registered.",
+        });
+        let (device, refusal) = row_refusal(&row);
+        assert_eq!((device.as_str(), refusal.status), ("p1", 409));
+        assert_eq!(refusal.code.as_deref(), Some("DeviceAlreadyExists"));
+        assert!(refusal.message.starts_with("A device"));
+        // What says nothing is a refusal all the same.
+        assert_eq!(row_refusal(&json!({})).1.status, 400);
+    }
 }
