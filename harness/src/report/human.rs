@@ -197,7 +197,7 @@ fn failure(out: &mut String, check: &CheckResult, example: &Counterexample) {
 
 fn phases(out: &mut String, verdict: &Verdict) {
     // Where time jumps, what takes no waiting takes no time: that is no measurement.
-    let is_told = |phase: &Latency| verdict.clock != "virtual" || phase.max_ms > 0.0;
+    let is_told = |phase: &Latency| verdict.clock != "virtual" || phase.max_ms >= SHOWN_MS;
     let phases = phases_in_order(verdict).into_iter();
     let mut phases = phases.filter(|(_, phase)| is_told(phase)).peekable();
     if phases.peek().is_none() {
@@ -406,6 +406,8 @@ fn indented(text: &str, indent: &str) -> String {
 }
 
 const COLUMN_CHARS_MAX: usize = 60;
+/// What is less is printed as nothing.
+const SHOWN_MS: f64 = 0.005;
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@ use super::elsewhere::Joined;
 use super::observe::Follower;
 use super::plan::HOST;
 use super::rest_service::RestService;
-use super::roster::Roster;
+use super::roster::{self, Roster};
 use super::service::{InProcess, Service};
 use crate::private_hub;
 use crate::scenario::ast::{ClockKind, HubSpec};
@@ -38,14 +38,23 @@ pub(super) enum Hub {
 
 /// The keys of the devices.
 #[derive(Debug)]
-pub(super) struct Keys(BTreeMap<Arc<str>, SasKey>);
+pub(super) enum Keys {
+    /// Of a hub of the run's own, which were made with this seed.
+    Made(u64),
+    /// What a hub elsewhere told.
+    Told(BTreeMap<Arc<str>, SasKey>),
+}
 
 impl Keys {
     /// Of a device of the plan.
-    pub(super) fn of(&self, device: &str) -> &SasKey {
-        self.0
-            .get(device)
-            .expect("every device of the plan has a key")
+    pub(super) fn of(&self, device: &str) -> SasKey {
+        match self {
+            Self::Made(seed) => roster::key(*seed, device),
+            Self::Told(keys) => {
+                let key = keys.get(device);
+                key.expect("every device of the plan has a key").clone()
+            }
+        }
     }
 }
 
@@ -102,21 +111,19 @@ impl Hub {
 
     /// The keys of the devices, which are registered.
     pub(super) fn register(&self, roster: &Roster) -> Result<Keys, String> {
-        let mut keys = BTreeMap::new();
         match self {
             Self::Embedded(hub) => {
+                let keys = Keys::Made(roster.seed());
                 let service = InProcess::new(hub.handle().clone());
                 for (name, id) in roster.ids() {
-                    let key = roster.key(name);
-                    let created = service.create(id, &key);
+                    let created = service.create(id, &keys.of(name));
                     created.map_err(|refused| format!("{name} cannot be registered: {refused}"))?;
-                    keys.insert(Arc::clone(name), key);
                 }
+                Ok(keys)
             }
             // Registered when the hub was joined.
-            Self::Elsewhere(hub) => keys.extend(hub.keys.iter().cloned()),
+            Self::Elsewhere(hub) => Ok(Keys::Told(hub.keys.iter().cloned().collect())),
         }
-        Ok(Keys(keys))
     }
 
     /// Devices know the hub by this name.

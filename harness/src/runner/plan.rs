@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use device_sim::behaviour::Program;
 use device_sim::device::Settings;
-use device_sim::fleet::{Arrival, CohortPlan, DevicePlan, FleetPlan, Transport};
+use device_sim::fleet::{Arrival, CohortPlan, FleetPlan, Transport};
 use device_sim::netem::NetworkProfile;
 use hub_core::HubError;
 use hub_core::method::Timeouts;
@@ -78,9 +78,9 @@ impl Plan {
 
     /// What its virtual devices speak.
     pub(crate) fn transports(&self) -> Vec<Transport> {
-        let cohorts = self.fleet.cohorts.iter();
-        let peopled = cohorts.filter(|cohort| !cohort.devices.is_empty());
-        peopled.map(|cohort| cohort.transport).collect()
+        let cohorts = self.fleet.cohorts.iter().zip(&self.scenario.fleet);
+        let virtual_ones = cohorts.filter(|(_, spec)| !spec.is_external());
+        virtual_ones.map(|(cohort, _)| cohort.transport).collect()
     }
 
     /// Whether programs that are not ours dial the hub, which then must be where they look for it.
@@ -140,6 +140,20 @@ impl Problems {
         }
     }
 
+    /// What is done to devices and not to identities is done to one of two that share an id: to which is
+    /// not said by a device's name, nor by a share.
+    fn double(&mut self, roster: &Roster, target: &Target, span: Span) {
+        if !matches!(target, Target::Device(_) | Target::Share { .. }) {
+            return;
+        }
+        let chosen = roster.choose(target).map(|chosen| chosen.devices);
+        let chosen = chosen.unwrap_or_default();
+        if let Some([id, one, other]) = roster.doubled(&chosen) {
+            let problem = format!("`{id}` is a device of {one} and one of {other}");
+            self.add_with_help(span, problem, format!("name the cohort: {one} or {other}"));
+        }
+    }
+
     fn of(mut self, scenario: &Scenario) -> ScenarioErrors {
         self.0.sort_by_key(|problem| problem.span);
         ScenarioErrors {
@@ -177,14 +191,10 @@ fn plan_fleet(scenario: &Scenario, roster: &Roster, problems: &mut Problems) -> 
                 continue;
             }
         };
-        let device = |id: &Arc<str>| DevicePlan {
-            id: Arc::clone(id),
-            key: roster.key(id),
-            host: HOST.into(),
-        };
         cohorts.push(CohortPlan {
             name: Arc::clone(&members.name),
-            devices: members.devices.iter().map(device).collect(),
+            // Come with their keys, which the hub has.
+            devices: Vec::new(),
             settings: Settings {
                 program,
                 token_life: cohort.token_life,
@@ -346,12 +356,13 @@ impl Walk<'_> {
 
     fn step(&mut self, step: &Step, depth: u32) {
         match &step.kind {
-            StepKind::Connect(on)
-            | StepKind::Disconnect(on)
-            | StepKind::Patch { on, .. }
+            StepKind::Connect(on) | StepKind::Disconnect(on) | StepKind::Fault { on, .. } => {
+                self.problems.target(self.roster, on);
+                self.problems.double(self.roster, on, step.span);
+            }
+            StepKind::Patch { on, .. }
             | StepKind::Send { to: on, .. }
             | StepKind::Identity { on, .. }
-            | StepKind::Fault { on, .. }
             | StepKind::WaitUntil { on, .. } => self.problems.target(self.roster, on),
             StepKind::Invoke(invoke) => self.invoke(invoke),
             StepKind::Query { text, .. } => {
@@ -486,7 +497,8 @@ pub(super) fn members(roster: &Roster) -> Membership {
 
 /// The name that an embedded hub answers to.
 pub(super) const HOST: &str = "localhost";
-const DEVICES_MAX: usize = 100_000;
+/// As many identities as a hub has.
+const DEVICES_MAX: usize = 1_000_000;
 const DEPTH_MAX: u32 = 8;
 /// Started by one `shell` step.
 const PROCESSES_MAX: usize = 64;

@@ -1,6 +1,6 @@
 //! Who takes part: cohorts with their devices, and whom a target means.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -98,15 +98,27 @@ impl Roster {
         self.ids.get(name).expect("names come from the roster")
     }
 
-    /// A key for the identity `name`: any will do for a hub that lives as long as the run, and the
-    /// same run must have the same.
-    pub(super) fn key(&self, name: &str) -> SasKey {
-        let mut random = Random::seeded(self.seed ^ fnv(name));
-        let mut key = [0; 32];
-        for word in key.chunks_exact_mut(8) {
-            word.copy_from_slice(&random.next_u64().to_be_bytes());
+    /// What it was made with.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// One of `ids` that two cohorts have, and these.
+    pub(super) fn doubled<'a>(&'a self, ids: &'a [Arc<str>]) -> Option<[&'a str; 3]> {
+        let devices = self.cohorts.iter().map(|members| members.devices.len());
+        if devices.sum::<usize>() == self.ids.len() {
+            return None;
         }
-        SasKey::from_bytes(&key)
+        let meant: HashSet<&str> = ids.iter().map(|id| &**id).collect();
+        let mut seen: HashMap<&str, &str> = HashMap::new();
+        for members in &self.cohorts {
+            for id in members.devices.iter().filter(|id| meant.contains(&***id)) {
+                if let Some(first) = seen.insert(id, &members.name) {
+                    return Some([id, first, &members.name]);
+                }
+            }
+        }
+        None
     }
 
     /// Whom `target` means.
@@ -206,6 +218,17 @@ fn shuffled(devices: &[Arc<str>], seed: u64) -> Vec<Arc<str>> {
     devices
 }
 
+/// A key for the identity `name`: any will do for a hub that lives as long as the run, and the same run
+/// must have the same.
+pub(super) fn key(seed: u64, name: &str) -> SasKey {
+    let mut random = Random::seeded(seed ^ fnv(name));
+    let mut key = [0; 32];
+    for word in key.chunks_exact_mut(8) {
+        word.copy_from_slice(&random.next_u64().to_be_bytes());
+    }
+    SasKey::from_bytes(&key)
+}
+
 /// FNV-1a: the same number for the same text on every machine.
 pub(super) fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -268,6 +291,18 @@ mod tests {
         let fifth = draw(1, 0.2);
         assert!(tenth.devices.iter().all(|id| fifth.devices.contains(id)));
         assert_eq!(draw(1, 0.001).devices.len(), 1);
+    }
+
+    #[test]
+    fn an_id_of_two_cohorts_is_found_among_those_meant() {
+        let mut cohorts = [cohort("pump", 1), cohort("copy", 1), cohort("taps", 2)];
+        cohorts[0].id = "gw".to_owned();
+        cohorts[1].id = "gw".to_owned();
+        let roster = Roster::new(&cohorts, 1).unwrap();
+        let (gw, tap) = (Arc::from("gw"), Arc::from("taps-1"));
+        let both = [Arc::clone(&tap), gw];
+        assert_eq!(roster.doubled(&both), Some(["gw", "pump", "copy"]));
+        assert_eq!(roster.doubled(&[tap]), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use device_sim::driver::Clock;
-use device_sim::fleet::{Fleet, FleetPlan};
+use device_sim::fleet::{DevicePlan, Fleet, FleetPlan};
 use device_sim::metrics::{Metrics, Phase, Summary};
 use tokio::sync::{mpsc, watch};
 
@@ -154,13 +154,16 @@ async fn bring_up(plan: &Plan, options: &mut RunOptions) -> Result<Hub, String> 
 fn fleet_of(plan: &Plan, hub: &Hub, keys: &Keys) -> FleetPlan {
     let mut fleet = plan.fleet.clone();
     let host = hub.host();
-    for device in fleet
-        .cohorts
-        .iter_mut()
-        .flat_map(|cohort| &mut cohort.devices)
-    {
-        device.key = keys.of(&device.id).clone();
-        device.host = Arc::clone(&host);
+    let device = |id: &Arc<str>| DevicePlan {
+        id: Arc::clone(id),
+        key: keys.of(id),
+        host: Arc::clone(&host),
+    };
+    let cohorts = fleet.cohorts.iter_mut().zip(plan.roster.cohorts());
+    for ((cohort, members), spec) in cohorts.zip(&plan.scenario.fleet) {
+        if !spec.is_external() {
+            cohort.devices = members.devices.iter().map(device).collect();
+        }
     }
     fleet
 }

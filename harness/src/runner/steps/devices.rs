@@ -115,10 +115,12 @@ impl Stage<'_> {
     /// How long the slowest cohort takes to come.
     fn arrival(&self) -> Duration {
         let cohorts = self.plan.fleet.cohorts.iter();
-        let last = cohorts.map(|cohort| {
-            let count = cohort.devices.len();
-            cohort.arrival.offset(count, count)
-        });
+        let last = cohorts
+            .zip(self.plan.roster.cohorts())
+            .map(|(cohort, members)| {
+                let count = members.devices.len();
+                cohort.arrival.offset(count, count)
+            });
         last.max().unwrap_or_default()
     }
 }

@@ -79,7 +79,7 @@ impl Stage<'_> {
         };
         let devices = self.choose(target).devices;
         let commands = devices.iter().map(|device| {
-            let environment = environment.for_device(device, self.keys.of(device));
+            let environment = environment.for_device(device, &self.keys.of(device));
             self.command(place, shell, environment)
         });
         let mut problems = Problems::default();

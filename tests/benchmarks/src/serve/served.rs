@@ -3,9 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
-use anyhow::Context;
-#[cfg(not(all(feature = "rumqttd", feature = "ntex")))]
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -63,12 +61,8 @@ impl Served {
                 let (devices, in_flight) = (argument(0)?.parse()?, argument(1)?.parse()?);
                 runtime()?.block_on(calling_hub::serve(devices, in_flight))
             }
-            #[cfg(feature = "rumqttd")]
-            Self::Rumqttd => super::rumqttd::serve(),
-            #[cfg(feature = "ntex")]
-            Self::Ntex => super::ntex::serve(),
-            #[cfg(not(all(feature = "rumqttd", feature = "ntex")))]
-            other => bail!("{other:?} is not built in; --features peers does so"),
+            Self::Rumqttd => bail!("built without rumqttd"),
+            Self::Ntex => bail!("built without ntex"),
         }
     }
 }
@@ -101,7 +95,7 @@ pub(super) fn say(line: &serde_json::Value) -> anyhow::Result<()> {
 }
 
 /// The suite says nothing more, and ends it by ending itself.
-pub(super) fn wait_for_the_end() {
+fn wait_for_the_end() {
     let mut some = [0; 64];
     while std::io::stdin()
         .read(&mut some)
