@@ -5,6 +5,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_rustls::server::TlsStream;
 use tracing::{debug, error, warn};
 
 use crate::admin::{self, AdminContext};
@@ -26,7 +26,10 @@ use crate::hub::HubHandle;
 use crate::mqtt;
 use crate::rest;
 use crate::stop::StopToken;
-use crate::tls::{self, Authority, TrustFiles};
+use crate::tls::{self, Authority, TlsStream, TrustFiles};
+
+/// A connection as it is served.
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What a front end needs to serve one connection. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -175,6 +178,8 @@ fn hold(addr: SocketAddr) -> io::Result<Socket> {
         // So that `::` and `0.0.0.0` can both be bound.
         socket.set_only_v6(true)?;
     }
+    // What is accepted inherits it, on all systems: a call less for each connection.
+    socket.set_tcp_nodelay(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&addr.into())?;
     Ok(socket)
@@ -294,33 +299,30 @@ async fn pause_after(error: &io::Error, hub: &HubHandle) {
 }
 
 impl Service {
-    async fn serve(self, socket: TcpStream, mut context: ConnectionContext) {
-        if let Err(error) = socket.set_nodelay(true) {
-            debug!(peer = %context.peer, %error, "TCP_NODELAY is refused");
-        }
-        // Each in a box of its own: an idle device connection is not to occupy what the largest of
-        // them needs.
+    /// Serves a connection. In a box each, of its own size: an idle device connection is not to occupy
+    /// what the largest of them needs.
+    fn serve(self, socket: TcpStream, context: ConnectionContext) -> Serving {
         match self {
-            Self::Mqtt => Box::pin(mqtt::serve(socket, context)).await,
-            Self::Http => Box::pin(rest::serve_connection(socket, context)).await,
+            Self::Mqtt => Box::pin(mqtt::serve(socket, context)),
+            Self::Http => Box::pin(rest::serve_connection(socket, context)),
             Self::Mqtts(authority) => {
-                if let Some(stream) = shake_hands(socket, authority, &mut context).await {
-                    Box::pin(mqtt::serve(stream, context)).await;
-                }
+                after_handshake(socket, authority, context, |stream, context| {
+                    Box::pin(mqtt::serve(stream, context))
+                })
             }
             Self::Amqps(authority) => {
-                if let Some(stream) = shake_hands(socket, authority, &mut context).await {
-                    Box::pin(amqp::serve(stream, context)).await;
-                }
+                after_handshake(socket, authority, context, |stream, context| {
+                    Box::pin(amqp::serve(stream, context))
+                })
             }
             Self::Https(authority) => {
-                if let Some(stream) = shake_hands(socket, authority, &mut context).await {
-                    Box::pin(rest::serve_connection(stream, context)).await;
-                }
+                after_handshake(socket, authority, context, |stream, context| {
+                    Box::pin(rest::serve_connection(stream, context))
+                })
             }
             Self::Blob(folder) => {
                 let ConnectionContext { peer, stop, .. } = context;
-                Box::pin(blob::serve_connection(socket, peer, stop, folder)).await;
+                Box::pin(blob::serve_connection(socket, peer, stop, folder))
             }
             Self::Admin(service) => {
                 let AdminService {
@@ -339,34 +341,42 @@ impl Service {
                     blob_url,
                     trust,
                 };
-                Box::pin(admin::serve_connection(socket, context)).await;
+                Box::pin(admin::serve_connection(socket, context))
             }
         }
     }
+}
+
+/// Shakes hands, and serves what comes of it. What the handshake needed is gone by then.
+fn after_handshake(
+    socket: TcpStream,
+    authority: Arc<Authority>,
+    context: ConnectionContext,
+    serve: fn(Box<TlsStream<TcpStream>>, ConnectionContext) -> Serving,
+) -> Serving {
+    let handshake = Box::pin(shake_hands(socket, authority, context));
+    Box::pin(async move {
+        if let Some((stream, context)) = handshake.await {
+            serve(stream, context).await;
+        }
+    })
 }
 
 /// A handshake in bounded time; `None` if it came to nothing, which is in the log then.
 async fn shake_hands(
     socket: TcpStream,
     authority: Arc<Authority>,
-    context: &mut ConnectionContext,
-) -> Option<Box<TlsStream<TcpStream>>> {
+    mut context: ConnectionContext,
+) -> Option<(Box<TlsStream<TcpStream>>, ConnectionContext)> {
     let peer = context.peer;
     let local = socket.local_addr().ok()?.ip();
     let now = context.hub.clock().machine_now();
-    let mut stop = context.stop.clone();
-    // In a box of its own, as its result is, so that an open connection carries neither the state of
-    // its handshake nor room to move its stream in.
-    let accept = Box::pin(async move {
-        let accept = tls::accept(socket, &authority, local, now);
-        let accepted = tokio::time::timeout(HANDSHAKE_WITHIN, accept).await;
-        accepted.map(|accepted| accepted.map(Box::new))
-    });
+    let accept = tls::accept(socket, &authority, local, now);
     tokio::select! {
-        accepted = accept => match accepted {
+        accepted = tokio::time::timeout(HANDSHAKE_WITHIN, accept) => match accepted {
             Ok(Ok(stream)) => {
-                context.door = door(stream.get_ref().1.server_name(), &context.directory);
-                return Some(stream);
+                context.door = door(stream.server_name(), &context.directory);
+                return Some((Box::new(stream), context));
             }
             Ok(Err(reason)) => {
                 let cause = std::error::Error::source(&reason).map(ToString::to_string);
@@ -374,7 +384,7 @@ async fn shake_hands(
             }
             Err(_) => warn!(%peer, "TLS handshake took longer than {HANDSHAKE_WITHIN:?}"),
         },
-        () = stop.stopped() => {}
+        () = context.stop.stopped() => {}
     }
     None
 }
@@ -411,6 +421,15 @@ mod tests {
         for listener in &bound.listeners {
             assert_eq!(listener.local_addr().unwrap().port(), bound.port);
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_accepted_sends_without_delay() {
+        let mut bound = bind(&loopback()[..1], 0).unwrap();
+        let client = TcpStream::connect(bound.address().unwrap()).await.unwrap();
+        let (accepted, _) = bound.listeners.remove(0).accept().await.unwrap();
+        assert!(accepted.nodelay().unwrap());
+        drop(client);
     }
 
     #[tokio::test]

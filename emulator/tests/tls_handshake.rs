@@ -191,3 +191,60 @@ async fn bytes_that_are_no_hello_are_the_peers_fault() {
     let error = accept(far, &authority, LOOPBACK, now()).await.unwrap_err();
     assert!(matches!(error, AcceptError::Handshake(_)), "{error}");
 }
+
+/// The pipe holds less than a record, the reader asks for less than one, and there are many.
+#[tokio::test]
+async fn bytes_arrive_whole_and_in_order_however_they_are_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = authority(dir.path());
+    let sent: Vec<u8> = (0..200_000_u32)
+        .map(|n| n.to_le_bytes()[n as usize % 3])
+        .collect();
+    for version in [&TLS12, &TLS13] {
+        let (near, far) = tokio::io::duplex(1024);
+        let server = async {
+            let mut stream = accept(far, &authority, LOOPBACK, now()).await.unwrap();
+            let (mut received, mut room) = (Vec::new(), [0; 999]);
+            loop {
+                match stream.read(&mut room).await.unwrap() {
+                    0 => break,
+                    count => received.extend_from_slice(&room[..count]),
+                }
+            }
+            stream.write_all(&received).await.unwrap();
+            stream.shutdown().await.unwrap();
+        };
+        let client = async {
+            let connector = TlsConnector::from(Arc::new(client(&authority, version)));
+            let name = ServerName::try_from("localhost").unwrap();
+            let mut stream = connector.connect(name, near).await.unwrap();
+            stream.write_all(&sent).await.unwrap();
+            stream.shutdown().await.unwrap();
+            let mut back = Vec::new();
+            stream.read_to_end(&mut back).await.unwrap();
+            back
+        };
+        let (back, ()) = tokio::join!(client, server);
+        assert!(back == sent, "{} bytes came back", back.len());
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_without_a_farewell_may_have_been_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    let authority = authority(dir.path());
+    let (near, far) = tokio::io::duplex(16 * 1024);
+    let server = async {
+        let mut stream = accept(far, &authority, LOOPBACK, now()).await.unwrap();
+        stream.write_all(b"x").await.unwrap();
+        stream.read(&mut [0]).await.unwrap_err().kind()
+    };
+    let client = async {
+        let connector = TlsConnector::from(Arc::new(client(&authority, &TLS13)));
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = connector.connect(name, near).await.unwrap();
+        stream.read_exact(&mut [0]).await.unwrap();
+    };
+    let ((), kind) = tokio::join!(client, server);
+    assert_eq!(kind, std::io::ErrorKind::UnexpectedEof);
+}

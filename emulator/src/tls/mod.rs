@@ -13,11 +13,13 @@ mod error;
 mod export;
 mod files;
 mod leaf;
+mod stream;
 mod subject_hash;
 
 pub use accept::{AcceptError, accept};
 pub use authority::Authority;
 pub use error::TlsError;
 pub use export::{TRUST_STORE_PASSWORD, TrustFiles, export};
+pub use stream::TlsStream;
 
 pub use crate::host_names::HostNames;
