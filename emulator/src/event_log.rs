@@ -32,12 +32,31 @@ struct Inner {
 
 #[derive(Debug)]
 struct Ring {
-    /// Shared, so that a reader copies pointers and not events while appenders wait.
-    events: VecDeque<(Arc<Event>, usize)>,
+    events: VecDeque<Fact>,
     /// The number of the front of `events`, or of the next event if there is none.
     first: u64,
     bytes: usize,
     totals: Totals,
+}
+
+/// An event as the log keeps it.
+#[derive(Debug)]
+pub(crate) struct Fact {
+    /// Shared, so that a reader copies pointers and not events while appenders wait.
+    event: Arc<Event>,
+    /// What it occupies.
+    bytes: usize,
+}
+
+impl Fact {
+    /// Made before the log is locked.
+    pub(crate) fn new(event: Event) -> Self {
+        let bytes = size_bytes(&event);
+        Self {
+            event: Arc::new(event),
+            bytes,
+        }
+    }
 }
 
 /// How many facts of each sort there ever were; what fell out of the log counts still. A sort is one of
@@ -87,19 +106,33 @@ impl EventLog {
 
     /// Appends a fact; says its number.
     pub fn append(&self, event: Event) -> u64 {
-        let bytes = size_bytes(&event);
-        let number = {
+        self.append_some([Fact::new(event)])
+    }
+
+    /// Appends facts in their order, and leaves none.
+    pub(crate) fn append_all(&self, facts: &mut Vec<Fact>) {
+        if !facts.is_empty() {
+            self.append_some(facts.drain(..));
+        }
+    }
+
+    /// Says the number of the last.
+    fn append_some(&self, facts: impl IntoIterator<Item = Fact>) -> u64 {
+        let last = {
             let mut ring = self.ring();
-            let number = ring.next();
-            ring.totals.count(&event.kind);
-            ring.events.push_back((Arc::new(event), bytes));
-            ring.bytes += bytes;
-            self.0.budget.add(1, bytes);
-            number
+            let (events, bytes) = (ring.events.len(), ring.bytes);
+            for fact in facts {
+                ring.totals.count(&fact.event.kind);
+                ring.bytes += fact.bytes;
+                ring.events.push_back(fact);
+            }
+            let budget = &self.0.budget;
+            budget.add(ring.events.len() - events, ring.bytes - bytes);
+            ring.next() - 1
         };
         self.0.budget.enforce();
         self.0.appended.notify_waiters();
-        number
+        last
     }
 
     /// Up to `limit` events numbered above `after`, oldest first.
@@ -110,7 +143,7 @@ impl EventLog {
         let skip = usize::try_from(from - ring.first).unwrap_or(usize::MAX);
         let events = (from..)
             .zip(ring.events.iter().skip(skip).take(limit))
-            .map(|(number, (event, _))| (number, Arc::clone(event)))
+            .map(|(number, fact)| (number, Arc::clone(&fact.event)))
             .collect();
         EventPage {
             events,
@@ -205,12 +238,12 @@ impl Ring {
 
     /// Says how many bytes that was.
     fn forget_oldest(&mut self) -> usize {
-        let Some((_, bytes)) = self.events.pop_front() else {
+        let Some(fact) = self.events.pop_front() else {
             return 0;
         };
-        self.bytes -= bytes;
+        self.bytes -= fact.bytes;
         self.first += 1;
-        bytes
+        fact.bytes
     }
 }
 
@@ -245,10 +278,8 @@ fn size_bytes(event: &Event) -> usize {
             LinkClose::Violation(text) => heap(text.capacity()),
             _ => 0,
         },
-        EventKind::Subscribed { filters } | EventKind::Unsubscribed { filters } => {
-            let texts = filters.iter().map(|filter| heap(filter.capacity()));
-            heap(filters.capacity() * size_of::<String>()) + texts.sum::<usize>()
-        }
+        // A method's name is shared with the link.
+        EventKind::Subscribed { subscriptions } => heap(size_of_val(&**subscriptions)),
         EventKind::Reported { patch, .. }
         | EventKind::Desired { patch, .. }
         | EventKind::Tags { patch, .. } => heap(patch.len()),
@@ -273,6 +304,7 @@ fn size_bytes(event: &Event) -> usize {
         | EventKind::ModuleCreated
         | EventKind::ModuleUpdated
         | EventKind::ModuleDeleted
+        | EventKind::Unsubscribed { .. }
         | EventKind::MethodDelivered { .. }
         | EventKind::ConfigurationChanged { .. }
         | EventKind::MethodFailed { .. }
@@ -280,7 +312,7 @@ fn size_bytes(event: &Event) -> usize {
         | EventKind::C2dDelivered { .. }
         | EventKind::C2dSettled { .. } => 0,
     };
-    let of_ring = 2 * size_of::<(Arc<Event>, usize)>();
+    let of_ring = 2 * size_of::<Fact>();
     heap(size_of::<Event>() + COUNTS) + of_ring + owned
 }
 

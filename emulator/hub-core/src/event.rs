@@ -6,6 +6,7 @@
 use hub_proto::ids::{ClientIdentity, MethodName};
 use hub_proto::raw_bag::RawBag;
 use hub_proto::time::Timestamp;
+use hub_proto::topic::Subscription;
 
 use crate::configuration::{ConfigurationId, ConfigurationStatus};
 use crate::jobs::{JobId, JobType};
@@ -60,15 +61,15 @@ pub enum EventKind {
         /// Why.
         reason: LinkClose,
     },
-    /// A device was granted subscriptions; the texts are the filters as granted.
+    /// A device was granted subscriptions.
     Subscribed {
-        /// The filters.
-        filters: Vec<String>,
+        /// Which.
+        subscriptions: Box<[Subscription]>,
     },
-    /// A device gave subscriptions up that it had.
+    /// A device gave a subscription up that it had.
     Unsubscribed {
-        /// The filters.
-        filters: Vec<String>,
+        /// Which.
+        subscription: Subscription,
     },
     /// A device changed its reported properties.
     Reported {

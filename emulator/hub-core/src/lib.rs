@@ -37,5 +37,5 @@ pub use limits::Limits;
 pub use output::Output;
 pub use shard::{
     ConfigurationCounts, DeviceStatistics, LagState, Lags, MethodResponse, NewModules,
-    ReportedPatch, Search, SearchBounds, Shard, Telemetry,
+    ReportedPatch, Search, SearchBounds, Shard, Telemetry, TelemetryRefused,
 };

@@ -178,7 +178,8 @@ pub(crate) enum Link {
 pub(crate) struct OnlineLink {
     pub(crate) id: LinkId,
     pub(crate) clean_session: bool,
-    pub(crate) will: Option<Will>,
+    /// In a box, since few leave one.
+    pub(crate) will: Option<Box<Will>>,
     pub(crate) subscriptions: Subscriptions,
 }
 

@@ -70,6 +70,25 @@ pub enum Subscription {
     ModuleInputs,
 }
 
+impl Subscription {
+    /// The filter that `client` was granted.
+    pub fn filter(&self, client: &ClientIdentity) -> String {
+        let id = match client {
+            ClientIdentity::Device(device) => device.to_string(),
+            ClientIdentity::Module(device, module) => format!("{device}/modules/{module}"),
+        };
+        match self {
+            Self::CloudToDevice => format!("devices/{id}/messages/devicebound/#"),
+            Self::TwinResponses => format!("{TWIN_RESPONSE}#"),
+            Self::DesiredChanges => format!("{TWIN_DESIRED}#"),
+            Self::Methods => format!("{METHOD_REQUEST}#"),
+            Self::Method(name) => format!("{METHOD_REQUEST}{name}/#"),
+            // Stands for both forms that the clients of modules use.
+            Self::ModuleInputs => format!("devices/{id}/inputs/#"),
+        }
+    }
+}
+
 /// A topic on which the hub publishes to a client. Prints and parses; the simulator reads with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HubTopic<'a> {

@@ -5,7 +5,9 @@ use base64::prelude::BASE64_STANDARD;
 use hub_core::configuration::{ConfigurationId, ConfigurationStatus};
 use hub_core::event::{DeviceJobEnd, Event, EventKind};
 use hub_core::method::CallId;
+use hub_proto::ids::ClientIdentity;
 use hub_proto::property_bag::PropertyBag;
+use hub_proto::topic::Subscription;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -56,7 +58,7 @@ impl Serialize for Line<'_> {
             map.serialize_entry("module", module.as_str())?;
         }
         map.serialize_entry("type", type_name(&self.event.kind))?;
-        write_details(&mut map, &self.event.kind)?;
+        write_details(&mut map, self.event)?;
         map.end()
     }
 }
@@ -135,8 +137,9 @@ pub(super) fn type_name(kind: &EventKind) -> &'static str {
     clippy::too_many_lines,
     reason = "one arm for each kind of event, each a line or two"
 )]
-fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M::Error> {
-    match kind {
+fn write_details<M: SerializeMap>(map: &mut M, event: &Event) -> Result<(), M::Error> {
+    let client = &event.client;
+    match &event.kind {
         EventKind::DeviceCreated
         | EventKind::DeviceDeleted
         | EventKind::ModuleCreated
@@ -152,8 +155,9 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
         }
         EventKind::ConnectRefused { reason, message } => write_why(map, reason, message),
         EventKind::Disconnected { reason } => write_why(map, reason.name(), &reason.to_string()),
-        EventKind::Subscribed { filters } | EventKind::Unsubscribed { filters } => {
-            map.serialize_entry("filters", filters)
+        EventKind::Subscribed { subscriptions } => write_filters(map, client, subscriptions),
+        EventKind::Unsubscribed { subscription } => {
+            write_filters(map, client, std::slice::from_ref(subscription))
         }
         EventKind::Reported { version, patch }
         | EventKind::Desired { version, patch }
@@ -213,6 +217,18 @@ fn write_details<M: SerializeMap>(map: &mut M, kind: &EventKind) -> Result<(), M
         }
         EventKind::DeviceJobEnded(end) => write_device_job(map, end),
     }
+}
+
+fn write_filters<M: SerializeMap>(
+    map: &mut M,
+    client: &ClientIdentity,
+    subscriptions: &[Subscription],
+) -> Result<(), M::Error> {
+    let filters: Vec<String> = subscriptions
+        .iter()
+        .map(|subscription| subscription.filter(client))
+        .collect();
+    map.serialize_entry("filters", &filters)
 }
 
 fn write_device_job<M: SerializeMap>(map: &mut M, end: &DeviceJobEnd) -> Result<(), M::Error> {
@@ -325,10 +341,10 @@ mod tests {
                 reason: LinkClose::KeepAlive,
             },
             EventKind::Subscribed {
-                filters: vec!["$iothub/methods/POST/#".to_owned()],
+                subscriptions: [Subscription::Methods].into(),
             },
             EventKind::Unsubscribed {
-                filters: vec!["$iothub/methods/POST/#".to_owned()],
+                subscription: Subscription::Methods,
             },
             EventKind::Reported {
                 version,

@@ -39,7 +39,7 @@ impl Clock {
 
     /// A timer that is not set yet.
     pub(crate) fn timer(&self) -> Timer {
-        Timer::new(self.clone())
+        Timer::new(self)
     }
 
     /// Lets a clock that is moved by hand end what is due at `source`. The machine's clock does

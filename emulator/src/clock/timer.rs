@@ -11,28 +11,36 @@ use std::task::{Context, Poll};
 use hub_proto::time::Instant;
 use tokio::time::Sleep;
 
-use super::hand::TimerId;
+use super::hand::{TimerId, VirtualClock};
+use super::machine::MachineClock;
 use super::reading::Clock;
 
-/// A timer, to be kept as long as its owner lives and set again and again.
+/// A timer, to be kept as long as its owner lives and set again and again. Every connection has one.
 #[derive(Debug)]
 pub(crate) struct Timer {
-    clock: Clock,
+    clock: TimerClock,
     at: Option<Instant>,
     /// Made when it is first needed.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Its place with the clock that moves by hand.
-    id: Option<TimerId>,
+}
+
+#[derive(Debug)]
+enum TimerClock {
+    Machine(MachineClock),
+    /// With its place there.
+    Virtual(VirtualClock, TimerId),
 }
 
 impl Timer {
-    pub(super) fn new(clock: Clock) -> Self {
-        let id = clock.as_virtual().map(super::VirtualClock::new_timer);
+    pub(super) fn new(clock: &Clock) -> Self {
+        let clock = match clock {
+            Clock::Machine(clock) => TimerClock::Machine(*clock),
+            Clock::Virtual(clock) => TimerClock::Virtual(clock.clone(), clock.new_timer()),
+        };
         Self {
             clock,
             at: None,
             sleep: None,
-            id,
         }
     }
 
@@ -40,17 +48,18 @@ impl Timer {
     pub(crate) fn set(&mut self, at: Option<Instant>) {
         self.at = at;
         match (&self.clock, at) {
-            (Clock::Machine(_), None) => {}
-            (Clock::Machine(clock), Some(at)) => {
+            (TimerClock::Machine(_), None) => {}
+            (TimerClock::Machine(clock), Some(at)) => {
                 let at = clock.timer_instant(at);
                 self.sleep_until(at);
             }
-            (Clock::Virtual(clock), at) => {
-                if let Some(id) = self.id {
-                    clock.set_timer(id, at);
-                }
-            }
+            (TimerClock::Virtual(clock, id), at) => clock.set_timer(*id, at),
         }
+    }
+
+    /// What it is set to.
+    pub(crate) fn at(&self) -> Option<Instant> {
+        self.at
     }
 
     /// Ready when the instant has come; never, if it is not set.
@@ -58,8 +67,8 @@ impl Timer {
         let Some(at) = self.at else {
             return Poll::Pending;
         };
-        if let (Clock::Virtual(clock), Some(id)) = (&self.clock, self.id) {
-            match clock.poll_timer(id, at, context.waker()) {
+        if let TimerClock::Virtual(clock, id) = &self.clock {
+            match clock.poll_timer(*id, at, context.waker()) {
                 Poll::Ready(()) => return Poll::Ready(()),
                 // It stands; whoever moves it or lets it run wakes this task.
                 Poll::Pending if !clock.is_running() => return Poll::Pending,
@@ -94,8 +103,8 @@ impl Timer {
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        if let (Clock::Virtual(clock), Some(id)) = (&self.clock, self.id) {
-            clock.drop_timer(id);
+        if let TimerClock::Virtual(clock, id) = &self.clock {
+            clock.drop_timer(*id);
         }
     }
 }

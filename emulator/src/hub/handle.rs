@@ -219,7 +219,12 @@ impl HubHandle {
 
     /// Counts an operation that somebody asked for who may.
     pub(crate) fn note_use(&self, operation: ledger::Key) {
-        self.0.uses.note_use(operation);
+        self.note_uses(operation, 1);
+    }
+
+    /// The same for some at once.
+    pub(crate) fn note_uses(&self, operation: ledger::Key, uses: usize) {
+        self.0.uses.note_uses(operation, uses as u64);
     }
 
     /// Counts an operation that was refused since what was asked for is not built.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hub_core::link::{Credential, LinkClose, LinkId, LinkRefusal, LinkUp, Will};
-use hub_core::{HubError, MethodResponse, ReportedPatch, Telemetry};
+use hub_core::{HubError, MethodResponse, ReportedPatch, Telemetry, TelemetryRefused};
 use hub_proto::ids::ClientIdentity;
 use hub_proto::mqtt::packet::{PacketId, QoS};
 use hub_proto::topic::Subscription;
@@ -43,7 +43,7 @@ impl HubHandle {
         outlet: Arc<dyn LinkOutlet>,
     ) -> Result<DeviceLink, LinkRefusal> {
         let link = self.next_link_id();
-        let client = request.client.clone();
+        let asked = request.client.clone();
         let policy = request.policy.map(Box::from);
         let link_up = LinkUp {
             link,
@@ -54,8 +54,12 @@ impl HubHandle {
             model_id: request.model_id,
             client_type: request.client_type,
         };
-        self.slot(&client).command(|cell, now| {
+        let client = self.slot(&asked).command(|cell, now| {
             let accepted = cell.shard.link_up(now, link_up)?;
+            let client = cell
+                .shard
+                .shared_identity(&asked)
+                .unwrap_or_else(|| asked.clone());
             // Before the outputs: stored subscriptions may send messages right away, and nothing
             // may precede the acceptance.
             outlet.accepted(accepted);
@@ -67,7 +71,7 @@ impl HubHandle {
                     outlet,
                 },
             );
-            Ok::<_, LinkRefusal>(())
+            Ok::<_, LinkRefusal>(client)
         })?;
         Ok(DeviceLink {
             hub: self.clone(),
@@ -93,7 +97,12 @@ impl HubHandle {
 impl DeviceLink {
     /// See [`HubHandle::note_use`].
     pub(crate) fn note_use(&self, operation: ledger::Key) {
-        self.hub.note_use(operation);
+        self.hub.note_uses(operation, 1);
+    }
+
+    /// The same for some at once.
+    pub(crate) fn note_uses(&self, operation: ledger::Key, uses: usize) {
+        self.hub.note_uses(operation, uses);
     }
 
     pub(crate) fn client(&self) -> &ClientIdentity {
@@ -166,12 +175,12 @@ impl DeviceLink {
             .command(|cell, now| cell.shard.method_response(now, client, link, response));
     }
 
-    /// See [`hub_core::Shard::telemetry`]. When this returns, the event log has the message.
-    pub(crate) fn telemetry(&self, message: Telemetry<'_>) -> Result<(), HubError> {
+    /// See [`hub_core::Shard::telemetry`]. When this returns, the event log has what was taken.
+    pub(crate) fn telemetry(&self, messages: &[Telemetry<'_>]) -> Result<(), TelemetryRefused> {
         let (client, link) = (&self.client, self.link);
         self.hub
             .slot(client)
-            .command(|cell, now| cell.shard.telemetry(now, client, link, message))
+            .command(|cell, now| cell.shard.telemetry(now, client, link, messages))
     }
 
     /// See [`hub_core::Shard::acknowledge`].

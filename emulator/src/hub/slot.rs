@@ -19,7 +19,7 @@ use super::configurations::{ChangedTwins, ConfigurationDesk};
 use super::feedback::FeedbackDesk;
 use super::outlet::LinkOutlet;
 use crate::clock::{Clock, Due};
-use crate::event_log::EventLog;
+use crate::event_log::{EventLog, Fact};
 
 /// What a caller of a direct method waits for.
 pub(super) type MethodOutcome = Result<MethodResult, HubError>;
@@ -47,6 +47,8 @@ pub(super) struct ShardCell {
     pub(super) links: HashMap<LinkId, Link>,
     /// The twins that configurations have not seen since they changed.
     pub(super) changed: ChangedTwins,
+    /// Facts on their way to the log; empty between commands.
+    facts: Vec<Fact>,
     /// When the timer task will look at the shard next.
     timer: Option<Instant>,
 }
@@ -77,6 +79,7 @@ impl ShardSlot {
             calls: HashMap::new(),
             links: HashMap::new(),
             changed: ChangedTwins::default(),
+            facts: Vec::new(),
             timer: None,
         };
         Self {
@@ -132,6 +135,10 @@ impl ShardSlot {
         let mut overrun = Vec::new();
         loop {
             while let Some(output) = cell.shard.poll_output() {
+                if !matches!(output, Output::Event(_)) {
+                    // Whoever sees the effect finds the fact in the log.
+                    self.event_log.append_all(&mut cell.facts);
+                }
                 match output {
                     Output::ToLink { link, message } => {
                         self.admission.note_delivery(&message);
@@ -153,10 +160,11 @@ impl ShardSlot {
                         self.admission.note(&event);
                         self.feedback.note(&event);
                         cell.changed.note(&event, &self.desk);
-                        self.event_log.append(event);
+                        cell.facts.push(Fact::new(event));
                     }
                 }
             }
+            self.event_log.append_all(&mut cell.facts);
             if cell.shard.is_lagging() {
                 cell.settle(now);
             }

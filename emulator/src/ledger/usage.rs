@@ -32,8 +32,8 @@ impl UseCounters {
         Self(entries().iter().map(|_| Counter::default()).collect())
     }
 
-    pub(crate) fn note_use(&self, key: Key) {
-        self.0[key.0].uses.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn note_uses(&self, key: Key, uses: u64) {
+        self.0[key.0].uses.fetch_add(uses, Ordering::Relaxed);
     }
 
     pub(crate) fn note_refusal(&self, key: Key) {

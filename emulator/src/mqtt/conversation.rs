@@ -19,6 +19,7 @@ use hub_proto::time::Instant;
 use hub_proto::topic::{PublishTopic, parse_filter, parse_publish};
 
 use super::authenticate::{self, Admitted};
+use super::burst::Burst;
 use super::end::{End, NotLetIn};
 use super::gate::{Gate, Passage};
 use super::link::UNREAD_BYTES_HIGH;
@@ -35,6 +36,7 @@ pub(super) struct Conversation {
     /// The one that CONNECT names, the default one until then.
     hub: HubHandle,
     session: ServerSession,
+    /// What waits to be written; the link's to take.
     mailbox: Arc<Mailbox>,
     /// Who talks, once let in.
     linked: Option<Linked>,
@@ -50,17 +52,27 @@ struct Linked {
 
 impl Conversation {
     /// A connection that has just been opened.
-    pub(super) fn new(arrival: ConnectionContext, mailbox: Arc<Mailbox>) -> Self {
+    pub(super) fn new(arrival: ConnectionContext) -> Self {
         let session = ServerSession::new(arrival.hub.now().mono, SessionLimits::default());
         Self {
             hub: arrival.hub.clone(),
             arrival: Some(Box::new(arrival)),
             session,
-            mailbox,
+            mailbox: Arc::default(),
             linked: None,
             is_holding: false,
             gate: Gate::Open,
         }
+    }
+
+    /// The time by the clock that all hubs share.
+    pub(super) fn now(&self) -> Instant {
+        self.hub.now().mono
+    }
+
+    /// What waits to be written to the device.
+    pub(super) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
     }
 
     /// Whether the device was let in.
@@ -81,10 +93,26 @@ impl Conversation {
     /// Acts on the whole packets at the front of `bytes`; says how many bytes they were. Stops early
     /// where the answers are enough for the device to read.
     pub(super) fn receive(&mut self, now: Instant, bytes: &[u8]) -> Result<usize, End> {
+        let mut burst = Burst::new();
+        let received = self.receive_packets(now, bytes, &mut burst);
+        // What ended the connection came behind these.
+        self.hand_over(&mut burst)?;
+        received
+    }
+
+    fn receive_packets<'a>(
+        &mut self,
+        now: Instant,
+        bytes: &'a [u8],
+        burst: &mut Burst<'a>,
+    ) -> Result<usize, End> {
         let mut consumed = 0;
         self.is_holding = false;
         while consumed < bytes.len() {
-            if self.mailbox.waiting_bytes() >= UNREAD_BYTES_HIGH {
+            if burst.is_full() {
+                self.hand_over(burst)?;
+            }
+            if burst.is_empty() && self.mailbox.waiting_bytes() >= UNREAD_BYTES_HIGH {
                 self.is_holding = true;
                 break;
             }
@@ -107,15 +135,35 @@ impl Conversation {
                 .receive(now, packet)
                 .map_err(|broken| self.violated(broken))?;
             match refusal {
-                None => self.act(now, event)?,
-                Some(refusal) => self.turn_away(&event, refusal)?,
+                None => self.act(now, event, burst)?,
+                Some(refusal) => {
+                    self.hand_over(burst)?;
+                    self.turn_away(&event, refusal)?;
+                }
             }
-            if let Some(reason) = self.mailbox.closed() {
-                // What follows was sent by a device that is no longer there.
-                return Err(End::ByHub(reason));
+            if burst.is_empty() {
+                self.check_open()?;
             }
         }
         Ok(consumed)
+    }
+
+    /// Gives the hub the messages that were kept.
+    fn hand_over(&self, burst: &mut Burst<'_>) -> Result<(), End> {
+        match &self.linked {
+            Some(linked) => burst.hand_over(&linked.link, &self.mailbox),
+            // Nobody has sent any.
+            None => Ok(()),
+        }
+        .map_err(End::Here)
+    }
+
+    /// What follows was sent by a device that is no longer there, if the hub has closed the link.
+    fn check_open(&self) -> Result<(), End> {
+        match self.mailbox.closed() {
+            None => Ok(()),
+            Some(reason) => Err(End::ByHub(reason)),
+        }
     }
 
     /// When [`Conversation::handle_deadline`] is due.
@@ -172,7 +220,13 @@ impl Conversation {
         }
     }
 
-    fn act(&mut self, now: Instant, event: Event<'_>) -> Result<(), End> {
+    /// Messages are kept for the burst; everything else comes behind what is in it.
+    fn act<'a>(
+        &mut self,
+        now: Instant,
+        event: Event<'a>,
+        burst: &mut Burst<'a>,
+    ) -> Result<(), End> {
         if let Event::Connect(connect) = event {
             return self.connect(now, &connect);
         }
@@ -180,9 +234,14 @@ impl Conversation {
             // The session lets nothing through before CONNECT was accepted.
             return Err(End::NotLetIn(Violation::FirstPacketNotConnect.into()));
         };
+        if !matches!(event, Event::Publish(_)) {
+            burst
+                .hand_over(&linked.link, &self.mailbox)
+                .map_err(End::Here)?;
+        }
         let acted = match event {
             Event::Connect(_) => Ok(()),
-            Event::Publish(publish) => linked.publish(&self.mailbox, &publish),
+            Event::Publish(publish) => linked.publish(&self.mailbox, &publish, burst),
             Event::Acknowledged(packet_id) => {
                 linked.link.acknowledge(packet_id);
                 Ok(())
@@ -270,26 +329,27 @@ impl Conversation {
 }
 
 impl Linked {
-    fn publish(&self, mailbox: &Mailbox, publish: &Publish<'_>) -> Result<(), LinkClose> {
+    fn publish<'a>(
+        &self,
+        mailbox: &Mailbox,
+        publish: &Publish<'a>,
+        burst: &mut Burst<'a>,
+    ) -> Result<(), LinkClose> {
         let topic = parse_publish(publish.topic, self.link.client()).map_err(violation)?;
+        if let PublishTopic::Telemetry { bag } = topic {
+            let message = Telemetry {
+                bag,
+                payload: publish.payload,
+                retain: publish.retain,
+                dup: publish.dup,
+            };
+            burst.push(message, publish.delivery);
+            return Ok(());
+        }
+        burst.hand_over(&self.link, mailbox)?;
         self.link.note_use(Operation::of_publish(&topic).key());
         match topic {
-            PublishTopic::Telemetry { bag } => {
-                let Publish {
-                    retain,
-                    dup,
-                    payload,
-                    ..
-                } = *publish;
-                self.link
-                    .telemetry(Telemetry {
-                        bag,
-                        payload,
-                        retain,
-                        dup,
-                    })
-                    .map_err(violation)?;
-            }
+            PublishTopic::Telemetry { .. } => {}
             PublishTopic::TwinGet { rid } => self.link.twin_get(rid),
             PublishTopic::TwinPatchReported { rid, if_version } => {
                 self.link.patch_reported(ReportedPatch {
@@ -307,7 +367,7 @@ impl Linked {
                 });
             }
         }
-        // After the effect: an acknowledged message is in the event log.
+        // After the effect: an acknowledged patch is in the event log.
         acknowledge(mailbox, publish.delivery)
     }
 

@@ -17,10 +17,16 @@ pub(super) enum Gate {
     /// It has not asked.
     #[default]
     Open,
-    /// It waits.
-    Waiting { turn: Turn, until: Instant },
+    /// It waits. In a box, since few connections ever do.
+    Waiting(Box<Waiting>),
     /// It may go.
     Passed,
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    turn: Turn,
+    until: Instant,
 }
 
 /// What becomes of a packet.
@@ -45,7 +51,7 @@ impl Gate {
         }
         match std::mem::take(self) {
             Self::Passed => return Passage::Go,
-            waiting @ Self::Waiting { .. } => {
+            waiting @ Self::Waiting(_) => {
                 *self = waiting;
                 return Passage::Wait;
             }
@@ -59,7 +65,7 @@ impl Gate {
             Ok(turn) => match turn.at() {
                 None => Passage::Go,
                 Some(until) => {
-                    *self = Self::Waiting { turn, until };
+                    *self = Self::Waiting(Box::new(Waiting { turn, until }));
                     Passage::Wait
                 }
             },
@@ -69,7 +75,7 @@ impl Gate {
     /// Until when the packet at the front waits, if it does.
     pub(super) fn until(&self) -> Option<Instant> {
         match self {
-            Self::Waiting { until, .. } => Some(*until),
+            Self::Waiting(waiting) => Some(waiting.until),
             Self::Open | Self::Passed => None,
         }
     }
@@ -77,8 +83,8 @@ impl Gate {
     /// Lets the waiting packet go if its turn has come; says whether it has.
     pub(super) fn open(&mut self, now: Instant) -> bool {
         match std::mem::take(self) {
-            Self::Waiting { turn, until } if until <= now => {
-                turn.take();
+            Self::Waiting(waiting) if waiting.until <= now => {
+                waiting.turn.take();
                 *self = Self::Passed;
                 true
             }

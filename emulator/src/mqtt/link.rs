@@ -5,8 +5,8 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -17,55 +17,39 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::conversation::Conversation;
 use super::end::{End, NotLetIn};
 use super::input::{Input, Read, poll_discard};
-use super::mailbox::Mailbox;
 use crate::clock::Timer;
-use crate::hub::HubHandle;
 use crate::listener::ConnectionContext;
+use crate::stop::StopToken;
 
 /// Speaks MQTT on `io` until one side ends it.
-pub(crate) async fn serve<IO>(io: IO, context: ConnectionContext)
+///
+/// What the future holds is held for each connection, idle ones included: not an async function,
+/// which would keep its arguments beside what becomes of them, and in boxes what is over when a
+/// device was let in, or comes at the end.
+pub(crate) fn serve<IO>(io: IO, context: ConnectionContext) -> impl Future<Output = ()> + Send
 where
-    IO: AsyncRead + AsyncWrite + Unpin,
+    IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let (peer, mut stop) = (context.peer, context.stop.clone());
+    let (peer, stop) = (context.peer, context.stop.clone());
     let mut connection = Connection::new(io, context);
-    let mut end = tokio::select! {
-        // By chance is not by seed.
-        biased;
-        end = poll_fn(|context| connection.poll_until(context, Goal::Linked)) => end,
-        () = stop.stopped() => Some(End::NotLetIn(NotLetIn::Shutdown)),
-    };
-    if end.is_none() {
-        // From here on the hub itself ends the link when it stops; a stop that came between the
-        // two is seen here.
-        end = if stop.is_stopping() {
-            Some(End::Here(LinkClose::Shutdown))
-        } else {
-            poll_fn(|context| connection.poll_until(context, Goal::End)).await
+    async move {
+        let end = match Box::pin(connection.arrive(stop.clone())).await {
+            None => poll_fn(|context| connection.poll_until(context, Goal::End)).await,
+            end => end,
         };
-    }
-    let end = end.unwrap_or_else(|| connection.conversation.lost());
-    connection.conversation.close(peer, &end);
-    // What was due on this connection has happened; the farewell is between the sockets.
-    connection.timer.set(None);
-    if end.is_worth_a_farewell() {
-        // A peer that does not care for the rest is not waited for.
-        let _ = tokio::time::timeout(FAREWELL, connection.farewell()).await;
+        Box::pin(connection.leave(peer, end)).await;
+        drop(stop);
     }
 }
 
 #[derive(Debug)]
 struct Connection<IO> {
     io: IO,
-    /// For its clock, which all hubs share.
-    hub: HubHandle,
-    mailbox: Arc<Mailbox>,
     conversation: Conversation,
     input: Input,
     output: Output,
+    /// It may be set to an earlier instant than the deadline, never to a later one.
     timer: Timer,
-    /// What `timer` is set to. It may be earlier than the deadline, never later.
-    timer_at: Instant,
 }
 
 /// What has left the mailbox and is being written.
@@ -85,34 +69,52 @@ enum Goal {
 
 impl<IO> Connection<IO>
 where
-    IO: AsyncRead + AsyncWrite + Unpin,
+    IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
     fn new(io: IO, context: ConnectionContext) -> Self {
-        let mailbox = Arc::new(Mailbox::default());
-        let hub = context.hub.clone();
-        let conversation = Conversation::new(context, Arc::clone(&mailbox));
-        let timer_at = conversation.poll_deadline();
-        let mut timer = hub.clock().timer();
-        timer.set(Some(timer_at));
+        let mut timer = context.hub.clock().timer();
+        let conversation = Conversation::new(context);
+        timer.set(Some(conversation.poll_deadline()));
         let (input, output) = (Input::default(), Output::default());
         Self {
             io,
-            hub,
-            mailbox,
             conversation,
             input,
             output,
             timer,
-            timer_at,
+        }
+    }
+
+    /// Comes back when the device was let in, or, with its end, when it will not be.
+    async fn arrive(&mut self, mut stop: StopToken) -> Option<End> {
+        let end = tokio::select! {
+            // By chance is not by seed.
+            biased;
+            end = poll_fn(|context| self.poll_until(context, Goal::Linked)) => end,
+            () = stop.stopped() => Some(End::NotLetIn(NotLetIn::Shutdown)),
+        };
+        // From here on the hub itself ends the link when it stops; a stop that came between the
+        // two is seen here.
+        end.or_else(|| stop.is_stopping().then_some(End::Here(LinkClose::Shutdown)))
+    }
+
+    async fn leave(&mut self, peer: SocketAddr, end: Option<End>) {
+        let end = end.unwrap_or_else(|| self.conversation.lost());
+        self.conversation.close(peer, &end);
+        // What was due on this connection has happened; the farewell is between the sockets.
+        self.timer.set(None);
+        if end.is_worth_a_farewell() {
+            // A peer that does not care for the rest is not waited for.
+            let _ = tokio::time::timeout(FAREWELL, self.farewell()).await;
         }
     }
 
     /// Runs the connection until its end, or, with `None`, until the goal before it is reached.
     fn poll_until(&mut self, context: &mut Context<'_>, goal: Goal) -> Poll<Option<End>> {
         // What the hub sends while this task is at work needs no waking.
-        self.mailbox.unregister();
+        self.conversation.mailbox().unregister();
         loop {
-            let now = self.hub.now().mono;
+            let now = self.conversation.now();
             if let Some(end) = self
                 .poll_write(context)
                 .or_else(|| self.check_deadline(now))
@@ -127,9 +129,9 @@ where
                 Poll::Ready(None) => continue,
                 Poll::Pending => {}
             }
-            self.mailbox.register(context.waker());
-            if self.mailbox.closed().is_some()
-                || (self.output.is_empty() && self.mailbox.has_news())
+            self.conversation.mailbox().register(context.waker());
+            if self.conversation.mailbox().closed().is_some()
+                || (self.output.is_empty() && self.conversation.mailbox().has_news())
             {
                 continue;
             }
@@ -143,19 +145,19 @@ where
     fn poll_write(&mut self, context: &mut Context<'_>) -> Option<End> {
         loop {
             if self.output.is_empty() {
-                let mail = self.mailbox.take();
+                let mail = self.conversation.mailbox().take();
                 self.output.refill(mail.bytes);
                 if let Some(reason) = mail.closed {
                     return Some(End::ByHub(reason));
                 }
             }
             match self.output.poll_write(context, &mut self.io) {
-                Poll::Ready(Ok(())) if self.mailbox.has_news() => {}
+                Poll::Ready(Ok(())) if self.conversation.mailbox().has_news() => {}
                 Poll::Ready(Ok(())) => return None,
                 Poll::Ready(Err(_)) => return Some(self.conversation.lost()),
                 // The device does not read just now. Whether the hub has closed the link matters
                 // all the same.
-                Poll::Pending => return self.mailbox.closed().map(End::ByHub),
+                Poll::Pending => return self.conversation.mailbox().closed().map(End::ByHub),
             }
         }
     }
@@ -216,15 +218,14 @@ where
     /// Sees to it that the task wakes by the deadline. Ready: it has come.
     fn poll_timer(&mut self, context: &mut Context<'_>, now: Instant) -> Poll<()> {
         let deadline = self.conversation.poll_deadline();
-        if deadline < self.timer_at || self.timer_at <= now {
-            self.timer_at = deadline;
+        if self.timer.at().is_none_or(|at| deadline < at || at <= now) {
             self.timer.set(Some(deadline));
         }
         self.timer.poll_due(context)
     }
 
     fn unread_bytes(&self) -> usize {
-        self.output.len() + self.mailbox.waiting_bytes()
+        self.output.len() + self.conversation.mailbox().waiting_bytes()
     }
 
     /// Writes what still waits, closes this side, and waits for the other to do the same: a socket
@@ -233,7 +234,7 @@ where
         let written = poll_fn(|context| {
             loop {
                 if self.output.is_empty() {
-                    let mail = self.mailbox.take();
+                    let mail = self.conversation.mailbox().take();
                     if mail.bytes.is_empty() {
                         return self.output.poll_write(context, &mut self.io);
                     }

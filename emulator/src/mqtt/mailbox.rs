@@ -21,6 +21,9 @@ use crate::hub::LinkOutlet;
 /// largest twin's text is longer than this.
 pub(super) const WAITING_BYTES_MAX: usize = 1024 * 1024;
 
+/// What an answer takes as a rule.
+const APPEND_BYTES: usize = 64;
+
 /// The buffer and whoever is to be woken when something is put in.
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
@@ -46,6 +49,18 @@ impl Mailbox {
     /// Appends a packet of the connection's own. An error ends the link.
     pub(super) fn push(&self, packet: &Packet<'_>) -> Result<(), LinkClose> {
         self.append(|bytes| encode(packet, bytes))
+    }
+
+    /// Likewise, some at once.
+    pub(super) fn push_all<'a>(
+        &self,
+        packets: impl Iterator<Item = Packet<'a>>,
+    ) -> Result<(), LinkClose> {
+        self.append(|bytes| {
+            for packet in packets {
+                encode(&packet, bytes);
+            }
+        })
     }
 
     /// Takes everything out.
@@ -90,6 +105,11 @@ impl Mailbox {
             return Ok(());
         }
         let waited = state.bytes.len();
+        if waited == 0 {
+            // Acknowledgements are a few bytes each, and many: a buffer that grows with each would be
+            // moved as often.
+            state.bytes.reserve(APPEND_BYTES);
+        }
         write(&mut state.bytes);
         let waiting = state.bytes.len();
         drop(state);

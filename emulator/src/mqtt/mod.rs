@@ -15,6 +15,7 @@
 //! Nothing here knows a shard, a route of HTTP or how a listener came by its stream.
 
 mod authenticate;
+mod burst;
 mod conversation;
 mod end;
 mod gate;

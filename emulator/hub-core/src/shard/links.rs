@@ -57,7 +57,7 @@ impl Shard {
         client.link = Link::Online(Box::new(OnlineLink {
             id: link,
             clean_session,
-            will,
+            will: will.map(Box::new),
             subscriptions,
         }));
         client.connection_state_updated = now.wall;
@@ -67,7 +67,7 @@ impl Shard {
         }
         common.event(
             now,
-            &id,
+            &client.id,
             EventKind::Connected {
                 session_present,
                 client_type,
@@ -116,11 +116,8 @@ impl Shard {
         let noted = granted.iter().try_for_each(|(subscription, qos)| {
             online.subscriptions.add(subscription, *qos, filters_max)
         });
-        let filters = granted
-            .iter()
-            .map(|(granted, _)| filter_text(granted, id))
-            .collect();
-        common.event(now, id, EventKind::Subscribed { filters });
+        let subscriptions = granted.iter().map(|(granted, _)| granted.clone()).collect();
+        common.event(now, id, EventKind::Subscribed { subscriptions });
         if noted == Err(TooManyFilters) {
             let reason = format!("more than {filters_max} subscriptions to single methods");
             client.close_link(now, common, LinkClose::Violation(reason));
@@ -141,8 +138,8 @@ impl Shard {
             && let Some(online) = client.online_mut()
             && online.subscriptions.remove(subscription)
         {
-            let filters = vec![filter_text(subscription, id)];
-            common.event(now, id, EventKind::Unsubscribed { filters });
+            let subscription = subscription.clone();
+            common.event(now, id, EventKind::Unsubscribed { subscription });
         }
     }
 }
@@ -208,25 +205,9 @@ impl Client {
         };
         common.event(now, &self.id, EventKind::Disconnected { reason });
         if let Some(will) = will {
-            self.publish_will(now, common, will);
+            self.publish_will(now, common, &will);
         }
         self.fail_delivered_calls(now, common, &error);
         self.take_back_message(common);
-    }
-}
-
-fn filter_text(subscription: &Subscription, id: &ClientIdentity) -> String {
-    let id = match id {
-        ClientIdentity::Device(device) => device.to_string(),
-        ClientIdentity::Module(device, module) => format!("{device}/modules/{module}"),
-    };
-    match subscription {
-        Subscription::CloudToDevice => format!("devices/{id}/messages/devicebound/#"),
-        Subscription::TwinResponses => "$iothub/twin/res/#".to_owned(),
-        Subscription::DesiredChanges => "$iothub/twin/PATCH/properties/desired/#".to_owned(),
-        Subscription::Methods => "$iothub/methods/POST/#".to_owned(),
-        Subscription::Method(name) => format!("$iothub/methods/POST/{name}/#"),
-        // Stands for both forms that the clients of modules use.
-        Subscription::ModuleInputs => format!("devices/{id}/inputs/#"),
     }
 }

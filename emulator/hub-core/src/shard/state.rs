@@ -134,6 +134,12 @@ impl Shard {
         Some(client)
     }
 
+    /// The identity as the shard has it: who keeps it for long shares the text of this one.
+    pub fn shared_identity(&self, id: &ClientIdentity) -> Option<ClientIdentity> {
+        let (id, _) = self.clients.get_key_value(id)?;
+        Some(id.clone())
+    }
+
     pub(super) fn look_up(&self, id: &ClientIdentity) -> Result<&Client, HubError> {
         self.clients
             .get(id)

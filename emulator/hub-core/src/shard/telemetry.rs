@@ -22,39 +22,64 @@ pub struct Telemetry<'a> {
     pub dup: bool,
 }
 
+/// A message was not taken; those before it were, those behind it were not looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TelemetryRefused {
+    /// How many were taken.
+    pub taken: usize,
+    /// What is wrong with the next.
+    pub error: HubError,
+}
+
 impl Shard {
-    /// A device sends a message. Size is checked here; MQTT has no way to refuse a message, so on an
-    /// error the driver ends the link.
+    /// A device sends messages, in this order. Size is checked here; MQTT has no way to refuse a message, so
+    /// on an error the driver ends the link.
     pub fn telemetry(
         &mut self,
         now: Now,
         id: &ClientIdentity,
         link: LinkId,
-        message: Telemetry<'_>,
-    ) -> Result<(), HubError> {
+        messages: &[Telemetry<'_>],
+    ) -> Result<(), TelemetryRefused> {
         let Some((client, common)) = self.reach_linked(id, link) else {
             return Ok(());
         };
         client.last_activity = now.wall;
+        for (taken, message) in messages.iter().enumerate() {
+            common
+                .telemetry(now, &client.id, *message)
+                .map_err(|error| TelemetryRefused { taken, error })?;
+        }
+        Ok(())
+    }
+}
+
+impl Common {
+    fn telemetry(
+        &mut self,
+        now: Now,
+        id: &ClientIdentity,
+        message: Telemetry<'_>,
+    ) -> Result<(), HubError> {
         let mut properties = RawBag::new(message.bag);
-        let bytes = message
-            .payload
-            .len()
-            .saturating_add(properties.size_bytes());
-        let max = common.limits.telemetry_bytes;
-        if bytes > max {
-            return Err(HubError::TooLarge {
-                what: "the message",
-                bytes,
-                max,
-            });
+        let (payload_bytes, max) = (message.payload.len(), self.limits.telemetry_bytes);
+        // Encoded, properties are never shorter: what fits as it came need not be measured.
+        if payload_bytes.saturating_add(message.bag.len()) > max {
+            let bytes = payload_bytes.saturating_add(properties.size_bytes());
+            if bytes > max {
+                return Err(HubError::TooLarge {
+                    what: "the message",
+                    bytes,
+                    max,
+                });
+            }
         }
         let flags = [(message.retain, "mqtt-retain"), (message.dup, "mqtt-dup")];
         for (_, name) in flags.iter().filter(|(is_set, _)| *is_set) {
             properties = properties.with(name, "true");
         }
         let payload = message.payload.to_vec();
-        common.event(
+        self.event(
             now,
             id,
             EventKind::Telemetry {
@@ -69,9 +94,9 @@ impl Shard {
 impl Client {
     /// The last message of a device that went without a goodbye. It came within a CONNECT, which
     /// bounds it far below the size of a message.
-    pub(super) fn publish_will(&self, now: Now, common: &mut Common, will: Will) {
+    pub(super) fn publish_will(&self, now: Now, common: &mut Common, will: &Will) {
         let properties = RawBag::new(&will.bag).with("iothub-MessageType", "Will");
-        let payload = will.payload;
+        let payload = will.payload.clone();
         common.event(
             now,
             &self.id,

@@ -1,6 +1,6 @@
 //! Device-to-cloud messages.
 
-use hub_core::{EventKind, HubError, Telemetry};
+use hub_core::{EventKind, HubError, Telemetry, TelemetryRefused};
 use hub_proto::raw_bag::RawBag;
 
 use crate::support::*;
@@ -15,7 +15,7 @@ fn a_message_is_a_fact_with_its_properties() {
         dup: false,
     };
     assert_eq!(
-        hub.shard.telemetry(at(3), &client("d1"), LINK, message),
+        hub.shard.telemetry(at(3), &client("d1"), LINK, &[message]),
         Ok(())
     );
     let properties = RawBag::new("%24.mid=m1&a=1&b");
@@ -40,7 +40,7 @@ fn retain_and_dup_become_properties() {
         dup: true,
     };
     hub.shard
-        .telemetry(T0, &client("d1"), LINK, message)
+        .telemetry(T0, &client("d1"), LINK, &[message])
         .unwrap();
     let properties = RawBag::new("mqtt-retain=true&mqtt-dup=true");
     assert_eq!(
@@ -56,25 +56,22 @@ fn retain_and_dup_become_properties() {
 fn a_message_and_its_properties_have_at_most_256_kib() {
     // CON-12
     let mut hub = hub_listening(&[]);
-    let mut send = |bytes: usize| {
-        // `%24.mid` counts its value, `a` its name and its value: four bytes in all.
-        let (bag, payload) = ("%24.mid=m1&a=1", vec![0; bytes - 4]);
-        let message = Telemetry {
-            bag,
-            payload: &payload,
-            retain: true,
-            dup: false,
-        };
-        hub.shard.telemetry(T0, &client("d1"), LINK, message)
+    let (fits, exceeds) = (vec![0; 262_140], vec![0; 262_141]);
+    // `%24.mid` counts its value, `a` its name and its value: four bytes in all.
+    let message = |payload| Telemetry {
+        bag: "%24.mid=m1&a=1",
+        payload,
+        retain: true,
+        dup: false,
     };
-    assert_eq!(send(262_144), Ok(()));
-    let (what, max) = ("the message", 262_144);
-    assert_eq!(
-        send(262_145),
-        Err(HubError::TooLarge {
-            what,
-            bytes: 262_145,
-            max
-        })
-    );
+    let (fits, exceeds) = (message(&fits), message(&exceeds));
+    let mut send = |messages: &[Telemetry<'_>]| {
+        let sent = hub.shard.telemetry(T0, &client("d1"), LINK, messages);
+        (sent, hub.facts().len())
+    };
+    assert_eq!(send(&[fits]), (Ok(()), 1));
+    let (what, bytes, max) = ("the message", 262_145, 262_144);
+    let error = HubError::TooLarge { what, bytes, max };
+    let refused = Err(TelemetryRefused { taken: 1, error });
+    assert_eq!(send(&[fits, exceeds, fits]), (refused, 1));
 }

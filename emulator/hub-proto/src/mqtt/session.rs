@@ -70,17 +70,22 @@ pub enum Expired {
 /// connection is closed); then `receive` for each packet. `handle_deadline` at any time.
 #[derive(Clone, Debug)]
 pub struct ServerSession {
-    limits: SessionLimits,
-    opened: Instant,
     stage: Stage,
 }
 
+/// Each stage holds what it needs, since a hub has a session for each connection.
 #[derive(Clone, Debug)]
 enum Stage {
     /// Nothing has come yet.
-    AwaitingConnect,
+    AwaitingConnect {
+        deadline: Instant,
+        silence_max: Duration,
+    },
     /// CONNECT has come; its credential is being checked.
-    Checking { keep_alive_s: u16 },
+    Checking {
+        deadline: Instant,
+        silence: Duration,
+    },
     /// The client is in.
     Open {
         last_heard: Instant,
@@ -94,11 +99,11 @@ enum Stage {
 impl ServerSession {
     /// A connection that has just been opened.
     pub fn new(now: Instant, limits: SessionLimits) -> Self {
-        Self {
-            limits,
-            opened: now,
-            stage: Stage::AwaitingConnect,
-        }
+        let stage = Stage::AwaitingConnect {
+            deadline: now + limits.connect_within,
+            silence_max: limits.silence_max,
+        };
+        Self { stage }
     }
 
     /// Feeds one packet from the client. An error ends the connection.
@@ -108,14 +113,21 @@ impl ServerSession {
         packet: Packet<'a>,
     ) -> Result<Event<'a>, Violation> {
         match (&mut self.stage, packet) {
-            (Stage::AwaitingConnect, Packet::Connect(connect)) => {
+            (
+                Stage::AwaitingConnect {
+                    deadline,
+                    silence_max,
+                },
+                Packet::Connect(connect),
+            ) => {
                 self.stage = Stage::Checking {
-                    keep_alive_s: connect.keep_alive_s,
+                    deadline: *deadline,
+                    silence: silence(connect.keep_alive_s, *silence_max),
                 };
                 Ok(Event::Connect(connect))
             }
             // [MQTT-3.1.0-1]
-            (Stage::AwaitingConnect, _) => Err(Violation::FirstPacketNotConnect),
+            (Stage::AwaitingConnect { .. }, _) => Err(Violation::FirstPacketNotConnect),
             (Stage::Left, _) => Err(Violation::AfterDisconnect),
             // [MQTT-3.1.0-2]
             (Stage::Checking { .. } | Stage::Open { .. }, Packet::Connect(_)) => {
@@ -136,18 +148,9 @@ impl ServerSession {
     /// The credential was good: the keep-alive of the CONNECT counts from here on, and the session
     /// ends at `credential_ends` at the latest. Without a CONNECT before it, this does nothing.
     pub fn accept(&mut self, now: Instant, credential_ends: Option<Instant>) {
-        let Stage::Checking { keep_alive_s } = self.stage else {
+        let Stage::Checking { silence, .. } = self.stage else {
             debug_assert!(false, "accept answers a CONNECT");
             return;
-        };
-        let silence = match keep_alive_s {
-            // The client wants no limit; the hub has one. [MQTT-3.1.2-24] lets a server end it.
-            0 => self.limits.silence_max,
-            // [MQTT-3.1.2-24] One and a half times the keep-alive.
-            seconds => {
-                let keep_alive = Duration::from_secs(u64::from(seconds));
-                (keep_alive * 3 / 2).min(self.limits.silence_max)
-            }
         };
         self.stage = Stage::Open {
             last_heard: now,
@@ -160,9 +163,7 @@ impl ServerSession {
     /// so a timer may be left armed at an old value and asked again when it fires.
     pub fn poll_deadline(&self) -> Instant {
         match self.stage {
-            Stage::AwaitingConnect | Stage::Checking { .. } => {
-                self.opened + self.limits.connect_within
-            }
+            Stage::AwaitingConnect { deadline, .. } | Stage::Checking { deadline, .. } => deadline,
             Stage::Open {
                 last_heard,
                 silence,
@@ -182,13 +183,26 @@ impl ServerSession {
             return None;
         }
         match self.stage {
-            Stage::AwaitingConnect | Stage::Checking { .. } => Some(Expired::ConnectTimeout),
+            Stage::AwaitingConnect { .. } | Stage::Checking { .. } => Some(Expired::ConnectTimeout),
             Stage::Open {
                 credential_ends: Some(ends),
                 ..
             } if ends <= now => Some(Expired::Credential),
             Stage::Open { .. } => Some(Expired::KeepAlive),
             Stage::Left => None,
+        }
+    }
+}
+
+/// How long a client with this keep-alive may be silent.
+fn silence(keep_alive_s: u16, silence_max: Duration) -> Duration {
+    match keep_alive_s {
+        // The client wants no limit; the hub has one. [MQTT-3.1.2-24] lets a server end it.
+        0 => silence_max,
+        // [MQTT-3.1.2-24] One and a half times the keep-alive.
+        seconds => {
+            let keep_alive = Duration::from_secs(u64::from(seconds));
+            (keep_alive * 3 / 2).min(silence_max)
         }
     }
 }

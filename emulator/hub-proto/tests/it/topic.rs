@@ -233,11 +233,11 @@ fn exactly_the_filters_of_the_table_are_granted() {
         ("devices/d/inputs/#", None),
     ];
     for (filter, expected) in cases {
-        assert_eq!(
-            parse_filter(filter, &device("d")).ok(),
-            expected,
-            "{filter}"
-        );
+        let subscription = parse_filter(filter, &device("d")).ok();
+        assert_eq!(subscription, expected, "{filter}");
+        if let Some(subscription) = subscription {
+            assert_eq!(subscription.filter(&device("d")), filter);
+        }
     }
     let cases = [
         ("devices/d/modules/m/#", Some(Subscription::ModuleInputs)),
@@ -254,7 +254,12 @@ fn exactly_the_filters_of_the_table_are_granted() {
         ("devices/d/modules/n/#", None),
     ];
     for (filter, expected) in cases {
-        assert_eq!(parse_filter(filter, &module()).ok(), expected, "{filter}");
+        let subscription = parse_filter(filter, &module()).ok();
+        assert_eq!(subscription, expected, "{filter}");
+        if let Some(subscription) = subscription {
+            let granted = subscription.filter(&module());
+            assert_eq!(parse_filter(&granted, &module()), Ok(subscription));
+        }
     }
     let error = parse_filter("devices/d/modules/m/#", &device("d")).unwrap_err();
     assert!(matches!(error, TopicError::Foreign { .. }));

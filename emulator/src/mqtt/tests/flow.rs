@@ -230,3 +230,13 @@ async fn a_device_that_does_not_read_is_not_read_from_either() {
     device.expect(&answers).await;
     assert!(bench.disconnects().is_empty());
 }
+
+/// What a connection costs while nothing happens on it, but for its stream's own part.
+#[tokio::test(start_paused = true)]
+async fn a_connection_holds_no_more_than_it_needs_when_idle() {
+    let (io, _client) = tokio::io::duplex(1);
+    let stream = size_of_val(&io);
+    let connection = crate::mqtt::serve(io, Bench::new().arrival());
+    let bytes = size_of_val(&connection) - stream;
+    assert!(bytes <= 400, "{bytes}");
+}

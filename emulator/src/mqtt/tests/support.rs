@@ -78,12 +78,16 @@ impl Bench {
     /// A connection on which nothing has been said.
     pub(super) fn dial(&self) -> Device {
         let (io, server) = duplex(64 * 1024);
-        let peer = "127.0.0.1:1234".parse().unwrap();
-        let context = ConnectionContext::new(&self.directory, peer, self.switch.token());
         Device {
             io,
-            task: tokio::spawn(crate::mqtt::serve(server, context)),
+            task: tokio::spawn(crate::mqtt::serve(server, self.arrival())),
         }
+    }
+
+    /// What a front end gets for a new connection.
+    pub(super) fn arrival(&self) -> ConnectionContext {
+        let peer = "127.0.0.1:1234".parse().unwrap();
+        ConnectionContext::new(&self.directory, peer, self.switch.token())
     }
 
     /// A connection of `id` that was let in, with its session kept.

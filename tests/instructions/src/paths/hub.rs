@@ -68,7 +68,9 @@ pub(super) fn telemetry(meter: &mut Meter) {
     };
     meter.each(place, |place| {
         let (client, link) = (&hub.devices[place], link(place));
-        let taken = hub.shard.telemetry(NOW, client, link, black_box(message));
+        let taken = hub
+            .shard
+            .telemetry(NOW, client, link, black_box(&[message]));
         taken.unwrap();
         assert_eq!(hub.drain(), 1);
     });
