@@ -9,6 +9,7 @@ use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
 use serde_json::json;
 
 use super::served::{say, wait_for_the_end};
+use crate::report::complain;
 
 /// Serves until the suite ends.
 pub(super) fn serve() -> anyhow::Result<()> {
@@ -40,7 +41,11 @@ pub(super) fn serve() -> anyhow::Result<()> {
         v4: Some(HashMap::from([("plain".to_owned(), settings)])),
         ..Config::default()
     };
-    std::thread::spawn(move || Broker::new(config).start());
+    std::thread::spawn(move || {
+        if let Err(error) = Broker::new(config).start() {
+            complain(&error.to_string());
+        }
+    });
     for _ in 0..250 {
         if TcpStream::connect(listen).is_ok() {
             say(&json!({ "port": listen.port() }))?;
