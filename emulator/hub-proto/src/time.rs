@@ -84,6 +84,19 @@ impl Timestamp {
     /// .NET's `DateTime.MinValue`, which the hub shows for "never".
     pub const NEVER: Self = Self(NEVER_TICKS);
 
+    /// Ticks of 100 ns since the Unix epoch, as [`Timestamp::unix_ticks`] has them.
+    pub const fn from_unix_ticks(ticks: i64) -> Self {
+        let last = LAST_SECOND * TICKS_PER_SECOND;
+        let clamped = if ticks < NEVER_TICKS {
+            NEVER_TICKS
+        } else if ticks > last {
+            last
+        } else {
+            ticks
+        };
+        Self(clamped)
+    }
+
     /// Whole seconds since the Unix epoch; clamped to the years 1 to 9999.
     pub const fn from_unix_seconds(seconds: i64) -> Self {
         let first = NEVER_TICKS / TICKS_PER_SECOND;

@@ -19,8 +19,8 @@ use super::targets::Target;
 use crate::error::HubError;
 use crate::limits::Limits;
 use crate::twin::patch::{Patch, PatchNode};
-use crate::twin::section::{Section, places};
-use crate::twin::tree::{self, Value, find};
+use crate::twin::section::Section;
+use crate::twin::tree::{Members, Value};
 use crate::twin::{DesiredChange, Twin, TwinUpdate, UpdateMode};
 
 /// One thing that an evaluation did.
@@ -188,18 +188,9 @@ fn tell_changes(old: &Record, new: &Record, facts: &mut Vec<Fact>) {
 
 /// Drops the writers of versions that no value carries any more.
 fn forget_overwritten(writers: &mut Vec<Writer>, desired: &Section) {
-    let mut versions = BTreeSet::from([desired.stamp.version]);
-    collect_versions(&desired.children, &mut versions);
+    let mut versions: BTreeSet<u32> = desired.members().versions().collect();
+    versions.insert(desired.stamp.version);
     writers.retain(|writer| versions.contains(&writer.version));
-}
-
-fn collect_versions(children: &[tree::Entry], versions: &mut BTreeSet<u32>) {
-    for entry in children {
-        versions.insert(entry.node.stamp.version);
-        if let Value::Object(below) = &entry.node.value {
-            collect_versions(below, versions);
-        }
-    }
 }
 
 /// The merge patch that makes each section exactly what it is to be.
@@ -211,7 +202,7 @@ fn patch_of(desired: &Section, sections: Vec<Assignment>) -> Patch {
             continue;
         }
         let Assignment { path, node } = section;
-        let mut children = Some(&*desired.children);
+        let mut members = Some(desired.members());
         let mut place = &mut whole;
         for (depth, name) in path.iter().enumerate() {
             if !matches!(place, PatchNode::Object(_)) {
@@ -221,9 +212,9 @@ fn patch_of(desired: &Section, sections: Vec<Assignment>) -> Patch {
                 unreachable!("made an object above");
             };
             place = patch.member_mut(name);
-            let old = children.and_then(|children| find(children, name));
+            let old = members.and_then(|members| members.find(name));
             let is_last = depth + 1 == path.len();
-            children = match old.map(|node| &node.value) {
+            members = match old.map(|node| node.value) {
                 Some(Value::Object(below)) => Some(below),
                 Some(Value::Leaf(_)) | None => None,
             };
@@ -231,7 +222,7 @@ fn patch_of(desired: &Section, sections: Vec<Assignment>) -> Patch {
                 break;
             }
         }
-        *place = match (children, node) {
+        *place = match (members, node) {
             (Some(old), PatchNode::Object(new)) => PatchNode::Object(replacement(old, new)),
             (_, node) => node,
         };
@@ -243,17 +234,18 @@ fn patch_of(desired: &Section, sections: Vec<Assignment>) -> Patch {
 }
 
 /// What must be merged into `old` so that it becomes `new`: null for what goes, then all of the new.
-fn replacement(old: &[tree::Entry], new: Patch) -> Patch {
-    let places = places(old, &new);
-    let mut stays = vec![false; old.len()];
-    for place in places.iter().flatten() {
-        stays[*place] = true;
+fn replacement(old: Members<'_>, new: Patch) -> Patch {
+    let mut entries: Vec<(SmolStr, PatchNode)> = Vec::new();
+    let mut old_values: Vec<Option<Value<'_>>> = vec![None; new.entries().len()];
+    let finder = new.finder();
+    for member in old {
+        match finder.place(member.key) {
+            Some(place) => old_values[place] = Some(member.node.value),
+            None => entries.push((member.key.into(), PatchNode::Null)),
+        }
     }
-    let gone = old.iter().zip(stays).filter(|(_, stays)| !stays);
-    let gone = gone.map(|(entry, _)| (entry.key.clone(), PatchNode::Null));
-    let mut entries: Vec<(SmolStr, PatchNode)> = gone.collect();
-    for ((key, node), place) in new.into_entries().into_iter().zip(places) {
-        let node = match (place.map(|place| &old[place].node.value), node) {
+    for ((key, node), old) in new.into_entries().into_iter().zip(old_values) {
+        let node = match (old, node) {
             (Some(Value::Object(old)), PatchNode::Object(new)) => {
                 PatchNode::Object(replacement(old, new))
             }
@@ -268,21 +260,21 @@ fn replacement(old: &[tree::Entry], new: Patch) -> Patch {
 pub(crate) fn holds(desired: &Section, section: &Assignment) -> bool {
     let [ancestors @ .., last] = &*section.path else {
         return match &section.node {
-            PatchNode::Object(patch) => is_equal(&desired.children, patch),
+            PatchNode::Object(patch) => is_equal(desired.members(), patch),
             PatchNode::Null | PatchNode::Leaf(_) => false,
         };
     };
-    let mut children = &*desired.children;
+    let mut members = desired.members();
     for name in ancestors {
-        match find(children, name).map(|node| &node.value) {
-            Some(Value::Object(below)) => children = below,
+        match members.find(name).map(|node| node.value) {
+            Some(Value::Object(below)) => members = below,
             Some(Value::Leaf(_)) | None => return section.node == PatchNode::Null,
         }
     }
-    is_value(find(children, last).map(|node| &node.value), &section.node)
+    is_value(members.find(last).map(|node| node.value), &section.node)
 }
 
-fn is_value(value: Option<&Value>, node: &PatchNode) -> bool {
+fn is_value(value: Option<Value<'_>>, node: &PatchNode) -> bool {
     match (value, node) {
         (None, PatchNode::Null) => true,
         (Some(Value::Leaf(old)), PatchNode::Leaf(new)) => old == new,
@@ -291,15 +283,20 @@ fn is_value(value: Option<&Value>, node: &PatchNode) -> bool {
     }
 }
 
-fn is_equal(old: &[tree::Entry], new: &Patch) -> bool {
+fn is_equal(old: Members<'_>, new: &Patch) -> bool {
+    let finder = new.finder();
     let mut count = 0;
-    for ((_, node), place) in new.entries().iter().zip(places(old, new)) {
-        count += usize::from(*node != PatchNode::Null);
-        if !is_value(place.map(|place| &old[place].node.value), node) {
+    for member in old {
+        let node = finder
+            .place(member.key)
+            .map(|place| &new.entries()[place].1);
+        if !node.is_some_and(|node| is_value(Some(member.node.value), node)) {
             return false;
         }
+        count += 1;
     }
-    count == old.len()
+    let sets = |(_, node): &&(SmolStr, PatchNode)| *node != PatchNode::Null;
+    new.entries().iter().filter(sets).count() == count
 }
 
 fn fingerprint(sections: &[Assignment]) -> u64 {

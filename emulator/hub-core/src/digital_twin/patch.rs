@@ -14,7 +14,7 @@ use super::{COMPONENT, MARK};
 use crate::error::HubError;
 use crate::json::push_string;
 use crate::limits::Limits;
-use crate::twin::tree::{Entry, Node, find};
+use crate::twin::tree::Node;
 use crate::twin::{Twin, TwinUpdate};
 
 /// A checked JSON Patch.
@@ -210,7 +210,7 @@ impl<'a> Merge<'a> {
             (Some(name), value) => {
                 self.check_is_component(first)?;
                 let value = value.as_ref().filter(|_| operation.verb != Verb::Remove);
-                let old = find(children(self.desired(first)), name);
+                let old = children(self.desired(first)).find(name);
                 let text = value.map(|value| replacing(old, value.get()));
                 self.component(first).insert(name.clone(), text);
             }
@@ -252,11 +252,11 @@ impl<'a> Merge<'a> {
         }
         self.check_is_component(first)?;
         let old = children(self.desired(first));
-        let gone = old.iter().filter(|entry| entry.key != MARK);
+        let gone = old.into_iter().filter(|member| member.key != MARK);
         let mut component: BTreeMap<String, Option<String>> =
-            gone.map(|entry| (entry.key.to_string(), None)).collect();
+            gone.map(|member| (member.key.to_owned(), None)).collect();
         for (key, value) in members.iter().filter(|(key, _)| *key != METADATA) {
-            let text = replacing(find(old, key), value.get());
+            let text = replacing(old.find(key), value.get());
             component.insert(key.clone(), Some(text));
         }
         self.root
@@ -276,14 +276,16 @@ impl<'a> Merge<'a> {
         }
     }
 
-    fn sides(&self, first: &str) -> impl Iterator<Item = &'a Node> {
-        let twin = self.twin;
-        let sides = [&twin.desired.children, &twin.reported.children];
-        sides.map(|side| find(side, first)).into_iter().flatten()
+    fn sides(&self, first: &str) -> impl Iterator<Item = Node<'a>> {
+        let sides = [&self.twin.desired, &self.twin.reported];
+        sides
+            .map(|side| side.members().find(first))
+            .into_iter()
+            .flatten()
     }
 
-    fn desired(&self, first: &str) -> Option<&'a Node> {
-        find(&self.twin.desired.children, first)
+    fn desired(&self, first: &str) -> Option<Node<'a>> {
+        self.twin.desired.members().find(first)
     }
 
     fn is_component(&self, first: &str) -> bool {
@@ -311,7 +313,7 @@ impl<'a> Merge<'a> {
     fn exists(&self, first: &str, second: Option<&str>) -> bool {
         let is_in_twin = || {
             let mut sides = self.sides(first);
-            sides.any(|node| second.is_none_or(|name| find(children(Some(node)), name).is_some()))
+            sides.any(|node| second.is_none_or(|name| node.members().find(name).is_some()))
         };
         match (self.root.get(first), second) {
             (None, _) => is_in_twin(),
@@ -367,7 +369,7 @@ impl Path {
 }
 
 /// A merge patch that turns `old` into the value: members that the value has not are removed.
-fn replacing(old: Option<&Node>, text: &str) -> String {
+fn replacing(old: Option<Node<'_>>, text: &str) -> String {
     let (old, new) = (
         children(old),
         serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text),
@@ -375,14 +377,13 @@ fn replacing(old: Option<&Node>, text: &str) -> String {
     let Ok(new) = new else {
         return text.to_owned();
     };
-    let is_gone = |entry: &&Entry| !new.contains_key(entry.key.as_str());
     let gone = old
-        .iter()
-        .filter(is_gone)
-        .map(|entry| (entry.key.as_str(), "null".to_owned()));
+        .into_iter()
+        .filter(|member| !new.contains_key(member.key))
+        .map(|member| (member.key, "null".to_owned()));
     let kept = new
         .iter()
-        .map(|(key, value)| (key.as_str(), replacing(find(old, key), value.get())));
+        .map(|(key, value)| (key.as_str(), replacing(old.find(key), value.get())));
     let mut out = String::from("{");
     push_object(&mut out, gone.chain(kept));
     out.push('}');

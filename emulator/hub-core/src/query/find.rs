@@ -11,7 +11,7 @@ use crate::json::{Reader, Token, push_string, unquote};
 use crate::twin::Twin;
 use crate::twin::document::{self, MetadataForm};
 use crate::twin::section::Section;
-use crate::twin::tree::{Entry, Stamp, Value, find};
+use crate::twin::tree::{Members, Stamp, Value};
 
 /// What a path leads to, where it lives. Nothing is read or printed before it is needed, so that
 /// numbers come out as they were sent.
@@ -26,13 +26,13 @@ pub(super) enum Found<'a> {
     Count(u64),
     Time(Timestamp),
     /// An object within tags or properties.
-    Members(&'a [Entry]),
+    Members(Members<'a>),
     /// Desired or reported properties with their metadata.
     Section(&'a Section, MetadataForm<'a>),
     /// Both.
     Properties(&'a Twin, Option<&'a Record>),
     /// The metadata of a node, which mirrors the node.
-    Metadata(Stamp, &'a [Entry], MetadataForm<'a>),
+    Metadata(Stamp, Members<'a>, MetadataForm<'a>),
 }
 
 impl Found<'_> {
@@ -45,15 +45,15 @@ impl Found<'_> {
             Self::Bool(value) => push(out, format_args!("{value}")),
             Self::Count(count) => push(out, format_args!("{count}")),
             Self::Time(at) => push(out, format_args!("\"{at}\"")),
-            Self::Members(children) => {
+            Self::Members(members) => {
                 out.push('{');
-                document::push_members(out, children);
+                document::push_members(out, *members);
                 out.push('}');
             }
             Self::Section(section, form) => document::push_section(out, section, *form),
             Self::Properties(twin, writers) => document::push_properties(out, twin, *writers),
-            Self::Metadata(stamp, children, form) => {
-                document::push_metadata(out, *stamp, children, *form);
+            Self::Metadata(stamp, members, form) => {
+                document::push_metadata(out, *stamp, *members, *form);
             }
         }
     }
@@ -69,8 +69,8 @@ pub(super) fn find_in_twin<'a>(
 ) -> Option<Found<'a>> {
     let (section, form) = match root {
         // A row has no tags at all when there are none.
-        Root::Tags if twin.tags.children.is_empty() => return None,
-        Root::Tags => return find_in_children(&twin.tags.children, steps),
+        Root::Tags if twin.tags.members().is_empty() => return None,
+        Root::Tags => return find_in_members(twin.tags.members(), steps),
         Root::Desired => (&twin.desired, MetadataForm::TimesAndVersions(writers)),
         Root::Reported => (&twin.reported, MetadataForm::Times),
         _ => return None,
@@ -81,7 +81,7 @@ pub(super) fn find_in_twin<'a>(
         [Step::Key(name), below @ ..] if **name == *"$metadata" => {
             find_in_metadata(section, form, below)
         }
-        _ => find_in_children(&section.children, steps),
+        _ => find_in_members(section.members(), steps),
     }
 }
 
@@ -92,21 +92,18 @@ fn find_in_metadata<'a>(
     steps: &[Step],
 ) -> Option<Found<'a>> {
     let mut stamp = section.stamp;
-    let mut children = &*section.children;
+    let mut members = section.members();
     for (place, step) in steps.iter().enumerate() {
         let Step::Key(key) = step else { return None };
         if key.starts_with('$') {
             let is_last = place + 1 == steps.len();
             return is_last.then(|| find_stamp(stamp, form, key)).flatten();
         }
-        let node = find(children, key)?;
-        stamp = node.stamp;
-        children = match &node.value {
-            Value::Leaf(_) => &[],
-            Value::Object(below) => below,
-        };
+        let node = members.find(key)?;
+        stamp = node.stamp();
+        members = node.members();
     }
-    Some(Found::Metadata(stamp, children, form))
+    Some(Found::Metadata(stamp, members, form))
 }
 
 /// A part of a stamp. No key of a twin begins with `$`.
@@ -127,11 +124,11 @@ fn find_stamp<'a>(stamp: Stamp, form: MetadataForm<'a>, key: &str) -> Option<Fou
     }
 }
 
-fn find_in_children<'a>(mut children: &'a [Entry], steps: &[Step]) -> Option<Found<'a>> {
+fn find_in_members<'a>(mut members: Members<'a>, steps: &[Step]) -> Option<Found<'a>> {
     for (place, step) in steps.iter().enumerate() {
         let Step::Key(key) = step else { return None };
-        match &find(children, key)?.value {
-            Value::Object(below) => children = below,
+        match members.find(key)?.value {
+            Value::Object(below) => members = below,
             Value::Leaf(text) => {
                 let below = &steps[place + 1..];
                 if below.is_empty() {
@@ -141,7 +138,7 @@ fn find_in_children<'a>(mut children: &'a [Entry], steps: &[Step]) -> Option<Fou
             }
         }
     }
-    Some(Found::Members(children))
+    Some(Found::Members(members))
 }
 
 /// Follows `steps` into a JSON text, and gives the text of what they lead to.

@@ -22,7 +22,7 @@ use crate::event::EventKind;
 use crate::registry::{Authentication, Kind, MANAGED_BY_EDGE, ModuleSpec, SymmetricKeys};
 use crate::twin::Twin;
 use crate::twin::section::Section;
-use crate::twin::tree::{Value, find};
+use crate::twin::tree::Node;
 
 /// What the modules that a deployment makes need, and this crate does not have.
 pub struct NewModules<'a> {
@@ -283,10 +283,7 @@ fn refuse(entries: &mut [Entry], known: &[Entry], error: &HubError) -> Vec<Fact>
 
 /// The names below `modules`; a name of the hub's own is refused.
 fn names_in(desired: &Section) -> Result<Vec<ModuleId>, HubError> {
-    let modules = find(&desired.children, "modules").map(|node| &node.value);
-    let Some(Value::Object(below)) = modules else {
-        return Ok(Vec::new());
-    };
+    let modules = desired.members().find("modules").map(Node::members);
     let read = |name: &str| {
         let refuse = |why: &dyn fmt::Display| {
             let text = format!("modulesContent.{EDGE_AGENT}: {why}");
@@ -299,5 +296,6 @@ fn names_in(desired: &Section) -> Result<Vec<ModuleId>, HubError> {
         }
         ModuleId::parse(name).map_err(|error| refuse(&error))
     };
-    below.iter().map(|entry| read(&entry.key)).collect()
+    let modules = modules.unwrap_or_default().into_iter();
+    modules.map(|member| read(member.key)).collect()
 }

@@ -7,7 +7,7 @@ use hub_proto::time::Timestamp;
 
 use super::section::{Section, print_key};
 use super::state::Twin;
-use super::tree::{Entry, Stamp, Value};
+use super::tree::{Members, Stamp, Value};
 use crate::configuration::Record;
 use crate::json::push_string;
 use crate::registry::{Authentication, Status};
@@ -96,7 +96,8 @@ impl<'a> DocumentIdentity<'a> {
 impl Twin {
     /// The body of a device's GET: `{"desired":{…,"$version":n},"reported":{…,"$version":n}}`.
     pub fn device_view(&self) -> Vec<u8> {
-        let mut out = String::new();
+        let bytes = self.desired.text_bytes() + self.reported.text_bytes();
+        let mut out = String::with_capacity(bytes * 5 / 4 + VIEW_BYTES);
         out.push_str("{\"desired\":");
         push_section(&mut out, &self.desired, MetadataForm::None);
         out.push_str(",\"reported\":");
@@ -110,14 +111,17 @@ impl Twin {
     /// The order of the members is the service's. `x509Thumbprint` has capitals as live twins have.
     pub fn document(&self, identity: &DocumentIdentity<'_>) -> TwinDocument {
         let etag = self.etag();
-        let mut out = String::new();
+        let bytes = self.desired.text_bytes() + self.reported.text_bytes();
+        // Metadata is longer than most values.
+        let mut out = String::with_capacity(self.tags.text_bytes() + 4 * bytes + DOCUMENT_BYTES);
         push_identity(&mut out, identity, &etag);
         out.push_str(",\"modelId\":");
         push_string(&mut out, self.model_id());
         push(&mut out, format_args!(",\"version\":{}", self.version()));
-        if !self.tags.children.is_empty() {
+        let tags = self.tags.members();
+        if !tags.is_empty() {
             out.push_str(",\"tags\":{");
-            push_members(&mut out, &self.tags.children);
+            push_members(&mut out, tags);
             out.push('}');
         }
         out.push_str(",\"properties\":");
@@ -251,25 +255,25 @@ pub(crate) fn push_properties(out: &mut String, twin: &Twin, writers: Option<&Re
 pub(crate) fn push_section(out: &mut String, section: &Section, form: MetadataForm<'_>) {
     out.push('{');
     let start = out.len();
-    push_members(out, &section.children);
+    push_members(out, section.members());
     if !matches!(form, MetadataForm::None) {
         print_key("$metadata", start, out);
-        push_metadata(out, section.stamp, &section.children, form);
+        push_metadata(out, section.stamp, section.members(), form);
     }
     print_key("$version", start, out);
     push(out, format_args!("{}}}", section.version));
 }
 
 /// Appends the members of an object, without its braces.
-pub(crate) fn push_members(out: &mut String, children: &[Entry]) {
+pub(crate) fn push_members(out: &mut String, members: Members<'_>) {
     let start = out.len();
-    for entry in children {
-        print_key(&entry.key, start, out);
-        match &entry.node.value {
+    for member in members {
+        print_key(member.key, start, out);
+        match member.node.value {
             Value::Leaf(text) => out.push_str(text),
-            Value::Object(children) => {
+            Value::Object(members) => {
                 out.push('{');
-                push_members(out, children);
+                push_members(out, members);
                 out.push('}');
             }
         }
@@ -280,37 +284,65 @@ pub(crate) fn push_members(out: &mut String, children: &[Entry]) {
 pub(crate) fn push_metadata(
     out: &mut String,
     stamp: Stamp,
-    children: &[Entry],
+    members: Members<'_>,
     form: MetadataForm<'_>,
 ) {
-    push(
-        out,
-        format_args!("{{\"$lastUpdated\":\"{}\"", stamp.updated),
-    );
-    if let MetadataForm::TimesAndVersions(writers) = form {
-        if stamp.version > 0 {
-            push(
-                out,
-                format_args!(",\"$lastUpdatedVersion\":{}", stamp.version),
-            );
-        }
-        if let Some((by, digest)) = writers.and_then(|record| record.writer(stamp.version)) {
-            out.push_str(",\"$lastUpdatedBy\":");
-            push_string(out, by.as_str());
-            push(out, format_args!(",\"$lastUpdatedByDigest\":\"{digest}\""));
-        }
-    }
-    for entry in children {
-        out.push(',');
-        push_string(out, &entry.key);
-        out.push(':');
-        match &entry.node.value {
-            Value::Leaf(_) => push_metadata(out, entry.node.stamp, &[], form),
-            Value::Object(below) => push_metadata(out, entry.node.stamp, below, form),
-        }
-    }
-    out.push('}');
+    let mut printer = MetadataPrinter {
+        form,
+        printed: None,
+        text: String::with_capacity(STAMP_BYTES),
+    };
+    printer.push_node(out, stamp, members);
 }
+
+/// Prints metadata. Nodes next to each other were written together as a rule, so what a stamp says is
+/// kept for the next one.
+struct MetadataPrinter<'a> {
+    form: MetadataForm<'a>,
+    printed: Option<Stamp>,
+    /// What `printed` says: the members, without braces.
+    text: String,
+}
+
+impl MetadataPrinter<'_> {
+    fn push_node(&mut self, out: &mut String, stamp: Stamp, members: Members<'_>) {
+        if self.printed != Some(stamp) {
+            self.print(stamp);
+        }
+        out.push('{');
+        out.push_str(&self.text);
+        for member in members {
+            out.push(',');
+            push_string(out, member.key);
+            out.push(':');
+            self.push_node(out, member.node.stamp(), member.node.members());
+        }
+        out.push('}');
+    }
+
+    fn print(&mut self, stamp: Stamp) {
+        self.printed = Some(stamp);
+        self.text.clear();
+        let out = &mut self.text;
+        push(out, format_args!("\"$lastUpdated\":\"{}\"", stamp.updated));
+        if let MetadataForm::TimesAndVersions(writers) = self.form {
+            if stamp.version > 0 {
+                let version = stamp.version;
+                push(out, format_args!(",\"$lastUpdatedVersion\":{version}"));
+            }
+            if let Some((by, digest)) = writers.and_then(|record| record.writer(stamp.version)) {
+                out.push_str(",\"$lastUpdatedBy\":");
+                push_string(out, by.as_str());
+                push(out, format_args!(",\"$lastUpdatedByDigest\":\"{digest}\""));
+            }
+        }
+    }
+}
+
+/// What a device's view, a document and a stamp are beside what sections have, roughly.
+const VIEW_BYTES: usize = 64;
+const DOCUMENT_BYTES: usize = 1024;
+const STAMP_BYTES: usize = 80;
 
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
     out.write_fmt(text).expect("a String takes any text");

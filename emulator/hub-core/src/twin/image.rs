@@ -1,12 +1,13 @@
 //! Twins to plain data and back. What comes in is checked: it may have been written by hand.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::value::RawValue;
 
+use super::pen::Pen;
 use super::section::Section;
 use super::state::Twin;
-use super::tree::{Entry, Node, Stamp, Value};
+use super::tree::{Member, Members, Stamp, Value};
 use crate::error::HubError;
 use crate::image::{MemberImage, SectionImage, TimeImage, TwinImage};
 use crate::json::{Reader, Token};
@@ -43,22 +44,28 @@ fn export_section(section: &Section) -> SectionImage {
         version: section.version,
         updated: TimeImage(section.stamp.updated),
         updated_version: section.stamp.version,
-        members: section.children.iter().map(export_member).collect(),
+        members: export_members(section.members()),
     }
 }
 
-fn export_member(entry: &Entry) -> MemberImage {
-    let (value, members) = match &entry.node.value {
+fn export_members(members: Members<'_>) -> Vec<MemberImage> {
+    let members = members.into_iter();
+    members.map(|member| export_member(&member)).collect()
+}
+
+fn export_member(member: &Member<'_>) -> MemberImage {
+    let (value, members) = match member.node.value {
         Value::Leaf(text) => {
-            let raw = RawValue::from_string(text.to_string());
+            let raw = RawValue::from_string(text.to_owned());
             (Some(raw.expect("a leaf is JSON text")), None)
         }
-        Value::Object(children) => (None, Some(children.iter().map(export_member).collect())),
+        Value::Object(members) => (None, Some(export_members(members))),
     };
+    let stamp = member.node.stamp();
     MemberImage {
-        key: entry.key.to_string(),
-        updated: TimeImage(entry.node.stamp.updated),
-        updated_version: entry.node.stamp.version,
+        key: member.key.to_owned(),
+        updated: TimeImage(stamp.updated),
+        updated_version: stamp.version,
         value,
         members,
     }
@@ -70,12 +77,18 @@ fn import_section(
     bytes_max: usize,
     limits: &Limits,
 ) -> Result<Section, HubError> {
-    let children = import_members(name, &image.members, 1, limits)?;
     let stamp = Stamp {
         updated: image.updated.0,
         version: image.updated_version,
     };
-    let section = Section::from_parts(children, stamp, image.version);
+    let pen = Pen::new(Members::default(), stamp, 0);
+    let mut import = Import {
+        numbers: HashMap::from([(stamp, pen.now())]),
+        pen,
+        limits,
+    };
+    import.members(name, &image.members, 1)?;
+    let section = Section::from_parts(import.pen.finish(), stamp, image.version);
     if section.size() > bytes_max {
         let bytes = section.size();
         return Err(refused(
@@ -86,41 +99,58 @@ fn import_section(
     Ok(section)
 }
 
-fn import_members(
-    path: &str,
-    images: &[MemberImage],
-    depth: usize,
-    limits: &Limits,
-) -> Result<Box<[Entry]>, HubError> {
-    if depth > limits.twin_depth {
-        return Err(refused(path, "nests too deep"));
-    }
-    let (mut keys, mut entries) = (HashSet::new(), Vec::with_capacity(images.len()));
-    for image in images {
-        let path = format!("{path}.{}", image.key);
-        if image.key.is_empty() || image.key.len() > limits.twin_key_bytes {
-            return Err(refused(&path, "has a key that is empty or too long"));
+/// A section on its way in.
+struct Import<'a> {
+    pen: Pen,
+    /// Of the stamps that came so far.
+    numbers: HashMap<Stamp, usize>,
+    limits: &'a Limits,
+}
+
+impl Import<'_> {
+    fn members(
+        &mut self,
+        path: &str,
+        images: &[MemberImage],
+        depth: usize,
+    ) -> Result<(), HubError> {
+        if depth > self.limits.twin_depth {
+            return Err(refused(path, "nests too deep"));
         }
-        if !keys.insert(image.key.as_str()) {
-            return Err(refused(&path, "is there twice"));
-        }
-        let value = match (&image.value, &image.members) {
-            (Some(value), None) => Value::Leaf(leaf(&path, value)?.into()),
-            (None, Some(members)) => {
-                Value::Object(import_members(&path, members, depth + 1, limits)?)
+        let mut keys = HashSet::new();
+        for image in images {
+            let path = format!("{path}.{}", image.key);
+            if image.key.is_empty() || image.key.len() > self.limits.twin_key_bytes {
+                return Err(refused(&path, "has a key that is empty or too long"));
             }
-            _ => return Err(refused(&path, "must have either a value or members")),
-        };
-        let stamp = Stamp {
-            updated: image.updated.0,
-            version: image.updated_version,
-        };
-        entries.push(Entry {
-            key: image.key.as_str().into(),
-            node: Node { stamp, value },
-        });
+            if !keys.insert(image.key.as_str()) {
+                return Err(refused(&path, "is there twice"));
+            }
+            let stamp = self.number(Stamp {
+                updated: image.updated.0,
+                version: image.updated_version,
+            });
+            match (&image.value, &image.members) {
+                (Some(value), None) => self.pen.leaf(&image.key, stamp, &leaf(&path, value)?),
+                (None, Some(members)) => {
+                    let begun = self.pen.begin(&image.key);
+                    self.members(&path, members, depth + 1)?;
+                    self.pen.end(begun, stamp);
+                }
+                _ => return Err(refused(&path, "must have either a value or members")),
+            }
+        }
+        Ok(())
     }
-    Ok(entries.into_boxed_slice())
+
+    /// The number of a stamp; it is the pen's own, or comes with its first node.
+    fn number(&mut self, stamp: Stamp) -> usize {
+        let pen = &mut self.pen;
+        *self
+            .numbers
+            .entry(stamp)
+            .or_insert_with(|| pen.add_stamp(stamp))
+    }
 }
 
 /// A scalar or an array, without white space between its tokens.

@@ -4,15 +4,20 @@
 //! nothing of who is connected, of etag preconditions (the shard's) or of the wire.
 //!
 //! A write goes in three steps, so that it happens whole or not at all: [`TwinUpdate::parse`] (or the
-//! start of [`Twin::patch_reported`]) checks every node; the effect on the section is worked out,
-//! its size among it; then it is applied, which cannot fail.
+//! start of [`Twin::patch_reported`]) checks every node; the section is made anew beside the one there
+//! is, and its size looked at; then it takes the other's place, which cannot fail.
+//!
+//! A section is one packed text: `tree` reads it, `pen` writes it, `digits` and `stamps` are its parts.
 
+mod digits;
 pub(crate) mod document;
 mod image;
 pub(crate) mod patch;
+mod pen;
 mod rules;
 pub(crate) mod section;
 pub(crate) mod size;
+mod stamps;
 mod state;
 pub(crate) mod tree;
 mod update;

@@ -58,9 +58,9 @@ impl Patch {
     }
 
     /// A patch that deletes all of `keys`, which are unique.
-    pub(crate) fn deleting<'a>(keys: impl Iterator<Item = &'a SmolStr>) -> Self {
+    pub(crate) fn deleting<'a>(keys: impl Iterator<Item = &'a str>) -> Self {
         Self {
-            entries: keys.map(|key| (key.clone(), PatchNode::Null)).collect(),
+            entries: keys.map(|key| (key.into(), PatchNode::Null)).collect(),
         }
     }
 
@@ -77,6 +77,34 @@ impl Patch {
     /// The members, given away.
     pub(crate) fn into_entries(self) -> Vec<(SmolStr, PatchNode)> {
         self.entries
+    }
+
+    /// To find many keys among the members.
+    pub(crate) fn finder(&self) -> Finder<'_> {
+        let index = (self.entries.len() > INDEX_ABOVE).then(|| {
+            let numbered = self.entries.iter().enumerate();
+            numbered
+                .map(|(place, (key, _))| (key.as_str(), place))
+                .collect()
+        });
+        Finder {
+            entries: &self.entries,
+            index,
+        }
+    }
+
+    /// About how many bytes the members take, stored or printed.
+    pub(super) fn text_bytes(&self) -> usize {
+        let of_entry = |(key, node): &(SmolStr, PatchNode)| {
+            key.len()
+                + MEMBER_BYTES
+                + match node {
+                    PatchNode::Null => 0,
+                    PatchNode::Leaf(text) => text.len(),
+                    PatchNode::Object(patch) => patch.text_bytes(),
+                }
+        };
+        self.entries.iter().map(of_entry).sum::<usize>() + OBJECT_BYTES
     }
 
     /// The value of `key`, to be set; a member that deletes it if there was none.
@@ -111,6 +139,24 @@ impl PatchNode {
             Self::Null => out.push_str("null"),
             Self::Leaf(text) => out.push_str(text),
             Self::Object(patch) => patch.print(out),
+        }
+    }
+}
+
+/// Finds members of a patch by their keys.
+#[derive(Debug)]
+pub(crate) struct Finder<'a> {
+    entries: &'a [(SmolStr, PatchNode)],
+    /// Built where a linear search would be slow.
+    index: Option<HashMap<&'a str, usize>>,
+}
+
+impl Finder<'_> {
+    /// The place of `key` among the members.
+    pub(crate) fn place(&self, key: &str) -> Option<usize> {
+        match &self.index {
+            Some(index) => index.get(key).copied(),
+            None => self.entries.iter().position(|(other, _)| other == key),
         }
     }
 }
@@ -294,7 +340,11 @@ fn printable(path: &str) -> String {
 }
 
 /// From how many members on a lookup uses an index.
-pub(crate) const INDEX_ABOVE: usize = 16;
+const INDEX_ABOVE: usize = 16;
+/// What a member takes beside its key and its text, as a rule at most.
+const MEMBER_BYTES: usize = 5;
+/// What is around the members of an object.
+const OBJECT_BYTES: usize = 2;
 /// Keys may be long, and a refused one may be any length.
 const PATH_CHARACTERS_SHOWN: usize = 256;
 

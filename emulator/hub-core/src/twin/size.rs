@@ -6,7 +6,7 @@
 //! one byte for every [`TEXT_BYTES_FREE`] of its text; what clients print stays below that.
 
 use super::patch::{Patch, PatchNode};
-use super::tree::{Entry, Value};
+use super::tree::{Members, Value};
 use crate::json::{Reader, Token, unquote};
 
 /// What a key or a string counts.
@@ -37,19 +37,19 @@ pub(crate) fn of_leaf(text: &str) -> usize {
 }
 
 /// What a stored value counts.
-pub(crate) fn of_value(value: &Value) -> usize {
+pub(crate) fn of_value(value: Value<'_>) -> usize {
     match value {
         Value::Leaf(text) => of_leaf(text),
-        Value::Object(children) => of_children(children),
+        Value::Object(members) => of_members(members),
     }
 }
 
 /// What the members of an object count.
-pub(crate) fn of_children(children: &[Entry]) -> usize {
-    children
-        .iter()
-        .map(|entry| of_string(&entry.key) + of_value(&entry.node.value))
-        .sum()
+pub(crate) fn of_members(members: Members<'_>) -> usize {
+    let of_member = members
+        .into_iter()
+        .map(|member| of_string(member.key) + of_value(member.node.value));
+    of_member.sum()
 }
 
 /// What a patch counts once it is stored where nothing was: its nulls go.

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use hub_proto::time::Timestamp;
 
 use super::patch::{DollarKeys, Patch};
-use super::section::{Effect, Section, print_replacement};
+use super::section::{Section, print_replacement};
 use super::update::{SectionUpdate, TwinUpdate, UpdateMode, check_body};
 use crate::error::HubError;
 use crate::json::Reader;
@@ -128,18 +128,13 @@ impl Twin {
         mode: UpdateMode,
         limits: &Limits,
     ) -> Result<TwinChange, HubError> {
-        let tags = Plan::new(&self.tags, update.tags, mode);
-        let desired = Plan::new(&self.desired, update.desired, mode);
+        let tags = Plan::new(&self.tags, update.tags, mode, at);
+        let desired = Plan::new(&self.desired, update.desired, mode, at);
         if let Some(plan) = &tags {
-            check_size("tags", &self.tags, plan.effect, limits.tags_bytes)?;
+            plan.check_size("tags", &self.tags, limits.tags_bytes)?;
         }
         if let Some(plan) = &desired {
-            check_size(
-                "properties.desired",
-                &self.desired,
-                plan.effect,
-                limits.desired_bytes,
-            )?;
+            plan.check_size("properties.desired", &self.desired, limits.desired_bytes)?;
         }
         if tags.is_some() || desired.is_some() {
             self.version += 1;
@@ -147,7 +142,7 @@ impl Twin {
         }
         Ok(TwinChange {
             desired: desired.map(|plan| {
-                let mut text = plan.carry_out(&mut self.desired, at);
+                let mut text = plan.carry_out(&mut self.desired);
                 push_version(&mut text, self.desired.version);
                 DesiredChange {
                     version: self.desired.version.into(),
@@ -155,7 +150,7 @@ impl Twin {
                 }
             }),
             tags: tags.map(|plan| {
-                let text = plan.carry_out(&mut self.tags, at);
+                let text = plan.carry_out(&mut self.tags);
                 TagsChange {
                     version: self.version,
                     patch: text.into(),
@@ -180,18 +175,19 @@ impl Twin {
         let mut reader = Reader::new(check_body(body)?);
         let section = "properties.reported";
         let patch = Patch::read(&mut reader, section, DollarKeys::Refuse, limits)?;
-        let mut text = String::new();
+        let mut text = String::with_capacity(patch.text_bytes());
         patch.print(&mut text);
-        let effect = self.reported.effect_of_merge(&patch);
-        check_size(section, &self.reported, effect, limits.reported_bytes)?;
-        if effect.counts {
-            self.reported.merge(patch, effect, at);
+        let merged = self.reported.merged(&patch, at);
+        let changed = merged.is_some();
+        if let Some(merged) = merged {
+            check_size(section, &self.reported, &merged, limits.reported_bytes)?;
+            self.reported = merged;
             self.version += 1;
         }
         Ok(ReportedChange {
             version: self.reported.version.into(),
             patch: text.into(),
-            changed: effect.counts,
+            changed,
         })
     }
 }
@@ -200,58 +196,68 @@ impl Twin {
 struct Plan {
     patch: Patch,
     mode: UpdateMode,
-    effect: Effect,
+    /// What the section becomes.
+    section: Section,
 }
 
 impl Plan {
     /// `None` if the update would do nothing.
-    fn new(section: &Section, update: SectionUpdate, mode: UpdateMode) -> Option<Self> {
+    fn new(
+        section: &Section,
+        update: SectionUpdate,
+        mode: UpdateMode,
+        at: Timestamp,
+    ) -> Option<Self> {
         let patch = match (update, mode) {
             (SectionUpdate::Patch(patch), _) => patch,
             (SectionUpdate::Absent, UpdateMode::Merge) => return None,
             (SectionUpdate::Clear, UpdateMode::Merge) => {
-                Patch::deleting(section.children.iter().map(|entry| &entry.key))
+                Patch::deleting(section.members().into_iter().map(|member| member.key))
             }
             (SectionUpdate::Absent | SectionUpdate::Clear, UpdateMode::Replace) => Patch::default(),
         };
-        let effect = match mode {
-            UpdateMode::Merge => section.effect_of_merge(&patch),
-            UpdateMode::Replace => section.effect_of_replace(&patch),
+        let section = match mode {
+            UpdateMode::Merge => section.merged(&patch, at),
+            UpdateMode::Replace => section.replaced(&patch, at),
         };
-        effect.counts.then_some(Self {
+        section.map(|section| Self {
             patch,
             mode,
-            effect,
+            section,
         })
     }
 
+    fn check_size(&self, name: &str, before: &Section, limit: usize) -> Result<(), HubError> {
+        check_size(name, before, &self.section, limit)
+    }
+
     /// Changes the section; gives the change as JSON text.
-    fn carry_out(self, section: &mut Section, at: Timestamp) -> String {
-        let mut text = String::new();
+    fn carry_out(self, section: &mut Section) -> String {
+        let mut text = String::with_capacity(self.patch.text_bytes() + VERSION_BYTES);
         match self.mode {
-            UpdateMode::Merge => {
-                self.patch.print(&mut text);
-                section.merge(self.patch, self.effect, at);
-            }
+            UpdateMode::Merge => self.patch.print(&mut text),
             UpdateMode::Replace => {
-                print_replacement(&section.children, &self.patch, &mut text);
-                section.replace(self.patch, self.effect, at);
+                print_replacement(section.members(), &self.patch, &mut text);
             }
         }
+        *section = self.section;
         text
     }
 }
 
 /// A section may not grow past its limit; one that is past it may stay or shrink.
-fn check_size(name: &str, section: &Section, effect: Effect, limit: usize) -> Result<(), HubError> {
-    let bytes = section.size_after(effect);
-    if bytes > limit && bytes > section.size() {
+fn check_size(name: &str, before: &Section, after: &Section, limit: usize) -> Result<(), HubError> {
+    let bytes = after.size();
+    if bytes > limit && bytes > before.size() {
         return Err(HubError::Argument(format!(
             "{name}: would have {bytes} bytes (keys and values), at most {limit} are allowed"
         )));
     }
     Ok(())
 }
+
+/// What [`push_version`] adds, as a rule.
+const VERSION_BYTES: usize = 20;
 
 /// Puts `$version` last into a JSON object that is not empty.
 fn push_version(text: &mut String, version: u32) {

@@ -1,138 +1,172 @@
-//! One tree for values and metadata together: every node carries the stamp of its last change.
+//! Reading a section: one tree for values and metadata together, every node with the stamp of its last
+//! change.
 //!
-//! A million twins live in memory, so a node is small: short keys and values sit inside it, and an
-//! object's children are one exact allocation.
+//! A million twins live in memory, so a section is one text without pointers, and reading it follows
+//! none. Numbers are [`digits`]; `pen` writes the same:
+//!
+//! ```text
+//! section = number of stamps, stamps, members
+//! members = member*                                     in the order they came, keys unique
+//! member  = length of the key, key, number of its stamp, header, value
+//! header  = length of the value * 2 + (1 if it is an object)
+//! value   = JSON text of a scalar or an array, minified, numbers and escapes as sent
+//!         | members
+//! ```
+//!
+//! So a search passes over what it does not look for without reading it, and a write copies what it
+//! does not change. There is no null: null deletes.
 
-use hub_proto::time::Timestamp;
-use smol_str::SmolStr;
+use std::ops::Range;
 
-/// When a node was last touched, and by which version of its section.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    pub(crate) updated: Timestamp,
-    /// 0 on a section that was never written.
-    pub(crate) version: u32,
+use super::digits;
+use super::stamps::PackedStamps;
+pub(crate) use super::stamps::Stamp;
+
+/// The members of an object, or of a section.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Members<'a> {
+    pub(super) text: &'a str,
+    pub(super) stamps: PackedStamps<'a>,
 }
 
 /// A member of an object.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
-    pub(crate) key: SmolStr,
-    pub(crate) node: Node,
+pub(crate) struct Member<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) node: Node<'a>,
+    /// Where it is among the text of the members.
+    pub(super) place: Range<usize>,
 }
 
 /// A value with its stamp.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node<'a> {
+    pub(crate) value: Value<'a>,
+    pub(super) stamp_number: usize,
+    stamps: PackedStamps<'a>,
+}
+
+/// A value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    /// JSON text of a scalar or an array.
+    Leaf(&'a str),
+    /// An object.
+    Object(Members<'a>),
+}
+
+/// The members of an object, one after the other.
 #[derive(Clone, Debug)]
-pub(crate) struct Node {
-    pub(crate) stamp: Stamp,
-    pub(crate) value: Value,
+pub(crate) struct Iter<'a> {
+    members: Members<'a>,
+    at: usize,
 }
 
-/// A value. There is no null: null deletes.
-#[derive(Clone, Debug)]
-pub(crate) enum Value {
-    /// Minified JSON text of a scalar or an array, numbers and escapes as sent.
-    Leaf(SmolStr),
-    /// Members in the order they came, keys unique.
-    Object(Box<[Entry]>),
-}
-
-/// The member named `key`.
-pub(crate) fn find<'a>(children: &'a [Entry], key: &str) -> Option<&'a Node> {
-    children
-        .iter()
-        .find(|entry| entry.key == key)
-        .map(|entry| &entry.node)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fmt::Write as _;
-    use std::mem::size_of;
-
-    use super::*;
-    use crate::limits::Limits;
-    use crate::twin::Twin;
-
-    /// What an allocator takes for `bytes`: a header of 8, rounded up to 16, 32 at least (glibc).
-    fn allocated(bytes: usize) -> usize {
-        if bytes == 0 {
-            0
-        } else {
-            (bytes + 8).next_multiple_of(16).max(32)
+impl<'a> Members<'a> {
+    /// Those of a section that was packed; of no text at all, none.
+    pub(super) fn of_section(text: &'a str) -> Self {
+        if text.is_empty() {
+            return Self::default();
+        }
+        let mut at = 0;
+        let stamps = digits::read(text.as_bytes(), &mut at);
+        let (stamps, members) = text[at..].split_at(PackedStamps::bytes(stamps));
+        Self {
+            text: members,
+            stamps: PackedStamps::new(stamps),
         }
     }
 
-    /// A text that does not fit inside has two counters before it.
-    fn of_text(text: &SmolStr) -> usize {
-        if text.is_heap_allocated() {
-            allocated(16 + text.len())
-        } else {
-            0
-        }
+    pub(crate) fn is_empty(self) -> bool {
+        self.text.is_empty()
     }
 
-    fn of_children(children: &[Entry]) -> usize {
-        let below = children.iter().map(|entry| {
-            of_text(&entry.key)
-                + match &entry.node.value {
-                    Value::Leaf(text) => of_text(text),
-                    Value::Object(children) => of_children(children),
-                }
-        });
-        allocated(size_of_val(children)) + below.sum::<usize>()
-    }
-
-    /// The memory of a twin with `leaves` reported leaves in objects of eight, and its size by the
-    /// hub's way of counting.
-    fn twin_of(leaves: usize, key_bytes: usize, value_bytes: usize) -> (usize, usize) {
-        let mut body = String::from("{");
-        for leaf in 0..leaves {
-            let (object, value) = (leaf / 8, "v".repeat(value_bytes));
-            if leaf % 8 == 0 {
-                write!(
-                    body,
-                    "{}\"o{object}\":{{",
-                    if leaf == 0 { "" } else { "}," }
-                )
-                .unwrap();
-            } else {
-                body.push(',');
+    /// The value of `key`.
+    pub(crate) fn find(self, key: &str) -> Option<Node<'a>> {
+        let bytes = self.text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() {
+            let length = digits::read(bytes, &mut at);
+            let is_it = bytes[at..at + length] == *key.as_bytes();
+            at += length;
+            let stamp_number = digits::read(bytes, &mut at);
+            let header = digits::read(bytes, &mut at);
+            let end = at + header / 2;
+            if is_it {
+                return Some(self.node(stamp_number, header, at..end));
             }
-            write!(body, "\"{leaf:0>key_bytes$}\":\"{value}\"").unwrap();
+            at = end;
         }
-        body.push_str("}}");
-        let mut twin = Twin::new(Timestamp::NEVER);
-        let limits = Limits::default();
-        twin.patch_reported(Timestamp::NEVER, body.as_bytes(), None, &limits)
-            .unwrap();
-        (
-            size_of::<Twin>() + of_children(&twin.reported.children),
-            twin.reported.size(),
-        )
+        None
     }
 
-    #[test]
-    fn twins_take_the_memory_they_are_said_to() {
-        assert_eq!(size_of::<Entry>(), 64);
-        assert!(size_of::<Twin>() <= 160, "{}", size_of::<Twin>());
-        // Leaves, bytes of a key, of a string; then the size by the hub's way of counting (about a
-        // kilobyte each) and the memory: 2 to 4 bytes a counted byte. Texts of up to 23 bytes cost
-        // nothing beside their 64-byte entry.
-        let cases = [
-            (4, 20, 230, 1002, 1_528),
-            (24, 20, 20, 966, 1_944),
-            (16, 12, 50, 996, 2_632),
-            (24, 10, 30, 966, 3_480),
-            (48, 10, 10, 972, 3_720),
-        ];
-        for (leaves, key_bytes, value_bytes, size, memory) in cases {
-            let case = (leaves, key_bytes, value_bytes);
-            assert_eq!(
-                twin_of(leaves, key_bytes, value_bytes),
-                (memory, size),
-                "{case:?}"
-            );
+    /// The versions of the section that some node carries; a few may come more than once.
+    pub(crate) fn versions(self) -> impl Iterator<Item = u32> + use<'a> {
+        self.stamps.carried().map(|stamp| stamp.version)
+    }
+
+    #[inline]
+    fn node(self, stamp_number: usize, header: usize, value: Range<usize>) -> Node<'a> {
+        let (text, stamps) = (&self.text[value], self.stamps);
+        let value = if header.is_multiple_of(2) {
+            Value::Leaf(text)
+        } else {
+            Value::Object(Self { text, stamps })
+        };
+        Node {
+            value,
+            stamp_number,
+            stamps,
+        }
+    }
+}
+
+impl<'a> IntoIterator for Members<'a> {
+    type Item = Member<'a>;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        Iter {
+            members: self,
+            at: 0,
+        }
+    }
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = Member<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Member<'a>> {
+        let (text, start) = (self.members.text, self.at);
+        if start == text.len() {
+            return None;
+        }
+        let mut at = start;
+        let length = digits::read(text.as_bytes(), &mut at);
+        let key = &text[at..at + length];
+        at += length;
+        let stamp_number = digits::read(text.as_bytes(), &mut at);
+        let header = digits::read(text.as_bytes(), &mut at);
+        self.at = at + header / 2;
+        Some(Member {
+            key,
+            node: self.members.node(stamp_number, header, at..self.at),
+            place: start..self.at,
+        })
+    }
+}
+
+impl<'a> Node<'a> {
+    pub(crate) fn stamp(self) -> Stamp {
+        self.stamps.get(self.stamp_number)
+    }
+
+    /// The members of an object; none of anything else.
+    pub(crate) fn members(self) -> Members<'a> {
+        match self.value {
+            Value::Object(members) => members,
+            Value::Leaf(_) => Members::default(),
         }
     }
 }
