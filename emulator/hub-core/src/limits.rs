@@ -57,6 +57,8 @@ pub struct Limits {
     /// Bytes of superseded states that each shard keeps, roughly, for reads that lag; past it the oldest
     /// go, and reads lag less. Default 16 MiB.
     pub history_bytes: usize,
+    /// What queries may have the hub remember. An answer does not depend on it.
+    pub indexes: IndexLimits,
     /// How long past its `se` a SAS token still opens a connection or a request.
     pub sas_connect_grace: Duration,
     /// How long past its `se` a SAS token still holds an open connection.
@@ -80,6 +82,20 @@ pub struct FeedbackLimits {
     pub deliveries: u32,
     /// Records that wait, over which the oldest are dropped. Default 100,000.
     pub records: usize,
+}
+
+/// The bounds of the indexes of one shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IndexLimits {
+    /// Indexes, of one path each; over it the one that was asked for longest ago goes. Default 4.
+    pub count: usize,
+    /// Devices that an index names for one value. What more have is found by a scan, soon. Default 1,024.
+    pub devices_per_value: usize,
+    /// Devices that changed and that the indexes have not looked at; a search looks at them all.
+    /// Default 256.
+    pub unseen_changes: usize,
+    /// Changes after which a value that many devices had may be one of few. Default 1,024.
+    pub changes_before_rebuild: usize,
 }
 
 /// The bounds of scheduled jobs.
@@ -133,9 +149,21 @@ impl Default for Limits {
             deployment_modules: 50,
             query_page_bytes: 8 * 1024 * 1024,
             history_bytes: 16 * 1024 * 1024,
+            indexes: IndexLimits::default(),
             sas_connect_grace: Duration::from_mins(5),
             sas_live_grace: Duration::from_mins(10),
             jobs: JobLimits::default(),
+        }
+    }
+}
+
+impl Default for IndexLimits {
+    fn default() -> Self {
+        Self {
+            count: 4,
+            devices_per_value: 1024,
+            unseen_changes: 256,
+            changes_before_rebuild: 1024,
         }
     }
 }

@@ -267,6 +267,10 @@ impl HubHandle {
         &self.0.parts.clock
     }
 
+    pub(super) fn runtime(&self) -> &runtime::Handle {
+        &self.0.runtime
+    }
+
     pub(super) fn shelf(&self) -> &Shelf {
         &self.0.shelf
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hub_core::image::ClientImage;
-use hub_core::{HubError, Shard};
+use hub_core::{ClearedClients, HubError, Shard};
 use hub_proto::ids::DeviceId;
 
 use super::handle::HubHandle;
@@ -130,11 +130,17 @@ impl HubHandle {
             slot.command(|cell, now| {
                 let devices = cell.shard.device_count();
                 let clients = cell.shard.clear(now);
-                self.count_gone(devices, clients);
+                self.count_gone(devices, clients.count());
                 clients
             })
         });
-        cleared.sum()
+        let cleared: Vec<ClearedClients> = cleared.collect();
+        let count = cleared.iter().map(ClearedClients::count).sum();
+        if count > DROPPED_IN_PLACE_MAX {
+            // A million twins are half a second's work for the allocator.
+            self.runtime().spawn_blocking(move || drop(cleared));
+        }
+        count
     }
 
     fn count_gone(&self, devices: usize, clients: usize) {
@@ -151,3 +157,5 @@ impl Shelf {
 }
 
 const SNAPSHOTS_MAX: usize = 16;
+/// So many clients are given back in less time than a thread takes to begin.
+const DROPPED_IN_PLACE_MAX: usize = 256;

@@ -13,6 +13,7 @@ use hub_proto::ids::{ClientIdentity, DeviceId};
 
 use super::handle::HubHandle;
 use super::placement::{SHARDS, shard_of};
+use super::slot::ShardSlot;
 
 /// One page of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,6 +227,8 @@ struct Stream {
     found: VecDeque<ClientIdentity>,
     looked_until: Option<ClientIdentity>,
     is_at_end: bool,
+    /// Whether there is no index to make.
+    is_index_made: bool,
 }
 
 impl<'a> Merged<'a> {
@@ -240,6 +243,7 @@ impl<'a> Merged<'a> {
             ids,
             found: VecDeque::new(),
             looked_until: after.cloned(),
+            is_index_made: false,
         };
         Self {
             hub,
@@ -268,6 +272,10 @@ impl<'a> Merged<'a> {
                 stream.found.extend(step.found);
                 stream.is_at_end = step.looked_until.is_none();
                 stream.looked_until = step.looked_until;
+                if step.is_sparse && !stream.is_index_made {
+                    stream.is_index_made = true;
+                    make_index(slot, self.query).await;
+                }
                 if stream.found.is_empty() {
                     tokio::task::yield_now().await;
                 }
@@ -282,6 +290,18 @@ impl<'a> Merged<'a> {
     }
 }
 
+/// Makes the index that saves a query the walk through a shard. Making it is that walk; the next query
+/// is saved it as well.
+async fn make_index(slot: &ShardSlot, query: &Query) {
+    // Bounded, since queries of other paths may drive it out again and again.
+    for _ in 0..INDEX_STEPS_MAX {
+        if slot.command(|cell, _| cell.shard.extend_index(query, LOOKED_AT_MAX)) {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// Where each shard has to look. A device lives in one shard only, so single ids are looked up there.
 fn ids_by_shard(query: &Query) -> Vec<IdRanges> {
     let lives_in = |id: &str| DeviceId::parse(id).ok().map(|id| shard_of(&id));
@@ -291,6 +311,9 @@ fn ids_by_shard(query: &Query) -> Vec<IdRanges> {
 
 /// The most rows looked at while a shard is locked: a few hundred microseconds.
 const LOOKED_AT_MAX: usize = 1024;
+
+/// A shard of a full hub has 62 such stretches, and a query may have four indexes made.
+const INDEX_STEPS_MAX: usize = 512;
 
 /// Rows of jobs that are printed at a time, with the jobs locked.
 const JOB_ROWS_MAX: usize = 256;

@@ -175,8 +175,15 @@ fn plan(text: &str) -> Result<String, CliError> {
         CliError::usage(format!("not a query: {error}"))
             .with_remedy("the place is line:column of the query")
     })?;
+    let indexed: Vec<String> = query.indexable().map(|path| path.to_string()).collect();
+    let by_index = if indexed.is_empty() || query.ids().singles().is_some() {
+        String::new()
+    } else {
+        let paths = indexed.join(" or ");
+        format!("; of a large hub, where few match, by an index on {paths}")
+    };
     Ok(match query.collection() {
-        Collection::Devices => query.ids().to_string(),
+        Collection::Devices => format!("{}{by_index}", query.ids()),
         Collection::Modules => format!("modules of: {}", query.ids()),
         Collection::Jobs => "scan of all device-job rows".to_owned(),
     })
@@ -251,7 +258,11 @@ mod tests {
         //
         let cases = [
             ("devices", "scan of all devices"),
-            ("devices WHERE tags.a = 1", "scan of all devices"),
+            (
+                "devices WHERE tags.a = 1 AND status = 'enabled'",
+                "scan of all devices; of a large hub, where few match, by an index on tags.a or status",
+            ),
+            ("devices WHERE tags.a > 1", "scan of all devices"),
             (
                 "devices WHERE deviceId = 'a' AND tags.a = 1",
                 "look-up of device \"a\"",

@@ -6,14 +6,30 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hub_proto::time::Now;
 
-use super::queue::{C2dQueue, NewMessage, QueuedMessage};
+use super::queue::{C2dQueue, ClientQueue, NewMessage, QueuedMessage};
 use crate::error::HubError;
 use crate::image::{MessageImage, QueueImage, TimeImage};
 use crate::limits::Limits;
 
+impl ClientQueue {
+    /// As plain data; see [`C2dQueue::export`].
+    pub(crate) fn export(&self, now: Now) -> QueueImage {
+        let queue = self.get().map(|queue| queue.export(now));
+        queue.unwrap_or_default()
+    }
+
+    /// From plain data.
+    pub(crate) fn import(now: Now, image: &QueueImage, limits: &Limits) -> Result<Self, HubError> {
+        if *image == QueueImage::default() {
+            return Ok(Self::default());
+        }
+        C2dQueue::import(now, image, limits).map(Self::new)
+    }
+}
+
 impl C2dQueue {
     /// As plain data. One that is out counts as waiting; what ended is not part of it.
-    pub(crate) fn export(&self, now: Now) -> QueueImage {
+    fn export(&self, now: Now) -> QueueImage {
         let message = |message: &QueuedMessage| MessageImage {
             sequence: message.sequence,
             properties: message.message.bag.clone(),
@@ -32,8 +48,7 @@ impl C2dQueue {
         }
     }
 
-    /// From plain data.
-    pub(crate) fn import(now: Now, image: &QueueImage, limits: &Limits) -> Result<Self, HubError> {
+    fn import(now: Now, image: &QueueImage, limits: &Limits) -> Result<Self, HubError> {
         if image.waiting.len() > limits.c2d_queue_messages {
             return Err(HubError::QueueFull(limits.c2d_queue_messages));
         }

@@ -141,7 +141,7 @@ impl EndedCounts {
 }
 
 /// A device's queue, as an administrator sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct QueueView {
     /// What waits, oldest first.
     pub messages: Vec<QueuedView>,

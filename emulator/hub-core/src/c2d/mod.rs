@@ -14,4 +14,4 @@ pub use message::{
     Acknowledgement, C2dMessage, EndedCounts, LockToken, QueueView, QueuedView, ReceivedMessage,
     Settlement,
 };
-pub(crate) use queue::{C2dQueue, NewMessage, QueuedMessage};
+pub(crate) use queue::{C2dQueue, ClientQueue, NewMessage, QueuedMessage};

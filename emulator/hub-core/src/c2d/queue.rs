@@ -14,6 +14,10 @@ use super::message::{
 use crate::error::HubError;
 use crate::event::C2dOutcome;
 
+/// The queue of a client. Most never have a message: it takes no memory before the first.
+#[derive(Debug, Default)]
+pub(crate) struct ClientQueue(Option<Box<C2dQueue>>);
+
 /// The messages of one device that are not settled yet, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct C2dQueue {
@@ -22,6 +26,8 @@ pub(crate) struct C2dQueue {
     pub(super) ended: Option<Box<EndedCounts>>,
     pub(super) sequence_last: u64,
     pub(super) delivery_last: u16,
+    /// When the shard will look at the queue, if it will.
+    pub(crate) timer: Option<Instant>,
 }
 
 /// A message in the queue, as it will go on the wire.
@@ -60,6 +66,37 @@ enum Holder {
     Link(PacketId),
     /// A request over HTTP.
     Request(LockToken),
+}
+
+impl ClientQueue {
+    pub(super) fn new(queue: C2dQueue) -> Self {
+        Self(Some(Box::new(queue)))
+    }
+
+    /// How many messages are not settled.
+    pub(crate) fn len(&self) -> usize {
+        self.get().map_or(0, C2dQueue::len)
+    }
+
+    /// The queue, if there ever was a message.
+    pub(crate) fn get(&self) -> Option<&C2dQueue> {
+        self.0.as_deref()
+    }
+
+    /// The same, to change it.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut C2dQueue> {
+        self.0.as_deref_mut()
+    }
+
+    /// The queue, for a first message.
+    pub(crate) fn make(&mut self) -> &mut C2dQueue {
+        self.0.get_or_insert_default()
+    }
+
+    /// The queue as the service sees it.
+    pub(crate) fn view(&self) -> QueueView {
+        self.get().map(C2dQueue::view).unwrap_or_default()
+    }
 }
 
 impl C2dQueue {

@@ -2,6 +2,7 @@
 
 use super::constants::ConstantSet;
 use super::functions::Function;
+use super::index::Sought;
 use super::path::{Path, Root};
 use super::ranges::IdRanges;
 
@@ -15,6 +16,8 @@ pub struct Query {
     pub(super) condition: Option<Expression>,
     /// Outside of these device ids nothing can match.
     pub(super) ids: IdRanges,
+    /// What else it looks for that an index may know.
+    pub(super) sought: Vec<Sought>,
 }
 
 /// What a query looks through.
@@ -182,6 +185,12 @@ impl Query {
     /// Outside of these device ids nothing can match.
     pub fn ids(&self) -> &IdRanges {
         &self.ids
+    }
+
+    /// The paths of which an index may save it a scan; see [`crate::Shard::extend_index`].
+    pub fn indexable(&self) -> impl Iterator<Item = impl std::fmt::Display> {
+        let is_of_devices = self.collection == Collection::Devices;
+        self.sought.iter().filter(move |_| is_of_devices)
     }
 }
 

@@ -36,6 +36,16 @@ impl ConstantSet {
         }
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = Constant> {
+        let null = self.has_null.then_some(Constant::Null);
+        let is_true = self.has_true.then_some(Constant::Bool(true));
+        let is_false = self.has_false.then_some(Constant::Bool(false));
+        let numbers = self.numbers.iter().copied().map(Constant::Number);
+        let texts = self.texts.iter().cloned().map(Constant::Text);
+        let few = null.into_iter().chain(is_true).chain(is_false);
+        few.chain(numbers).chain(texts)
+    }
+
     /// The texts, sorted.
     pub(super) fn texts(&self) -> &[Box<str>] {
         &self.texts

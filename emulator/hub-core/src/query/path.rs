@@ -1,5 +1,7 @@
 //! Paths: which part of a row a query names.
 
+use std::fmt;
+
 /// A path, its first name resolved.
 #[derive(Clone, Debug)]
 pub(super) struct Path {
@@ -144,6 +146,23 @@ impl Path {
             steps.remove(0);
         }
         Self { root, steps, name }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self.root {
+            Root::Desired => "properties.desired",
+            Root::Reported => "properties.reported",
+            root => root.name().unwrap_or("nothing"),
+        })?;
+        for step in &self.steps {
+            match step {
+                Step::Key(key) => write!(out, ".{key}")?,
+                Step::Index(index) => write!(out, "[{index}]")?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -29,23 +29,73 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DevicePart {
     pub(crate) status: Status,
-    pub(crate) status_reason: Option<Box<str>>,
     pub(crate) status_updated: Timestamp,
     pub(crate) edge: bool,
-    pub(crate) scopes: EdgeScopes,
+    rare: Option<Box<RarePart>>,
+}
+
+/// What few devices have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct RarePart {
+    status_reason: Option<Box<str>>,
+    scopes: EdgeScopes,
+}
+
+impl DevicePart {
+    /// Without a reason or scopes.
+    pub(crate) fn new(status: Status, status_updated: Timestamp, edge: bool) -> Self {
+        Self {
+            status,
+            status_updated,
+            edge,
+            rare: None,
+        }
+    }
+
+    fn of_spec(spec: DeviceSpec, status_updated: Timestamp) -> (Self, Authentication) {
+        let mut part = Self::new(spec.status, status_updated, spec.edge);
+        part.set_rare(spec.status_reason.map(Into::into), spec.scopes);
+        (part, spec.authentication)
+    }
+
+    pub(crate) fn set_rare(&mut self, status_reason: Option<Box<str>>, scopes: EdgeScopes) {
+        let is_there = status_reason.is_some() || scopes != EdgeScopes::default();
+        self.rare = is_there.then(|| {
+            Box::new(RarePart {
+                status_reason,
+                scopes,
+            })
+        });
+    }
+
+    pub(crate) fn set_device_scope(&mut self, scope: Box<str>) {
+        self.rare.get_or_insert_default().scopes.device = Some(scope);
+    }
+
+    pub(crate) fn status_reason(&self) -> Option<&str> {
+        self.rare.as_ref()?.status_reason.as_deref()
+    }
+
+    pub(crate) fn device_scope(&self) -> Option<&str> {
+        self.rare.as_ref()?.scopes.device.as_deref()
+    }
+
+    pub(crate) fn parent_scopes(&self) -> &[Box<str>] {
+        let rare = self.rare.as_ref();
+        rare.map_or(&[][..], |rare| &rare.scopes.parents)
+    }
+
+    pub(crate) fn scopes(&self) -> EdgeScopes {
+        let rare = self.rare.as_ref();
+        rare.map(|rare| rare.scopes.clone()).unwrap_or_default()
+    }
 }
 
 impl Registered {
     /// A new device identity.
     pub(crate) fn device(spec: DeviceSpec, stamp: Stamp) -> Self {
-        let part = DevicePart {
-            status: spec.status,
-            status_reason: spec.status_reason.map(Into::into),
-            status_updated: Timestamp::NEVER,
-            edge: spec.edge,
-            scopes: spec.scopes,
-        };
-        Self::new(spec.authentication, stamp, Kind::Device(part))
+        let (part, authentication) = DevicePart::of_spec(spec, Timestamp::NEVER);
+        Self::new(authentication, stamp, Kind::Device(part))
     }
 
     /// A new module identity.
@@ -84,14 +134,9 @@ impl Registered {
             Kind::Device(part) if part.status == spec.status => part.status_updated,
             _ => at,
         };
-        self.kind = Kind::Device(DevicePart {
-            status: spec.status,
-            status_reason: spec.status_reason.map(Into::into),
-            status_updated,
-            edge: spec.edge,
-            scopes: spec.scopes,
-        });
-        self.authentication = spec.authentication;
+        let (part, authentication) = DevicePart::of_spec(spec, status_updated);
+        self.kind = Kind::Device(part);
+        self.authentication = authentication;
         self.etag = stamp.etag();
     }
 
@@ -117,11 +162,11 @@ impl DevicePart {
             etag: &registered.etag,
             authentication: &registered.authentication,
             status: self.status,
-            status_reason: self.status_reason.as_deref(),
+            status_reason: self.status_reason(),
             status_updated: self.status_updated,
             edge: self.edge,
-            device_scope: self.scopes.device.as_deref(),
-            parent_scopes: &self.scopes.parents,
+            device_scope: self.device_scope(),
+            parent_scopes: self.parent_scopes(),
             connected: false,
             last_activity: Timestamp::NEVER,
             c2d_messages: 0,

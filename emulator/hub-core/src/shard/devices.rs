@@ -5,7 +5,7 @@
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 use hub_proto::time::Now;
 
-use super::state::{Client, Shard};
+use super::state::{Client, Common, Shard};
 use crate::error::HubError;
 use crate::event::EventKind;
 use crate::link::LinkClose;
@@ -142,8 +142,8 @@ impl Shard {
             return;
         };
         let is_edge = part.edge;
-        if is_edge && part.scopes.device.is_none() {
-            part.scopes.device = Some(own_scope(id.device_id(), &generation));
+        if is_edge && part.device_scope().is_none() {
+            part.set_device_scope(own_scope(id.device_id(), &generation));
         }
         for name in SYSTEM_MODULES {
             let Ok(module) = ModuleId::parse(name) else {
@@ -182,14 +182,14 @@ impl Shard {
             etag: client.registered.etag.to_string(),
             connected,
             status: part.status,
-            status_reason: part.status_reason.as_deref().map(str::to_owned),
+            status_reason: part.status_reason().map(str::to_owned),
             connection_state_updated,
             status_updated: part.status_updated,
             last_activity: client.last_activity,
             c2d_messages: client.messages.len(),
             authentication: client.registered.authentication.clone(),
             edge: part.edge,
-            scopes: part.scopes.clone(),
+            scopes: part.scopes(),
         }
     }
 
@@ -204,14 +204,20 @@ impl Shard {
     /// Takes a client out, with all that was open.
     pub(super) fn remove(&mut self, now: Now, id: &ClientIdentity, fact: EventKind) {
         if let Some(mut client) = self.take_out(id) {
-            let common = &mut self.common;
-            client.shut_out(now, common, &LinkClose::Deleted);
-            client.forget_messages(common);
-            let counts = &mut common.configuration_counts;
-            counts.forget(client.configurations.as_deref());
-            // The last fact about a client is that it is gone.
-            common.event(now, id, fact);
+            client.leave(now, &mut self.common, fact);
         }
+    }
+}
+
+impl Client {
+    /// Ends all that was open: the client is deleted.
+    pub(super) fn leave(&mut self, now: Now, common: &mut Common, fact: EventKind) {
+        self.shut_out(now, common, &LinkClose::Deleted);
+        self.forget_messages(common);
+        let counts = &mut common.configuration_counts;
+        counts.forget(self.configurations.as_deref());
+        // The last fact about a client is that it is gone.
+        common.event(now, &self.id, fact);
     }
 }
 

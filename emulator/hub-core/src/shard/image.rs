@@ -1,10 +1,12 @@
 //! A shard's clients to plain data and back, and none at all.
 
+use std::collections::BTreeMap;
+
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 use hub_proto::time::Now;
 
 use super::state::{Client, Shard};
-use crate::c2d::C2dQueue;
+use crate::c2d::ClientQueue;
 use crate::error::HubError;
 use crate::event::EventKind;
 use crate::image::{AuthenticationImage, ClientImage, DeviceImage, KeyImage, TimeImage};
@@ -12,6 +14,18 @@ use crate::registry::{
     Authentication, DevicePart, EdgeScopes, Kind, Registered, Status, SymmetricKeys, Thumbprints,
 };
 use crate::twin::Twin;
+
+/// Clients that are gone from their shard. Giving their memory back takes longer than taking them out,
+/// and nobody needs to wait for it.
+#[derive(Debug)]
+pub struct ClearedClients(BTreeMap<ClientIdentity, Box<Client>>);
+
+impl ClearedClients {
+    /// How many there were, devices and modules.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+}
 
 impl Shard {
     /// Every client as plain data, devices before modules.
@@ -61,19 +75,21 @@ impl Shard {
         }
     }
 
-    /// Removes every client with twin, queue, link and calls; says how many there were.
-    pub fn clear(&mut self, now: Now) -> usize {
-        let ids: Vec<ClientIdentity> = self.clients.keys().cloned().collect();
+    /// Removes every client with twin, queue, link and calls, and hands over what they were.
+    pub fn clear(&mut self, now: Now) -> ClearedClients {
+        let mut clients = std::mem::take(&mut self.clients);
         // Modules come last and go first.
-        for id in ids.iter().rev() {
-            let fact = match id {
+        for client in clients.values_mut().rev() {
+            let fact = match client.id {
                 ClientIdentity::Device(_) => EventKind::DeviceDeleted,
                 ClientIdentity::Module(..) => EventKind::ModuleDeleted,
             };
-            self.remove(now, id, fact);
+            self.common.touch(client);
+            client.leave(now, &mut self.common, fact);
         }
         self.device_count = 0;
-        ids.len()
+        self.drop_indexes();
+        ClearedClients(clients)
     }
 
     /// How many clients there are, devices and modules.
@@ -92,7 +108,9 @@ impl Shard {
         common.stamps.pass(client.registered.generation);
         common.event(now, id, fact);
         // Set anew, since it may come from another shard.
-        client.messages_timer = None;
+        if let Some(queue) = client.messages.get_mut() {
+            queue.timer = None;
+        }
         client.set_messages_timer(common);
         self.insert(client);
     }
@@ -120,7 +138,7 @@ impl Shard {
         );
         let mut client = Client::new(id, registered, now.wall);
         client.twin = Twin::import(&image.twin, limits)?;
-        client.messages = C2dQueue::import(now, &image.messages, limits)?;
+        client.messages = ClientQueue::import(now, &image.messages, limits)?;
         client.connection_state_updated = image.connection_state_updated.0;
         client.last_activity = image.last_activity.0;
         Ok(Box::new(client))
@@ -152,11 +170,15 @@ fn export_part(part: &DevicePart) -> DeviceImage {
     let owned = |text: &str| text.to_owned();
     DeviceImage {
         enabled: part.status == Status::Enabled,
-        status_reason: part.status_reason.as_deref().map(owned),
+        status_reason: part.status_reason().map(owned),
         status_updated: TimeImage(part.status_updated),
         edge: part.edge,
-        device_scope: part.scopes.device.as_deref().map(owned),
-        parent_scopes: part.scopes.parents.iter().map(|text| owned(text)).collect(),
+        device_scope: part.device_scope().map(owned),
+        parent_scopes: part
+            .parent_scopes()
+            .iter()
+            .map(|text| owned(text))
+            .collect(),
     }
 }
 
@@ -167,16 +189,15 @@ fn import_part(image: &DeviceImage) -> Kind {
         Status::Disabled
     };
     let parents = image.parent_scopes.iter();
-    Kind::Device(DevicePart {
-        status,
-        status_reason: image.status_reason.as_deref().map(Into::into),
-        status_updated: image.status_updated.0,
-        edge: image.edge,
-        scopes: EdgeScopes {
+    let mut part = DevicePart::new(status, image.status_updated.0, image.edge);
+    part.set_rare(
+        image.status_reason.as_deref().map(Into::into),
+        EdgeScopes {
             device: image.device_scope.as_deref().map(Into::into),
             parents: parents.map(|text| text.as_str().into()).collect(),
         },
-    })
+    );
+    Kind::Device(part)
 }
 
 fn export_authentication(authentication: &Authentication) -> AuthenticationImage {

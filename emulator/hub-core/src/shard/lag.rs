@@ -53,6 +53,7 @@ impl Shard {
     /// Has reads lag by so much from now on. What lags more than before stands still until its lag
     /// has caught up with it; nothing goes back to before this call, or to before the last one.
     pub fn set_lags(&mut self, now: Now, lags: Lags) {
+        self.drop_indexes();
         match &mut self.common.history {
             _ if lags.is_zero() => self.common.history = None,
             Some(history) => history.set_lags(lags, now.mono),

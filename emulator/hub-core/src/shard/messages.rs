@@ -10,8 +10,8 @@ use hub_proto::time::{Instant, Now, Timestamp};
 use super::state::{Client, Common, Shard};
 use super::time::Timer;
 use crate::c2d::{
-    Acknowledgement, C2dMessage, LockToken, NewMessage, QueueView, QueuedMessage, ReceivedMessage,
-    Settlement,
+    Acknowledgement, C2dMessage, C2dQueue, ClientQueue, LockToken, NewMessage, QueueView,
+    QueuedMessage, ReceivedMessage, Settlement,
 };
 use crate::error::HubError;
 use crate::event::{C2dOutcome, EventKind};
@@ -60,7 +60,7 @@ impl Shard {
                 max: TOPIC_BYTES_MAX,
             });
         }
-        let sequence = client.messages.push(NewMessage {
+        let sequence = client.messages.make().push(NewMessage {
             bag,
             payload: message.payload,
             enqueued: now.wall,
@@ -76,7 +76,8 @@ impl Shard {
     pub fn purge_messages(&mut self, now: Now, device: &DeviceId) -> Result<usize, HubError> {
         let id = &ClientIdentity::Device(device.clone());
         let (client, common) = self.reach(id)?;
-        let purged = client.messages.purge();
+        let queue = client.messages.get_mut();
+        let purged = queue.map(C2dQueue::purge).unwrap_or_default();
         for message in &purged {
             client.settled(now, common, message, C2dOutcome::Purged);
         }
@@ -96,7 +97,8 @@ impl Shard {
         let (client, common) = self.reach(&ClientIdentity::Device(device.clone()))?;
         client.expire_messages(now, common);
         let until = now.mono + lock.unwrap_or(common.limits.c2d_lock);
-        let received = client.messages.lock_for_request(token, until);
+        let queue = client.messages.get_mut();
+        let received = queue.and_then(|queue| queue.lock_for_request(token, until));
         if let Some(message) = &received {
             let (sequence, deliveries) = (message.sequence, message.deliveries);
             let fact = EventKind::C2dDelivered {
@@ -119,9 +121,9 @@ impl Shard {
     ) -> Result<(), HubError> {
         let (client, common) = self.reach(&ClientIdentity::Device(device.clone()))?;
         client.expire_messages(now, common);
-        client.messages.end_locks(now.mono);
-        let abandons_max = common.limits.c2d_deliveries;
-        let settled = client.messages.settle(token, settlement, abandons_max);
+        let queue = client.messages.get_mut().ok_or(HubError::MessageLockLost)?;
+        queue.end_locks(now.mono);
+        let settled = queue.settle(token, settlement, common.limits.c2d_deliveries);
         if let Ok(Some((message, outcome))) = &settled {
             client.settled(now, common, message, *outcome);
         }
@@ -141,7 +143,8 @@ impl Shard {
             return;
         };
         client.last_activity = now.wall;
-        if let Some(message) = client.messages.complete(delivery) {
+        let queue = client.messages.get_mut();
+        if let Some(message) = queue.and_then(|queue| queue.complete(delivery)) {
             client.settled(now, common, &message, C2dOutcome::Completed);
             client.deliver_messages(now, common);
         }
@@ -168,7 +171,8 @@ impl Client {
     /// One message is in flight at a time; the next goes after its acknowledgement.
     fn deliver_one(&mut self, now: Now, common: &mut Common, link: LinkId) {
         let lock_until = now.mono + common.limits.c2d_lock;
-        let Some((delivery, message)) = self.messages.lock_next(lock_until) else {
+        let queue = self.messages.get_mut();
+        let Some((delivery, message)) = queue.and_then(|queue| queue.lock_next(lock_until)) else {
             return;
         };
         let (sequence, deliveries) = (message.sequence, message.deliveries);
@@ -194,7 +198,8 @@ impl Client {
     /// At most once: a message is complete when it is sent, and one that was delivered before (at
     /// `QoS` 1, in vain) is complete without being sent again.
     fn deliver_all(&mut self, now: Now, common: &mut Common, link: LinkId) {
-        while let Some((delivery, message)) = self.messages.take_next() {
+        let next = |queue: &mut ClientQueue| queue.get_mut()?.take_next();
+        while let Some((delivery, message)) = next(&mut self.messages) {
             let sequence = message.sequence;
             if message.deliveries == 0 {
                 self.last_activity = now.wall;
@@ -221,41 +226,52 @@ impl Client {
 
     /// The message in flight, if any, will not be acknowledged: its lock ended, or its link.
     pub(super) fn take_back_message(&mut self, common: &mut Common) {
-        self.messages.release();
-        self.set_messages_timer(common);
+        if let Some(queue) = self.messages.get_mut() {
+            queue.release();
+            self.set_messages_timer(common);
+        }
     }
 
     /// A message of this device has expired, or the lock of the one in flight has ended.
     pub(super) fn messages_due(&mut self, now: Now, common: &mut Common) {
-        self.messages_timer = None;
-        self.messages.end_locks(now.mono);
+        if let Some(queue) = self.messages.get_mut() {
+            queue.timer = None;
+            queue.end_locks(now.mono);
+        }
         self.deliver_messages(now, common);
     }
 
     /// The device is deleted: nothing falls due any more.
     pub(super) fn forget_messages(&mut self, common: &mut Common) {
-        self.messages = crate::c2d::C2dQueue::default();
-        self.set_messages_timer(common);
+        let queue = std::mem::take(&mut self.messages);
+        if let Some(at) = queue.get().and_then(|queue| queue.timer) {
+            common.timers.cancel(at, Timer::Messages(self.id.clone()));
+        }
     }
 
     pub(super) fn set_messages_timer(&mut self, common: &mut Common) {
-        let due = self.messages.next_deadline();
-        if due == self.messages_timer {
+        let Some(queue) = self.messages.get_mut() else {
+            return;
+        };
+        let due = queue.next_deadline();
+        if due == queue.timer {
             return;
         }
-        if let Some(at) = self.messages_timer {
+        if let Some(at) = std::mem::replace(&mut queue.timer, due) {
             common.timers.cancel(at, Timer::Messages(self.id.clone()));
         }
         if let Some(at) = due {
             common.set_timer(at, Timer::Messages(self.id.clone()));
         }
-        self.messages_timer = due;
     }
 }
 
 impl Client {
     fn expire_messages(&mut self, now: Now, common: &mut Common) {
-        for message in self.messages.expire(now.mono) {
+        let Some(queue) = self.messages.get_mut() else {
+            return;
+        };
+        for message in queue.expire(now.mono) {
             self.settled(now, common, &message, C2dOutcome::Expired);
         }
     }
@@ -269,7 +285,7 @@ impl Client {
         outcome: C2dOutcome,
     ) {
         let sequence = message.sequence;
-        self.messages.count(outcome);
+        self.messages.make().count(outcome);
         common.event(now, &self.id, EventKind::C2dSettled { sequence, outcome });
         if message.acknowledgement().wants(outcome) {
             common.feedback(FeedbackRecord {

@@ -6,6 +6,7 @@
 //! | `devices`, `modules` | the registry: create, replace, delete, list |
 //! | `twins` | twins, from the service's side and the device's |
 //! | `queries` | which rows a query finds |
+//! | `indexes` | which devices a query need not look at |
 //! | `lag`, `history` | reads that lag: where they stand, and what clients were there |
 //! | `image` | all clients as plain data, for snapshots |
 //! | `links` | connections, sessions, subscriptions |
@@ -26,6 +27,7 @@ mod devices;
 mod digital_twins;
 mod history;
 mod image;
+mod indexes;
 mod lag;
 mod links;
 mod messages;
@@ -40,6 +42,7 @@ mod twins;
 pub use configurations::ConfigurationCounts;
 pub use deployments::NewModules;
 pub use devices::DeviceStatistics;
+pub use image::ClearedClients;
 pub use lag::{LagState, Lags};
 pub use methods::MethodResponse;
 pub use queries::{Search, SearchBounds};

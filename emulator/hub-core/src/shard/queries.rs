@@ -27,6 +27,9 @@ pub struct Search {
     pub found: Vec<ClientIdentity>,
     /// The last client looked at, if there may be more behind it.
     pub looked_until: Option<ClientIdentity>,
+    /// Whether it looked at many for the few it found, so that it is worth an index; see
+    /// [`Shard::extend_index`].
+    pub is_sparse: bool,
 }
 
 impl Shard {
@@ -40,8 +43,12 @@ impl Shard {
         after: Option<&ClientIdentity>,
         bounds: SearchBounds,
     ) -> Search {
+        let matches = |row: Row<'_>| query.matches(row);
+        if let Some(candidates) = self.candidates(query, ids, after) {
+            return self.search_rows(self.rows_of(candidates), bounds, matches);
+        }
         let rows = self.rows(query.collection(), ids, after);
-        self.search_rows(rows, bounds, |row| query.matches(row))
+        self.search_rows(rows, bounds, matches)
     }
 
     /// Devices behind `after` that a condition of devices names, in the order of their ids.
@@ -69,16 +76,17 @@ impl Shard {
                 found.push(client.id().clone());
             }
             if found.len() >= bounds.found_max || place + 1 >= bounds.looked_at_max {
-                let looked_until = Some(client.id().clone());
                 return Search {
+                    is_sparse: found.len() < (place + 1) / SPARSE,
                     found,
-                    looked_until,
+                    looked_until: Some(client.id().clone()),
                 };
             }
         }
         Search {
             found,
             looked_until: None,
+            is_sparse: false,
         }
     }
 
@@ -98,13 +106,34 @@ impl Shard {
         looked_at_max: usize,
         groups: &mut Groups,
     ) -> Option<ClientIdentity> {
-        for (place, client) in self.rows(query.collection(), ids, after).enumerate() {
+        if let Some(candidates) = self.candidates(query, ids, after) {
+            let rows = self.rows_of(candidates);
+            return self.add_rows_to_groups(rows, query, looked_at_max, groups);
+        }
+        let rows = self.rows(query.collection(), ids, after);
+        self.add_rows_to_groups(rows, query, looked_at_max, groups)
+    }
+
+    fn add_rows_to_groups<'a>(
+        &'a self,
+        rows: impl Iterator<Item = Indexed<'a>>,
+        query: &Query,
+        looked_at_max: usize,
+        groups: &mut Groups,
+    ) -> Option<ClientIdentity> {
+        for (place, client) in rows.enumerate() {
             self.with_row(&client, |row| groups.add(query, row));
             if place + 1 >= looked_at_max {
                 return Some(client.id().clone());
             }
         }
         None
+    }
+
+    /// Those of some devices that are there.
+    fn rows_of(&self, devices: Vec<DeviceId>) -> impl Iterator<Item = Indexed<'_>> {
+        let devices = devices.into_iter().map(ClientIdentity::Device);
+        devices.filter_map(|id| self.clients.get(&id).map(|client| Indexed::Live(client)))
     }
 
     /// The clients of a collection behind `after` whose device is in `ids`, in their order.
@@ -157,6 +186,9 @@ fn first_client(collection: Collection, start: &str) -> ClientIdentity {
         (None, _) => unreachable!("the first id is an id"),
     }
 }
+
+/// A search that finds less than one in so many is worth an index.
+const SPARSE: usize = 256;
 
 /// No id is smaller: of the characters that an id may have, this is the first.
 const FIRST_ID: &str = "!";

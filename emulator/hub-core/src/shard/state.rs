@@ -8,8 +8,9 @@ use hub_proto::time::{Instant, Now, Timestamp};
 
 use super::configurations::CountsById;
 use super::history::History;
+use super::indexes::{ChangeNotes, Indexes};
 use super::time::{Timer, Timers};
-use crate::c2d::C2dQueue;
+use crate::c2d::ClientQueue;
 use crate::configuration::Record;
 use crate::error::HubError;
 use crate::event::{Event, EventKind};
@@ -31,6 +32,7 @@ pub struct Shard {
     pub(super) clients: BTreeMap<ClientIdentity, Box<Client>>,
     /// How many of them are devices.
     pub(super) device_count: usize,
+    pub(super) indexes: Indexes,
     pub(super) common: Common,
 }
 
@@ -46,11 +48,9 @@ pub(super) struct Client {
     pub(super) last_activity: Timestamp,
     /// Calls without an answer, oldest first; [`Limits::method_calls_open`] at most.
     pub(super) calls: Vec<OpenCall>,
-    pub(super) messages: C2dQueue,
+    pub(super) messages: ClientQueue,
     /// The configurations that target the twin, if any did.
     pub(super) configurations: Option<Box<Record>>,
-    /// When [`Timer::Messages`] of this client is set, if it is.
-    pub(super) messages_timer: Option<Instant>,
 }
 
 /// What the clients of a shard share.
@@ -62,6 +62,8 @@ pub(super) struct Common {
     pub(super) configuration_counts: CountsById,
     /// What clients were, if any read lags.
     pub(super) history: Option<Box<History>>,
+    /// What indexes must be told.
+    pub(super) changes: ChangeNotes,
     outputs: VecDeque<Output>,
     calls: CallNumbers,
     refusals: u64,
@@ -76,6 +78,7 @@ impl Shard {
             stamps: Stamps::new(),
             configuration_counts: CountsById::default(),
             history: None,
+            changes: ChangeNotes::default(),
             outputs: VecDeque::new(),
             calls: CallNumbers::default(),
             refusals: 0,
@@ -83,13 +86,18 @@ impl Shard {
         Self {
             clients: BTreeMap::new(),
             device_count: 0,
+            indexes: Indexes::default(),
             common,
         }
     }
 
     /// The next thing to do, until `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.common.outputs.pop_front()
+        let output = self.common.outputs.pop_front();
+        if output.is_none() {
+            self.settle_indexes_now_and_then();
+        }
+        output
     }
 
     pub(super) fn reach(
@@ -207,9 +215,8 @@ impl Client {
             connection_state_updated: Timestamp::NEVER,
             last_activity: Timestamp::NEVER,
             calls: Vec::new(),
-            messages: C2dQueue::default(),
+            messages: ClientQueue::default(),
             configurations: None,
-            messages_timer: None,
         }
     }
 
@@ -246,7 +253,7 @@ impl Client {
 
 impl Common {
     /// Has a client remembered as it is before it changes, if any read lags.
-    fn touch(&mut self, client: &Client) {
+    pub(super) fn touch(&mut self, client: &Client) {
         if let Some(history) = &mut self.history {
             history.touch(client);
         }
@@ -265,6 +272,7 @@ impl Common {
     }
 
     pub(super) fn event(&mut self, now: Now, client: &ClientIdentity, kind: EventKind) {
+        self.changes.note(client, &kind);
         self.output(Output::Event(Event {
             at: now.wall,
             client: client.clone(),

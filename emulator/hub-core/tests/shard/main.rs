@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod image;
 #[cfg(test)]
+mod indexes;
+#[cfg(test)]
 mod lag;
 mod links;
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::scope::Scope;
 use crate::query::ast::{Aggregate, Collection, Expression, GroupItem, Item, Query, Selection};
 use crate::query::condition::ConditionKind;
 use crate::query::error::QueryError;
+use crate::query::index::Sought;
 use crate::query::lexer::TokenKind;
 use crate::query::path::Path;
 use crate::query::ranges::IdRanges;
@@ -77,12 +78,14 @@ impl Parser<'_> {
             SelectList::Whole => Selection::Whole,
         };
         let ids = condition.as_ref().map_or_else(IdRanges::all, IdRanges::of);
+        let sought = condition.as_ref().map(Sought::of).unwrap_or_default();
         Ok(Query {
             selection,
             top,
             collection,
             condition,
             ids,
+            sought,
         })
     }
 
