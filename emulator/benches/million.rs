@@ -13,7 +13,7 @@
     reason = "a measurement is about the real clock"
 )]
 
-#[path = "../hub-core/benches/shapes/mod.rs"]
+#[path = "../hub-core/benches/shapes/shape.rs"]
 mod shapes;
 
 use std::time::{Duration, Instant};

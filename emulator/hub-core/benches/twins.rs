@@ -15,6 +15,7 @@
     reason = "a measurement is about the real clock"
 )]
 
+#[path = "shapes/shape.rs"]
 mod shapes;
 
 use std::alloc::System;
