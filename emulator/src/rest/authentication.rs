@@ -1,8 +1,7 @@
-//! How a client shows who it is, as the registry reads and prints it.
+//! How a client shows who it is, as the registry reads it.
 
 use hub_core::registry::{Authentication, SymmetricKeys, Thumbprints};
 use hub_proto::sas::{SasError, SasKey};
-use serde::Serialize;
 
 use super::error::Refusal;
 use super::json::JsonObject;
@@ -97,51 +96,3 @@ fn check_thumbprint(name: &str, text: String) -> Result<Box<str>, Refusal> {
 
 const SHA1_DIGITS: usize = 40;
 const SHA256_DIGITS: usize = 64;
-
-/// An authentication as the registry prints it: this casing, this order, and all three parts always.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AuthenticationBody<'a> {
-    symmetric_key: SymmetricKeyBody<'a>,
-    x509_thumbprint: ThumbprintBody<'a>,
-    #[serde(rename = "type")]
-    kind: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SymmetricKeyBody<'a> {
-    primary_key: Option<&'a str>,
-    secondary_key: Option<&'a str>,
-}
-
-impl std::fmt::Debug for SymmetricKeyBody<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SymmetricKeyBody")
-    }
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ThumbprintBody<'a> {
-    primary_thumbprint: Option<&'a str>,
-    secondary_thumbprint: Option<&'a str>,
-}
-
-impl<'a> AuthenticationBody<'a> {
-    pub(super) fn of(authentication: &'a Authentication) -> Self {
-        let keys = authentication.keys();
-        let thumbprints = authentication.thumbprints();
-        Self {
-            symmetric_key: SymmetricKeyBody {
-                primary_key: keys.map(|keys| keys.primary.expose()),
-                secondary_key: keys.map(|keys| keys.secondary.expose()),
-            },
-            x509_thumbprint: ThumbprintBody {
-                primary_thumbprint: thumbprints.and_then(|both| both.primary.as_deref()),
-                secondary_thumbprint: thumbprints.and_then(|both| both.secondary.as_deref()),
-            },
-            kind: authentication.kind(),
-        }
-    }
-}

@@ -15,7 +15,8 @@ use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 use hyper::header::HeaderName;
 use hyper::{Method, StatusCode};
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use super::auth::Need;
 use super::call::Call;
@@ -102,7 +103,8 @@ fn update(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
                 format!("{client} stands more than once in the request"),
             ))
         };
-        errors.extend(done.err().map(|refusal| RowError::of(&client, &refusal)));
+        let failed = done.err();
+        errors.extend(failed.map(|refusal| RowError::of(DEVICE_ID, &client, &refusal)));
     }
     let is_successful = errors.is_empty();
     let result = to_json(&BulkResult {
@@ -320,23 +322,37 @@ struct BulkResult {
 }
 
 /// What became of a row. The code is a number: C# reads no names here, and numbers print everywhere.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct RowError {
-    device_id: String,
-    module_id: Option<String>,
-    error_code: u32,
-    error_status: String,
+    /// What the member is called that names the device: the two operations differ.
+    name: &'static str,
+    client: ClientIdentity,
+    code: u32,
+    status: String,
 }
 
+const DEVICE_ID: &str = "deviceId";
+const ID: &str = "id";
+
 impl RowError {
-    fn of(client: &ClientIdentity, refusal: &Refusal) -> Self {
+    fn of(name: &'static str, client: &ClientIdentity, refusal: &Refusal) -> Self {
         Self {
-            device_id: client.device_id().to_string(),
-            module_id: client.module_id().map(ToString::to_string),
-            error_code: refusal.code().number(),
-            error_status: format!("ErrorCode:{};{}", refusal.code().name(), refusal.text()),
+            name,
+            client: client.clone(),
+            code: refusal.code().number(),
+            status: failure("", refusal).status,
         }
+    }
+}
+
+impl Serialize for RowError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_struct("RowError", 4)?;
+        row.serialize_field(self.name, self.client.device_id().as_str())?;
+        let module = self.client.module_id().map(ModuleId::as_str);
+        row.serialize_field("moduleId", &module)?;
+        row.serialize_field("errorCode", &self.code)?;
+        row.serialize_field("errorStatus", &self.status)?;
+        row.end()
     }
 }
 
@@ -389,7 +405,7 @@ fn regenerate(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
     for (client, _) in rows {
         match renew_keys(&call.hub, &client, policy_key) {
             Ok(keys) => rotated.push(RotatedKeys::of(&client, &keys)),
-            Err(error) => errors.push(RotationError::of(&client, &error.into())),
+            Err(error) => errors.push(RowError::of(ID, &client, &error.into())),
         }
     }
     let status = match (rotated.is_empty(), errors.is_empty()) {
@@ -451,7 +467,7 @@ fn renew_keys(
 struct Rotation {
     policy_key: String,
     rotated_keys: Vec<RotatedKeys>,
-    errors: Vec<RotationError>,
+    errors: Vec<RowError>,
 }
 
 #[derive(Serialize)]
@@ -463,15 +479,6 @@ struct RotatedKeys {
     secondary_key: String,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RotationError {
-    id: String,
-    module_id: Option<String>,
-    error_code: u32,
-    error_status: String,
-}
-
 impl RotatedKeys {
     fn of(client: &ClientIdentity, keys: &SymmetricKeys) -> Self {
         Self {
@@ -479,23 +486,6 @@ impl RotatedKeys {
             module_id: client.module_id().map(ToString::to_string),
             primary_key: keys.primary.expose().to_owned(),
             secondary_key: keys.secondary.expose().to_owned(),
-        }
-    }
-}
-
-impl RotationError {
-    fn of(client: &ClientIdentity, refusal: &Refusal) -> Self {
-        let RowError {
-            device_id: id,
-            module_id,
-            error_code,
-            error_status,
-        } = RowError::of(client, refusal);
-        Self {
-            id,
-            module_id,
-            error_code,
-            error_status,
         }
     }
 }

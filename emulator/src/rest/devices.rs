@@ -1,19 +1,22 @@
 //! Device identities: create, read, replace, delete, list.
 
-use hub_core::registry::{DeviceIdentity, DeviceSpec, EdgeScopes, IfMatch, Status};
+use hub_core::registry::{
+    DeviceIdentity, DeviceSpec, EdgeScopes, IfMatch, PrintedAuthentication, Status,
+    connection_state,
+};
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::DeviceId;
 use hyper::Method;
 use serde::Serialize;
 
 use super::auth::Need;
-use super::authentication::{self, AuthenticationBody, Owner};
+use super::authentication::{self, Owner};
 use super::call::Call;
 use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::json::JsonObject;
 use super::operation::{Answer, Fidelity, Operation};
-use super::reply::{Reply, connection_state, entity, json, no_content, to_json};
+use super::reply::{Reply, entity, json, no_content, to_json};
 
 /// The identities of devices.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -209,7 +212,7 @@ struct DeviceBody<'a> {
     status_updated_time: String,
     last_activity_time: String,
     cloud_to_device_message_count: usize,
-    authentication: AuthenticationBody<'a>,
+    authentication: PrintedAuthentication<'a>,
     capabilities: CapabilitiesBody,
     #[serde(skip_serializing_if = "Option::is_none")]
     device_scope: Option<&'a str>,
@@ -237,7 +240,7 @@ impl<'a> DeviceBody<'a> {
             status_updated_time: identity.status_updated.to_string(),
             last_activity_time: identity.last_activity.to_string(),
             cloud_to_device_message_count: identity.c2d_messages,
-            authentication: AuthenticationBody::of(&identity.authentication),
+            authentication: PrintedAuthentication::of(&identity.authentication, true),
             capabilities: CapabilitiesBody {
                 iot_edge: identity.edge,
             },

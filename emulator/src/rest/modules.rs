@@ -1,20 +1,22 @@
 //! Module identities: create, read, replace, delete, list.
 
 use hub_core::HubError;
-use hub_core::registry::{IfMatch, ModuleIdentity, ModuleSpec};
+use hub_core::registry::{
+    IfMatch, ModuleIdentity, ModuleSpec, PrintedAuthentication, connection_state,
+};
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::{DeviceId, ModuleId};
 use hyper::Method;
 use serde::Serialize;
 
 use super::auth::Need;
-use super::authentication::{self, AuthenticationBody, Owner};
+use super::authentication::{self, Owner};
 use super::call::Call;
 use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::json::JsonObject;
 use super::operation::{Answer, Fidelity, Operation};
-use super::reply::{Reply, connection_state, entity, json, no_content, to_json};
+use super::reply::{Reply, entity, json, no_content, to_json};
 
 /// The identities of modules.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -204,7 +206,7 @@ struct ModuleBody<'a> {
     connection_state_updated_time: String,
     last_activity_time: String,
     cloud_to_device_message_count: usize,
-    authentication: AuthenticationBody<'a>,
+    authentication: PrintedAuthentication<'a>,
 }
 
 impl<'a> ModuleBody<'a> {
@@ -219,7 +221,7 @@ impl<'a> ModuleBody<'a> {
             connection_state_updated_time: identity.connection_state_updated.to_string(),
             last_activity_time: identity.last_activity.to_string(),
             cloud_to_device_message_count: identity.c2d_messages,
-            authentication: AuthenticationBody::of(&identity.authentication),
+            authentication: PrintedAuthentication::of(&identity.authentication, true),
         }
     }
 }

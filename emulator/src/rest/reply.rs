@@ -51,12 +51,3 @@ pub(super) fn set(reply: &mut Reply, name: HeaderName, value: &str) {
 pub(super) fn to_json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("what the hub prints is JSON")
 }
-
-/// The connection state as documents name it.
-pub(super) fn connection_state(connected: bool) -> &'static str {
-    if connected {
-        "Connected"
-    } else {
-        "Disconnected"
-    }
-}

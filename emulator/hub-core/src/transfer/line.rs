@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::registry::{Authentication, DeviceIdentity, EdgeScopes, ModuleIdentity};
+use crate::registry::{DeviceIdentity, EdgeScopes, ModuleIdentity, PrintedAuthentication};
 use crate::twin::TwinDocument;
 
 /// Ends each line.
@@ -25,7 +25,7 @@ pub fn device_line(device: &DeviceIdentity, twin: &TwinDocument, with_keys: bool
         e_tag: &device.etag,
         status: Some(device.status.name()),
         status_reason: device.status_reason.as_deref(),
-        authentication: AuthenticationRow::of(&device.authentication, with_keys),
+        authentication: PrintedAuthentication::of(&device.authentication, with_keys),
         twin_e_tag: &twin.etag,
         tags: parts.tags,
         properties: parts.properties,
@@ -48,7 +48,7 @@ pub fn module_line(module: &ModuleIdentity, twin: &TwinDocument, with_keys: bool
         e_tag: &module.etag,
         status: Some("enabled"),
         status_reason: None,
-        authentication: AuthenticationRow::of(&module.authentication, with_keys),
+        authentication: PrintedAuthentication::of(&module.authentication, with_keys),
         twin_e_tag: &twin.etag,
         tags: parts.tags,
         properties: parts.properties,
@@ -142,7 +142,7 @@ struct Row<'a> {
     status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status_reason: Option<&'a str>,
-    authentication: AuthenticationRow<'a>,
+    authentication: PrintedAuthentication<'a>,
     #[serde(rename = "twinETag")]
     twin_e_tag: &'a str,
     tags: Option<&'a RawValue>,
@@ -161,47 +161,6 @@ struct Row<'a> {
 #[serde(rename_all = "camelCase")]
 struct Capabilities {
     iot_edge: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AuthenticationRow<'a> {
-    symmetric_key: KeysRow<'a>,
-    x509_thumbprint: ThumbprintsRow<'a>,
-    #[serde(rename = "type")]
-    kind: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct KeysRow<'a> {
-    primary_key: Option<&'a str>,
-    secondary_key: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ThumbprintsRow<'a> {
-    primary_thumbprint: Option<&'a str>,
-    secondary_thumbprint: Option<&'a str>,
-}
-
-impl<'a> AuthenticationRow<'a> {
-    fn of(authentication: &'a Authentication, with_keys: bool) -> Self {
-        let keys = authentication.keys().filter(|_| with_keys);
-        let thumbprints = authentication.thumbprints();
-        Self {
-            symmetric_key: KeysRow {
-                primary_key: keys.map(|keys| keys.primary.expose()),
-                secondary_key: keys.map(|keys| keys.secondary.expose()),
-            },
-            x509_thumbprint: ThumbprintsRow {
-                primary_thumbprint: thumbprints.and_then(|both| both.primary.as_deref()),
-                secondary_thumbprint: thumbprints.and_then(|both| both.secondary.as_deref()),
-            },
-            kind: authentication.kind(),
-        }
-    }
 }
 
 #[derive(Serialize)]

@@ -10,7 +10,7 @@ use super::state::Twin;
 use super::tree::{Members, Stamp, Value};
 use crate::configuration::Record;
 use crate::json::push_string;
-use crate::registry::{Authentication, Status};
+use crate::registry::{Authentication, Status, connection_state};
 
 /// A twin as the service sees it: the whole document as JSON text, and its etag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,13 +83,8 @@ impl<'a> DocumentIdentity<'a> {
         record.statuses().next().is_some().then_some(record)
     }
 
-    /// The connection state as documents name it.
     pub(crate) fn connection_state_name(&self) -> &'static str {
-        if self.connected {
-            "Connected"
-        } else {
-            "Disconnected"
-        }
+        connection_state(self.connected)
     }
 }
 
