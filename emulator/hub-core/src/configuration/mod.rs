@@ -12,6 +12,7 @@
 //! | `apply` | writing them into one twin |
 //! | `rollout` | what the deployments that meet on an Edge device come to |
 //! | `record` | what a twin remembers of it |
+//! | `image` | both as plain data |
 //!
 //! Cost: a twin that changed is matched against the configurations, of which a hub has at most a
 //! hundred; a configuration that was written is matched against the twins, in chunks, and only those
@@ -21,6 +22,7 @@ pub(crate) mod apply;
 pub(crate) mod content;
 mod fold;
 mod id;
+mod image;
 mod queries;
 pub(crate) mod record;
 mod resource;

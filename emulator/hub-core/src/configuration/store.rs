@@ -25,13 +25,13 @@ use crate::registry::IfMatch;
 /// The configurations of a hub.
 #[derive(Debug)]
 pub struct Configurations {
-    most: usize,
-    metrics_most: usize,
-    rows: BTreeMap<ConfigurationId, Row>,
-    writes: u64,
+    pub(super) most: usize,
+    pub(super) metrics_most: usize,
+    pub(super) rows: BTreeMap<ConfigurationId, Row>,
+    pub(super) writes: u64,
     targets: Arc<Targets>,
     /// Written or deleted since the last evaluation began.
-    written: BTreeSet<ConfigurationId>,
+    pub(super) written: BTreeSet<ConfigurationId>,
     evaluate_at: Option<Instant>,
     count_at: Option<Instant>,
     /// Counting takes time over many twins, so it rests in proportion.
@@ -78,20 +78,20 @@ pub struct Metric {
 }
 
 #[derive(Debug)]
-struct Row {
-    configuration: Arc<Configuration>,
-    condition: Condition,
-    metrics: Vec<(String, Arc<Query>)>,
+pub(super) struct Row {
+    pub(super) configuration: Arc<Configuration>,
+    pub(super) condition: Condition,
+    pub(super) metrics: Vec<(String, Arc<Query>)>,
     /// What devices say of a deployment.
-    system_metrics: Vec<(String, Arc<Query>)>,
+    pub(super) system_metrics: Vec<(String, Arc<Query>)>,
     /// Counts the writes of this configuration.
-    version: u64,
+    pub(super) version: u64,
     /// Counts the writes of all configurations: of the last, and of the first.
-    write: u64,
-    sequence: u64,
-    is_evaluated: bool,
-    results: BTreeMap<String, u64>,
-    system_results: BTreeMap<String, u64>,
+    pub(super) write: u64,
+    pub(super) sequence: u64,
+    pub(super) is_evaluated: bool,
+    pub(super) results: BTreeMap<String, u64>,
+    pub(super) system_results: BTreeMap<String, u64>,
 }
 
 /// The service's side.
@@ -141,7 +141,7 @@ impl Configurations {
         let id = row.configuration.id.clone();
         let state = row.state();
         self.rows.insert(id.clone(), row);
-        self.is_written(now, id);
+        self.are_written(now, [id]);
         Ok(state)
     }
 
@@ -154,8 +154,19 @@ impl Configurations {
     ) -> Result<(), HubError> {
         if_match.check(&self.row(id)?.configuration.etag)?;
         self.rows.remove(id);
-        self.is_written(now, id.clone());
+        self.are_written(now, [id.clone()]);
         Ok(())
+    }
+
+    /// Removes all configurations; says how many there were. What they wrote stays where it was
+    /// written.
+    pub fn clear(&mut self, now: Now) -> usize {
+        let rows = std::mem::take(&mut self.rows);
+        let count = rows.len();
+        if count > 0 {
+            self.are_written(now, rows.into_keys());
+        }
+        count
     }
 
     /// One configuration.
@@ -173,7 +184,7 @@ impl Configurations {
         row.ok_or_else(|| HubError::ConfigurationNotFound(id.clone()))
     }
 
-    fn read_metrics(
+    pub(super) fn read_metrics(
         &self,
         metrics: &[(String, String)],
     ) -> Result<Vec<(String, Arc<Query>)>, HubError> {
@@ -192,13 +203,14 @@ impl Configurations {
         Ok(queries)
     }
 
-    fn is_written(&mut self, now: Now, id: ConfigurationId) {
+    /// Written, or gone.
+    pub(super) fn are_written(&mut self, now: Now, ids: impl IntoIterator<Item = ConfigurationId>) {
         let targets = self
             .rows
             .values()
             .filter(|row| !row.condition.is_never_true());
         self.targets = Arc::new(Targets::new(targets.map(Row::target)));
-        self.written.insert(id);
+        self.written.extend(ids);
         self.evaluate_soon(now);
     }
 }

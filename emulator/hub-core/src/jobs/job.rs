@@ -167,6 +167,30 @@ pub(super) enum TimerKind {
 }
 
 impl Job {
+    /// One that waits for its start.
+    pub(super) fn waiting(
+        number: JobNumber,
+        spec: JobSpec,
+        created: Timestamp,
+        start: Timestamp,
+    ) -> Self {
+        let bytes = size_of::<Self>() + spec.bytes();
+        Self {
+            number,
+            spec: Arc::new(spec),
+            created,
+            start,
+            phase: Phase::Queued,
+            running_since: start,
+            rows: Vec::new(),
+            statistics: JobStatistics::default(),
+            out_of_time: 0,
+            payloads_dropped: 0,
+            bytes,
+            timers: Vec::new(),
+        }
+    }
+
     pub(super) fn status(&self) -> JobStatus {
         match &self.phase {
             Phase::Queued => JobStatus::Queued,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub_proto::ids::DeviceId;
-use hub_proto::time::{Instant, Now};
+use hub_proto::time::{Instant, Now, Timestamp};
 
 use super::id::JobId;
-use super::job::{Job, JobEnd, JobNumber, JobStatistics, JobView, Phase, TimerKind, out_of_time};
+use super::job::{Job, JobEnd, JobNumber, JobView, Phase, TimerKind, out_of_time};
 use super::output::{JobOutput, Operation, Outcome, Run};
 use super::row::{Row, RowEnd, RowState};
 use super::spec::JobSpec;
@@ -58,11 +58,19 @@ impl Jobs {
 
     /// Makes a job. Its answer says `queued`, also of one that starts at once.
     pub fn create(&mut self, now: Now, spec: JobSpec) -> Result<JobView, HubError> {
-        if self.numbers.contains_key(&spec.id) {
-            return Err(HubError::JobAlreadyExists(spec.id));
-        }
+        self.add_waiting(now, spec, now.wall)
+    }
+
+    /// Makes a job that was asked for at `created`.
+    pub(super) fn add_waiting(
+        &mut self,
+        now: Now,
+        spec: JobSpec,
+        created: Timestamp,
+    ) -> Result<JobView, HubError> {
         let start = spec.start.unwrap_or(now.wall).max(now.wall);
         let wait = start.saturating_since(now.wall);
+        let number = self.free_number(&spec.id)?;
         if wait > self.limits.start_ahead {
             let hours = self.limits.start_ahead.as_secs() / 3600;
             return Err(HubError::Argument(format!(
@@ -72,34 +80,71 @@ impl Jobs {
         if self.active >= self.limits.active {
             return Err(HubError::TooManyActiveJobs(self.limits.active));
         }
-        self.last_number += 1;
-        let number = JobNumber(self.last_number);
-        let bytes = size_of::<Job>() + spec.bytes();
-        self.numbers.insert(spec.id.clone(), number);
-        let job = Job {
-            number,
-            spec: Arc::new(spec),
-            created: now.wall,
-            start,
-            phase: Phase::Queued,
-            running_since: start,
-            rows: Vec::new(),
-            statistics: JobStatistics::default(),
-            out_of_time: 0,
-            payloads_dropped: 0,
-            bytes,
-            timers: Vec::new(),
-        };
+        let job = Job::waiting(number, spec, created, start);
         let view = job.view();
-        self.all.insert(number, job);
+        self.insert(job);
         self.active += 1;
-        self.bytes += bytes;
         self.set_timer(number, now.mono + wait, TimerKind::Start);
         if wait > SCHEDULED_AFTER {
             self.set_timer(number, now.mono + SCHEDULED_AFTER, TimerKind::Schedule);
         }
         self.make_room();
         Ok(view)
+    }
+
+    /// Takes a job up that ended `at`, with its rows; it gets a number of its own.
+    pub(super) fn remember(
+        &mut self,
+        now: Now,
+        mut job: Job,
+        at: Timestamp,
+        end: JobEnd,
+    ) -> Result<(), HubError> {
+        let number = self.free_number(&job.spec.id)?;
+        if self.bytes + job.bytes > self.limits.history_bytes {
+            let max = self.limits.history_bytes;
+            let text = format!("with it the history has more than {max} bytes");
+            return Err(HubError::Argument(text));
+        }
+        job.number = number;
+        job.phase = Phase::Ended { at, end };
+        self.insert(job);
+        let age = now.wall.saturating_since(at);
+        let left = self.limits.history.saturating_sub(age);
+        self.set_timer(number, now.mono + left, TimerKind::Forget);
+        Ok(())
+    }
+
+    fn free_number(&self, id: &JobId) -> Result<JobNumber, HubError> {
+        if self.numbers.contains_key(id) {
+            return Err(HubError::JobAlreadyExists(id.clone()));
+        }
+        Ok(JobNumber(self.last_number + 1))
+    }
+
+    fn insert(&mut self, job: Job) {
+        self.last_number = job.number.0;
+        self.numbers.insert(job.spec.id.clone(), job.number);
+        self.bytes += job.bytes;
+        self.all.insert(job.number, job);
+    }
+
+    /// The same bounds, and no job; numbers go on, so that who comes back to a job of before finds
+    /// none.
+    pub(super) fn emptied(&self) -> Self {
+        Self {
+            last_number: self.last_number,
+            ..Self::new(self.limits.clone())
+        }
+    }
+
+    /// Has the jobs of `other`, made by [`Jobs::emptied`], in place of one's own.
+    pub fn replace_with(&mut self, other: Self) {
+        self.clear();
+        // What is under way comes back to nothing, and holds its place until then.
+        let in_flight = std::mem::take(&mut self.in_flight);
+        *self = other;
+        self.in_flight = in_flight;
     }
 
     /// Takes back a job that has not started.
@@ -356,6 +401,11 @@ impl Jobs {
             self.end_row(now, number, row, RowEnd::of(result));
             self.end_if_done(now, number);
         }
+    }
+
+    /// How many jobs there are, ended or not.
+    pub fn count(&self) -> usize {
+        self.all.len()
     }
 
     /// Forgets every job, ended or not. Operations that are under way come back to nothing.

@@ -13,6 +13,7 @@
 //! [`Jobs::operation_ended`].
 
 mod id;
+mod image;
 mod job;
 mod machine;
 mod output;

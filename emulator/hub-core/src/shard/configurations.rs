@@ -237,7 +237,8 @@ impl Client {
 pub(super) struct CountsById(BTreeMap<ConfigurationId, ConfigurationCounts>);
 
 impl CountsById {
-    fn note(&mut self, record: Option<&Record>) {
+    /// Counts what a twin has become, or came with.
+    pub(super) fn note(&mut self, record: Option<&Record>) {
         for (id, status) in record.into_iter().flat_map(Record::statuses) {
             let counts = self.0.entry(id.clone()).or_default();
             counts.targeted += 1;

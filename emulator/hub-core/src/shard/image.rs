@@ -7,13 +7,14 @@ use hub_proto::time::Now;
 
 use super::state::{Client, Shard};
 use crate::c2d::ClientQueue;
+use crate::configuration::Record;
 use crate::error::HubError;
 use crate::event::EventKind;
 use crate::image::{AuthenticationImage, ClientImage, DeviceImage, KeyImage, TimeImage};
 use crate::registry::{
     Authentication, DevicePart, EdgeScopes, Kind, Registered, Status, SymmetricKeys, Thumbprints,
 };
-use crate::twin::Twin;
+use crate::twin::{Twin, TwinUpdate, UpdateMode};
 
 /// Clients that are gone from their shard. Giving their memory back takes longer than taking them out,
 /// and nobody needs to wait for it.
@@ -67,6 +68,26 @@ impl Shard {
         Ok(())
     }
 
+    /// Writes tags, desired and reported properties of a twin as a document of it has them, with all
+    /// rules checked. For a shard that serves nobody: nothing is told to anybody.
+    pub fn seed_twin(
+        &mut self,
+        now: Now,
+        id: &ClientIdentity,
+        document: &[u8],
+    ) -> Result<(), HubError> {
+        let (client, common) = self.reach(id)?;
+        let limits = &common.limits;
+        let update = TwinUpdate::parse(document, limits)?;
+        let reported = TwinUpdate::reported_of(document, limits)?;
+        let twin = &mut client.twin;
+        twin.update(now.wall, update, UpdateMode::Merge, limits)?;
+        if let Some(reported) = reported {
+            twin.report(now.wall, &reported, limits)?;
+        }
+        Ok(())
+    }
+
     /// Takes over the clients of `other`, which has served nobody, in place of one's own.
     pub fn replace_with(&mut self, now: Now, other: Self) {
         self.clear(now);
@@ -106,6 +127,8 @@ impl Shard {
         };
         let common = &mut self.common;
         common.stamps.pass(client.registered.generation);
+        let record = client.configurations.as_deref();
+        common.configuration_counts.note(record);
         common.event(now, id, fact);
         // Set anew, since it may come from another shard.
         if let Some(queue) = client.messages.get_mut() {
@@ -141,6 +164,8 @@ impl Shard {
         client.messages = ClientQueue::import(now, &image.messages, limits)?;
         client.connection_state_updated = image.connection_state_updated.0;
         client.last_activity = image.last_activity.0;
+        let record = image.configurations.as_ref().map(Record::import);
+        client.configurations = record.transpose()?.map(Box::new);
         Ok(Box::new(client))
     }
 }
@@ -162,6 +187,7 @@ fn export_client(client: &Client, now: Now) -> ClientImage {
         connection_state_updated: TimeImage(client.connection_state_updated),
         last_activity: TimeImage(client.last_activity),
         twin: client.twin.export(),
+        configurations: client.configurations.as_deref().map(Record::export),
         messages: client.messages.export(now),
     }
 }

@@ -70,6 +70,12 @@ impl Transfers {
         Some((job.view.id.clone(), job.spec.take()?))
     }
 
+    /// Whether a job has begun and not ended.
+    pub fn is_running(&mut self, id: &str) -> bool {
+        let job = self.job_mut(id);
+        job.is_some_and(|job| job.view.status == TransferStatus::Running)
+    }
+
     /// Notes how far a job is, in percent; says whether it is to go on.
     pub fn progressed(&mut self, id: &str, percent: u8) -> bool {
         let Some(job) = self.job_mut(id) else {

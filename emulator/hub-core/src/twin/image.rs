@@ -2,14 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use serde_json::value::RawValue;
-
 use super::pen::Pen;
 use super::section::Section;
 use super::state::Twin;
 use super::tree::{Member, Members, Stamp, Value};
 use crate::error::HubError;
-use crate::image::{MemberImage, SectionImage, TimeImage, TwinImage};
+use crate::image::{JsonImage, MemberImage, SectionImage, TimeImage, TwinImage};
 use crate::json::{Reader, Token};
 use crate::limits::Limits;
 
@@ -56,8 +54,7 @@ fn export_members(members: Members<'_>) -> Vec<MemberImage> {
 fn export_member(member: &Member<'_>) -> MemberImage {
     let (value, members) = match member.node.value {
         Value::Leaf(text) => {
-            let raw = RawValue::from_string(text.to_owned());
-            (Some(raw.expect("a leaf is JSON text")), None)
+            (Some(JsonImage(text.into())), None)
         }
         Value::Object(members) => (None, Some(export_members(members))),
     };
@@ -154,22 +151,22 @@ impl Import<'_> {
 }
 
 /// A scalar or an array, without white space between its tokens.
-fn leaf(path: &str, value: &RawValue) -> Result<String, HubError> {
-    let mut reader = Reader::new(value.get());
+fn leaf(path: &str, JsonImage(text): &JsonImage) -> Result<String, HubError> {
+    let mut reader = Reader::new(text);
     match reader.next() {
         None | Some(Token::Null) => return Err(refused(path, "is null, which a twin cannot hold")),
         Some(Token::BeginObject) => return Err(refused(path, "is an object: give its members")),
         Some(_) => {}
     }
-    let minified: serde_json::Value = match serde_json::from_str(value.get()) {
+    let minified: serde_json::Value = match serde_json::from_str(text) {
         Ok(value) => value,
         Err(_) => return Err(refused(path, "is not JSON")),
     };
     // Text that is compact already stays byte for byte; only what a person spread out is printed anew.
-    if value.get().contains(['\n', '\r', '\t']) {
+    if text.contains(['\n', '\r', '\t']) {
         return Ok(minified.to_string());
     }
-    Ok(value.get().to_owned())
+    Ok(text.to_string())
 }
 
 fn refused(path: &str, problem: &str) -> HubError {

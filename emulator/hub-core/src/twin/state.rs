@@ -175,11 +175,22 @@ impl Twin {
         let mut reader = Reader::new(check_body(body)?);
         let section = "properties.reported";
         let patch = Patch::read(&mut reader, section, DollarKeys::Refuse, limits)?;
+        self.report(at, &patch, limits)
+    }
+
+    /// Merges what was read already.
+    pub(crate) fn report(
+        &mut self,
+        at: Timestamp,
+        patch: &Patch,
+        limits: &Limits,
+    ) -> Result<ReportedChange, HubError> {
         let mut text = String::with_capacity(patch.text_bytes());
         patch.print(&mut text);
-        let merged = self.reported.merged(&patch, at);
+        let merged = self.reported.merged(patch, at);
         let changed = merged.is_some();
         if let Some(merged) = merged {
+            let section = "properties.reported";
             check_size(section, &self.reported, &merged, limits.reported_bytes)?;
             self.reported = merged;
             self.version += 1;

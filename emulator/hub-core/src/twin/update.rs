@@ -61,6 +61,22 @@ impl TwinUpdate {
         Ok(update)
     }
 
+    /// Reads the reported properties of a twin as a service prints it; `None` if it has none.
+    pub(crate) fn reported_of(body: &[u8], limits: &Limits) -> Result<Option<Patch>, HubError> {
+        let mut reader = Reader::new(check_body(body)?);
+        for name in ["properties", "reported"] {
+            if !enter(&mut reader, name) {
+                return Ok(None);
+            }
+        }
+        let mut ahead = reader;
+        if ahead.next() == Some(Token::Null) {
+            return Ok(None);
+        }
+        let section = "properties.reported";
+        Patch::read(&mut reader, section, DollarKeys::Ignore, limits).map(Some)
+    }
+
     /// An update of desired properties alone, already checked.
     pub(crate) fn of_desired(patch: Patch) -> Self {
         Self {
@@ -104,6 +120,20 @@ impl SectionUpdate {
         }
         Patch::read(reader, section, DollarKeys::Ignore, limits).map(Self::Patch)
     }
+}
+
+/// Goes to the value of a member of the object that comes next; says whether there is one.
+fn enter(reader: &mut Reader<'_>, name: &str) -> bool {
+    if reader.next() != Some(Token::BeginObject) {
+        return false;
+    }
+    while let Some(Token::String(key)) = reader.next() {
+        if is_named(key, name) {
+            return true;
+        }
+        reader.skip_value();
+    }
+    false
 }
 
 /// The text of a body that must be JSON.

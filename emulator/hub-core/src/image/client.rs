@@ -1,15 +1,9 @@
-//! A client as plain data: what a snapshot holds of it, and how it is written down.
-//!
-//! Links, open calls and stored sessions are not part of it. The live types stay apart, so that they
-//! can change without a snapshot of yesterday becoming unreadable.
+//! A client: its identity, its twin, the messages that wait for it, what configurations are to it.
 
-use std::fmt;
+use serde::{Deserialize, Serialize};
 
-use hub_proto::sas::SasKey;
-use hub_proto::time::Timestamp;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::value::RawValue;
+use super::configuration::RecordImage;
+use super::scalars::{JsonImage, KeyImage, TimeImage};
 
 /// A device or a module with all that outlives its connections.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +32,9 @@ pub struct ClientImage {
     pub last_activity: TimeImage,
     /// Its twin.
     pub twin: TwinImage,
+    /// What automatic configurations are to the twin, if any is anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configurations: Option<RecordImage>,
     /// Its cloud-to-device messages.
     pub messages: QueueImage,
 }
@@ -86,14 +83,6 @@ pub enum AuthenticationImage {
     None,
 }
 
-/// A key, in base64 as text. Its `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct KeyImage(pub SasKey);
-
-/// A time, as the hub prints it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeImage(pub Timestamp);
-
 /// A twin with its counters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -127,7 +116,7 @@ pub struct SectionImage {
 }
 
 /// A member of a section or of an object: with a value, or with members of its own.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MemberImage {
     /// Its name.
@@ -138,7 +127,7 @@ pub struct MemberImage {
     pub updated_version: u32,
     /// A scalar or an array, numbers and escapes as they came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value: Option<Box<RawValue>>,
+    pub value: Option<JsonImage>,
     /// The members of an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<MemberImage>>,
@@ -174,52 +163,4 @@ pub struct MessageImage {
     pub enqueued: Option<TimeImage>,
     /// When it is given up.
     pub expires: TimeImage,
-}
-
-impl PartialEq for MemberImage {
-    fn eq(&self, other: &Self) -> bool {
-        let text = |member: &Self| member.value.as_ref().map(|value| value.get().to_owned());
-        self.key == other.key
-            && self.updated == other.updated
-            && self.updated_version == other.updated_version
-            && text(self) == text(other)
-            && self.members == other.members
-    }
-}
-
-impl fmt::Debug for KeyImage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("KeyImage(…)")
-    }
-}
-
-impl Serialize for KeyImage {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.expose())
-    }
-}
-
-impl<'de> Deserialize<'de> for KeyImage {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        // The error must not repeat what may be a secret.
-        let key = SasKey::from_base64(&text);
-        key.map(Self)
-            .map_err(|_| D::Error::custom("a key must be 16 to 64 bytes in base64"))
-    }
-}
-
-impl Serialize for TimeImage {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<'de> Deserialize<'de> for TimeImage {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Timestamp::parse(&text)
-            .map(Self)
-            .ok_or_else(|| D::Error::custom(format!("{text:?} is not a time as the hub prints it")))
-    }
 }
