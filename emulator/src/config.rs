@@ -51,6 +51,8 @@ pub struct Config {
     pub blobs: Option<BlobEndpoint>,
     /// Whether the hub's time moves by itself.
     pub clock: ClockMode,
+    /// What the default hub holds from the start. Default: nothing.
+    pub seed: Option<SeedFile>,
 }
 
 /// A folder that is served as containers of blobs, over plain HTTP, at the addresses of the admin
@@ -81,6 +83,15 @@ pub struct Throttling {
     pub scale: Scale,
     /// How traffic over a rate is shaped.
     pub shaping: Shaping,
+}
+
+/// A file that says what the default hub holds from the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeedFile {
+    /// What messages call it.
+    pub name: String,
+    /// YAML or the lines of an export; see `docs/ADMIN.md`.
+    pub text: String,
 }
 
 impl Throttling {
@@ -180,6 +191,7 @@ impl Config {
             event_log: EventLogLimits::default(),
             blobs: None,
             clock: ClockMode::default(),
+            seed: None,
         }
     }
 }

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use hub_core::{Lags, Limits};
+use hub_core::image::HubImage;
+use hub_core::{HubError, Lags, Limits};
 
 use crate::clock::Clock;
 use crate::config::{EventLogLimits, Policies, Throttling};
-use crate::event_log::EventLogBudget;
+use crate::event_log::{BudgetFigures, EventLogBudget};
 use crate::host_names::{HostNames, HubHost, HubNames, Whose};
 use crate::hub::{self, HubHandle, HubParts};
 
@@ -120,17 +121,34 @@ pub enum CreateHubError {
     Full(#[from] HubsFull),
 }
 
+/// Why a hub is not made from another.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(crate) enum ForkError {
+    /// No hub may be made under the name.
+    #[error(transparent)]
+    Create(#[from] CreateHubError),
+    /// The image cannot be taken up.
+    #[error("what the hub holds cannot be taken up: {0}")]
+    Restore(#[from] HubError),
+}
+
 impl Directory {
     /// Makes the default hub on the current runtime.
     pub(crate) fn start(parts: DirectoryParts) -> Self {
         let event_logs = EventLogBudget::new(parts.event_log);
-        let default = new_hub(&parts, &event_logs, HubNames::Default(parts.names.clone()));
+        let names = HubNames::Default(parts.names.clone());
+        let default = new_hub(&parts, Arc::clone(&parts.policies), &event_logs, names);
         Self(Arc::new(Inner {
             parts,
             event_logs,
             default,
             own: RwLock::default(),
         }))
+    }
+
+    /// What the event logs of all hubs may keep together, and keep.
+    pub(crate) fn event_log_figures(&self) -> BudgetFigures {
+        self.0.event_logs.figures()
     }
 
     /// The hub that is always there.
@@ -186,6 +204,53 @@ impl Directory {
 
     /// Makes a hub, at the start under any name, later under one that leads here.
     pub(crate) fn create(&self, host: HubHost, when: When) -> Result<HubHandle, CreateHubError> {
+        let host = self.check_name(host, when)?;
+        let mut own = self.own_mut();
+        if own.contains_key(&host) {
+            return Err(CreateHubError::Exists(host));
+        }
+        Ok(self.insert(&mut own, host)?)
+    }
+
+    /// Makes a hub that begins with what the image holds and with the policies of `source`. Nobody
+    /// comes to it before it is whole; one of that name stays, unless it is to be replaced.
+    pub(crate) fn fork(
+        &self,
+        source: &HubHandle,
+        image: &HubImage,
+        host: HubHost,
+        if_taken: NameTaken,
+    ) -> Result<HubHandle, ForkError> {
+        let host = self.check_name(host, When::Later)?;
+        let check_exists = |is_there: bool| match if_taken {
+            NameTaken::Refuse if is_there => Err(CreateHubError::Exists(host.clone())),
+            NameTaken::Refuse | NameTaken::Replace => Ok(()),
+        };
+        // Before the work, and again after it.
+        check_exists(self.get(&host).is_some())?;
+        let Inner {
+            parts, event_logs, ..
+        } = &*self.0;
+        let names = HubNames::Own(host.clone());
+        let hub = new_hub(parts, source.policies(), event_logs, names);
+        hub.restore(image)?;
+        let replaced = {
+            let mut own = self.own_mut();
+            let is_there = own.contains_key(&host);
+            check_exists(is_there)?;
+            if !is_there {
+                self.check_room(&own).map_err(CreateHubError::from)?;
+            }
+            own.insert(host.clone(), hub.clone())
+        };
+        if let Some(replaced) = replaced {
+            replaced.retire();
+        }
+        Ok(hub)
+    }
+
+    /// Whether a hub may have that name.
+    fn check_name(&self, host: HubHost, when: When) -> Result<HubHost, CreateHubError> {
         let parts = &self.0.parts;
         if parts.names.whose(host.as_str()) == Some(Whose::Default) {
             return Err(CreateHubError::Default(host));
@@ -199,11 +264,7 @@ impl Directory {
                 _ => {}
             }
         }
-        let mut own = self.own_mut();
-        if own.contains_key(&host) {
-            return Err(CreateHubError::Exists(host));
-        }
-        Ok(self.insert(&mut own, host)?)
+        Ok(host)
     }
 
     /// Ends a hub and all its links; says whether there was one.
@@ -226,16 +287,22 @@ impl Directory {
         own: &mut BTreeMap<HubHost, HubHandle>,
         host: HubHost,
     ) -> Result<HubHandle, HubsFull> {
+        self.check_room(own)?;
+        let Inner {
+            parts, event_logs, ..
+        } = &*self.0;
+        let policies = Arc::clone(&parts.policies);
+        let hub = new_hub(parts, policies, event_logs, HubNames::Own(host.clone()));
+        own.insert(host, hub.clone());
+        Ok(hub)
+    }
+
+    fn check_room(&self, own: &BTreeMap<HubHost, HubHandle>) -> Result<(), HubsFull> {
         let max = self.0.parts.rules.hubs_max;
         if own.len() >= max {
             return Err(HubsFull(max));
         }
-        let Inner {
-            parts, event_logs, ..
-        } = &*self.0;
-        let hub = new_hub(parts, event_logs, HubNames::Own(host.clone()));
-        own.insert(host, hub.clone());
-        Ok(hub)
+        Ok(())
     }
 
     fn is_bound(&self, address: IpAddr) -> bool {
@@ -260,13 +327,25 @@ pub(crate) enum When {
     Later,
 }
 
-fn new_hub(parts: &DirectoryParts, event_logs: &EventLogBudget, names: HubNames) -> HubHandle {
+/// What becomes of a hub whose name another is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameTaken {
+    Refuse,
+    Replace,
+}
+
+fn new_hub(
+    parts: &DirectoryParts,
+    policies: Arc<Policies>,
+    event_logs: &EventLogBudget,
+    names: HubNames,
+) -> HubHandle {
     hub::start(HubParts {
         clock: parts.clock.clone(),
         limits: parts.limits.clone(),
         throttling: parts.throttling,
         lags: parts.lags,
-        policies: Arc::clone(&parts.policies).into(),
+        policies: policies.into(),
         names,
         event_log: event_logs.log(),
     })

@@ -14,7 +14,7 @@ use hub_core::event::{Event, EventKind};
 use hub_core::link::LinkClose;
 use tokio::sync::Notify;
 
-pub(crate) use self::budget::EventLogBudget;
+pub(crate) use self::budget::{BudgetFigures, EventLogBudget};
 use crate::config::EventLogLimits;
 
 /// The log. Cheap to clone; all clones are the same log.

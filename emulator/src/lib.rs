@@ -77,6 +77,7 @@
 //! | `rest` | the service endpoint over HTTPS |
 //! | `blob` | a folder as containers of blobs |
 //! | `transfer` | imports and exports between the registry and a container |
+//! | `seed` | files that say what a hub holds at the start of a test |
 //! | `admin` | health, certificates and the event log for tests and tools |
 //! | [`memory`] | a hub without sockets, for runs in virtual time |
 //! | `http` | what the HTTP endpoints share: serving a connection, reading a request's target |
@@ -106,9 +107,12 @@ mod mqtt;
 mod news;
 mod random;
 mod rest;
+mod seed;
 mod stop;
 #[cfg(test)]
 mod test_hub;
+#[cfg(test)]
+mod test_openapi;
 pub mod tls;
 mod transfer;
 
@@ -118,5 +122,6 @@ pub use directory::{CreateHubError, HubsFull};
 pub use emulator::{BindProblem, Emulator, Links, ReopenError, RunningEmulator, StartError};
 pub use event_log::EventLog;
 pub use host_names::{HubHost, HubNameError};
-pub use hub::HubHandle;
+pub use hub::{Admitted, HubContents, HubHandle, ResetOptions, WhichJobs};
 pub use rest::service_openapi;
+pub use seed::{IfExists, Mistake, SeedError, Seeded};

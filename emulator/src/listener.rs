@@ -340,6 +340,7 @@ impl Service {
                     ca_path,
                     blob_url,
                     trust,
+                    seed_codec: rest::SEED_CODEC,
                 };
                 Box::pin(admin::serve_connection(socket, context))
             }

@@ -24,6 +24,8 @@ pub(super) struct Problem {
     detail: String,
     remedy: Option<String>,
     allow: Option<String>,
+    /// Every single thing that is wrong, where the operation tells them apart.
+    mistakes: Vec<Value>,
 }
 
 impl Problem {
@@ -33,6 +35,7 @@ impl Problem {
             detail: detail.into(),
             remedy: None,
             allow: None,
+            mistakes: Vec::new(),
         }
     }
 
@@ -47,6 +50,12 @@ impl Problem {
         self
     }
 
+    /// Names every single thing that is wrong.
+    pub(super) fn with_mistakes(mut self, mistakes: Vec<Value>) -> Self {
+        self.mistakes = mistakes;
+        self
+    }
+
     /// Names the verbs that the path does answer.
     pub(super) fn allowing(mut self, verbs: String) -> Self {
         self.allow = Some(verbs);
@@ -54,13 +63,16 @@ impl Problem {
     }
 
     pub(super) fn into_answer(self) -> Answer {
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": self.status.canonical_reason().unwrap_or_default(),
             "status": self.status.as_u16(),
             "detail": self.detail,
             "remedy": self.remedy,
         });
+        if !self.mistakes.is_empty() {
+            body["mistakes"] = self.mistakes.into();
+        }
         let mut answer = whole(self.status, PROBLEM, body.to_string());
         if let Some(allow) = self.allow.and_then(|verbs| verbs.try_into().ok()) {
             answer.headers_mut().insert(ALLOW, allow);
@@ -78,7 +90,12 @@ impl Problem {
                 "title": { "type": "string", "description": "the status in words" },
                 "status": { "type": "integer" },
                 "detail": { "type": "string", "description": "what is wrong with this request" },
-                "remedy": { "type": ["string", "null"], "description": "what to do about it" }
+                "remedy": { "type": ["string", "null"], "description": "what to do about it" },
+                "mistakes": {
+                    "type": "array",
+                    "description": "of a seed: line, column and message of each",
+                    "items": { "type": "object" }
+                }
             }
         })
     }

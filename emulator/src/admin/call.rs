@@ -111,7 +111,9 @@ where
         Ok(Ok(collected)) => collected.to_bytes(),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let detail = format!("the body has more than {max} bytes");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+            return Err(
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).with_remedy(expected.too_large)
+            );
         }
         Ok(Err(error)) => {
             let detail = format!("the body broke off: {error}");

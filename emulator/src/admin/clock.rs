@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, JSON, Problem, json_document};
 use super::call::Call;
 use super::iso;
-use super::route::{DOCUMENT_BYTES_MAX, Handler, RequestBody, ResponseBody, Route};
+use super::route::{Handler, RequestBody, ResponseBody, Route};
 use crate::clock::{Unsettled, VirtualClock};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -27,12 +27,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/admin/clock/advance",
         summary: "Moves the hub's time on; answers when all that was due by then has happened",
         parameters: &[],
-        request: Some(RequestBody {
-            is_required: true,
-            bytes_max: DOCUMENT_BYTES_MAX,
-            content_type: JSON,
-            schema: advance_schema,
-        }),
+        request: Some(RequestBody::json(advance_schema)),
         response: CLOCK,
         handler: Handler::Later(|call| Box::pin(advance(call))),
     },
@@ -42,12 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/admin/clock/set",
         summary: "Moves the hub's time to an instant; back, only what is shown goes back",
         parameters: &[],
-        request: Some(RequestBody {
-            is_required: true,
-            bytes_max: DOCUMENT_BYTES_MAX,
-            content_type: JSON,
-            schema: set_schema,
-        }),
+        request: Some(RequestBody::json(set_schema)),
         response: CLOCK,
         handler: Handler::Later(|call| Box::pin(set(call))),
     },

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use hyper::{Method, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, JSON, Problem, json_document};
 use super::call::Call;
 use super::choose;
 use super::hub_json::connection_strings;
-use super::route::{Handler, ResponseBody, Route};
-use crate::directory::{CreateHubError, When};
+use super::route::{Handler, RequestBody, ResponseBody, Route};
+use super::snapshot::{JOBS, export, which_jobs};
+use crate::directory::{CreateHubError, ForkError, NameTaken, When};
 use crate::host_names::HubHost;
 use crate::hub::HubHandle;
 
@@ -54,6 +55,19 @@ pub(super) const ROUTES: &[Route] = &[
             schema: one_schema,
         },
         handler: Handler::Now(show),
+    },
+    Route {
+        name: "forkHub",
+        verb: Method::POST,
+        path: "/admin/hubs/{name}/fork",
+        summary: "Makes a hub that begins as a copy of another; from then on they are two",
+        parameters: &[],
+        request: Some(RequestBody::json(fork_schema)),
+        response: ResponseBody {
+            content_type: JSON,
+            schema: created_schema,
+        },
+        handler: Handler::Now(fork),
     },
     Route {
         name: "deleteHub",
@@ -106,6 +120,19 @@ fn created_schema() -> Value {
     schema["properties"]["created"] =
         json!({ "type": "boolean", "description": "false: there was one already" });
     schema
+}
+
+fn fork_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["to"],
+        "additionalProperties": false,
+        "properties": {
+            "to": { "type": "string", "description": "the name of the new hub" },
+            "replace": { "type": "boolean", "description": "in place of a hub of that name" },
+            "jobs": { "enum": ["all", "none"], "description": JOBS.summary }
+        }
+    })
 }
 
 fn deleted_schema() -> Value {
@@ -172,7 +199,7 @@ fn show(call: &Call) -> Result<Answer, Problem> {
 /// Idempotent, so that a suite that was killed may simply run again; the answer tells which it was.
 fn create(call: &Call) -> Result<Answer, Problem> {
     let directory = &call.context.connection.directory;
-    let name = own_name(call)?;
+    let name = own_name(call, call.value(0))?;
     let (hub, is_new) = match directory.create(name, When::Later) {
         Ok(hub) => (hub, true),
         Err(CreateHubError::Exists(name)) => match directory.get(&name) {
@@ -188,9 +215,51 @@ fn create(call: &Call) -> Result<Answer, Problem> {
     Ok(json_document(&summary))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fork {
+    to: String,
+    #[serde(default)]
+    replace: bool,
+    #[serde(default)]
+    jobs: Option<String>,
+}
+
+fn fork(call: &Call) -> Result<Answer, Problem> {
+    let directory = &call.context.connection.directory;
+    let Fork { to, replace, jobs } = call.json()?;
+    let which = which_jobs(jobs.as_deref())?;
+    let source = choose::named(directory, call.value(0))?;
+    let to = own_name(call, &to)?;
+    if source.own_name() == Some(&to) {
+        let detail = format!("{to} cannot be a copy of itself");
+        return Err(Problem::new(StatusCode::CONFLICT, detail).with_remedy("name another"));
+    }
+    let if_taken = if replace {
+        NameTaken::Replace
+    } else {
+        NameTaken::Refuse
+    };
+    let image = export(&source, which)?;
+    let hub = directory
+        .fork(&source, &image, to, if_taken)
+        .map_err(|error| match error {
+            ForkError::Create(CreateHubError::Exists(_)) => {
+                Problem::new(StatusCode::CONFLICT, error.to_string())
+                    .with_remedy("name another, or have it replaced (\"replace\": true, --replace)")
+            }
+            error => Problem::new(StatusCode::CONFLICT, error.to_string()),
+        })?;
+    let summary = Summary {
+        created: Some(true),
+        ..Summary::of(&hub).with_connection_strings(&hub)
+    };
+    Ok(json_document(&summary))
+}
+
 fn delete(call: &Call) -> Result<Answer, Problem> {
     let directory = &call.context.connection.directory;
-    let name = own_name(call)?;
+    let name = own_name(call, call.value(0))?;
     if !directory.delete(&name) {
         let detail = format!("there is no hub {name}");
         return Err(Problem::new(StatusCode::NOT_FOUND, detail).with_remedy("see /admin/hubs"));
@@ -198,15 +267,15 @@ fn delete(call: &Call) -> Result<Answer, Problem> {
     Ok(json_document(&json!({ "deleted": name.as_str() })))
 }
 
-/// The name in the path, which may be anything but the default hub's.
-fn own_name(call: &Call) -> Result<HubHost, Problem> {
+/// A name that may be anything but the default hub's.
+fn own_name(call: &Call, name: &str) -> Result<HubHost, Problem> {
     let default = call.context.connection.directory.default_hub();
-    if default.is_host(call.value(0)) {
-        let detail = format!("{:?} is the default hub", call.value(0));
+    if default.is_host(name) {
+        let detail = format!("{name:?} is the default hub");
         return Err(Problem::new(StatusCode::CONFLICT, detail)
             .with_remedy("it is always there; name another, such as /admin/hubs/orders"));
     }
-    choose::parse(call.value(0))
+    choose::parse(name)
 }
 
 fn removed_meanwhile(name: &HubHost) -> Problem {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::answer::{Answer, JSON, Problem, json_document};
 use super::call::Call;
 use super::iso;
-use super::route::{DOCUMENT_BYTES_MAX, Handler, RequestBody, ResponseBody, Route};
+use super::route::{Handler, RequestBody, ResponseBody, Route};
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -29,12 +29,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/admin/lags",
         summary: "Sets how far queries and connection states lag behind; what is left out lags not at all",
         parameters: &[],
-        request: Some(RequestBody {
-            is_required: true,
-            bytes_max: DOCUMENT_BYTES_MAX,
-            content_type: JSON,
-            schema: set_schema,
-        }),
+        request: Some(RequestBody::json(set_schema)),
         response: LAGS,
         handler: Handler::Now(set),
     },

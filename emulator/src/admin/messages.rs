@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use super::answer::{Answer, JSON, Problem, json_document};
 use super::call::Call;
 use super::iso;
-use super::route::{DOCUMENT_BYTES_MAX, Handler, RequestBody, ResponseBody, Route};
+use super::route::{Handler, RequestBody, ResponseBody, Route};
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -36,12 +36,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/admin/devices/{id}/messages",
         summary: "Queues a message for a device",
         parameters: &[],
-        request: Some(RequestBody {
-            is_required: true,
-            bytes_max: DOCUMENT_BYTES_MAX,
-            content_type: JSON,
-            schema: message_schema,
-        }),
+        request: Some(RequestBody::json(message_schema)),
         response: ResponseBody {
             content_type: JSON,
             schema: sent_schema,

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::answer::{Answer, whole};
 use super::call::Call;
 use super::route::{Handler, ResponseBody, Route};
-use crate::event_log::LogFigures;
+use crate::event_log::{BudgetFigures, LogFigures};
 use crate::hub::HubHandle;
 
 /// As Prometheus's "Exposition formats" gives it.
@@ -49,13 +49,18 @@ fn show(call: &Call) -> Answer {
             hub,
         })
         .collect();
-    whole(StatusCode::OK, EXPOSITION, print(&hubs))
+    let budget = directory.event_log_figures();
+    whole(StatusCode::OK, EXPOSITION, print(&hubs, budget))
 }
 
-fn print(hubs: &[Figures]) -> String {
+fn print(hubs: &[Figures], budget: BudgetFigures) -> String {
     let mut page = Page::default();
     page.head("hubnerite_hubs", "gauge", "Hubs of the process.");
     page.line("hubnerite_hubs", &[], hubs.len());
+    for (name, kind, help, figure) in SHARED {
+        page.head(name, kind, help);
+        page.line(name, &[], figure(&budget));
+    }
     for (name, kind, help, figure) in PLAIN {
         page.head(name, kind, help);
         for one in hubs {
@@ -85,6 +90,47 @@ fn print(hubs: &[Figures]) -> String {
     }
     page.0
 }
+
+type Shared = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&BudgetFigures) -> u64,
+);
+
+/// Of the bound that the event logs of all hubs share.
+const SHARED: &[Shared] = &[
+    (
+        "hubnerite_event_log_budget_events",
+        "gauge",
+        "Facts in the event logs of all hubs.",
+        |budget| budget.used.events as u64,
+    ),
+    (
+        "hubnerite_event_log_budget_events_limit",
+        "gauge",
+        "How many there may be.",
+        |budget| budget.limits.events as u64,
+    ),
+    (
+        "hubnerite_event_log_budget_bytes",
+        "gauge",
+        "What they occupy.",
+        |budget| budget.used.bytes as u64,
+    ),
+    (
+        "hubnerite_event_log_budget_bytes_limit",
+        "gauge",
+        "What they may occupy.",
+        |budget| budget.limits.bytes as u64,
+    ),
+    (
+        "hubnerite_event_log_dropped_total",
+        "counter",
+        "Facts that fell out of their logs for want of room.",
+        |budget| budget.dropped,
+    ),
+];
 
 type Plain = (
     &'static str,

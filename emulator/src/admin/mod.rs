@@ -40,8 +40,11 @@ mod metrics;
 mod openapi;
 mod policies;
 mod route;
+mod seed;
 mod serve;
 mod snapshot;
+#[cfg(test)]
+mod state_tests;
 #[cfg(test)]
 mod tests;
 mod trust;

@@ -11,8 +11,6 @@ use super::route::{Handler, Parameter, ParameterKind, RequestBody, ResponseBody,
 use crate::config::{Permissions, Policy};
 use crate::hub::{PolicyChange, PolicyError, RotatedKey};
 
-const BODY_BYTES_MAX: usize = 16 * 1024;
-
 pub(super) const ROUTES: &[Route] = &[
     Route {
         name: "policies",
@@ -39,12 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/admin/policies/{name}",
         summary: "Makes a policy or changes it; a key that is not given stays, or is drawn",
         parameters: &[],
-        request: Some(RequestBody {
-            is_required: true,
-            bytes_max: BODY_BYTES_MAX,
-            content_type: JSON,
-            schema: put_schema,
-        }),
+        request: Some(RequestBody::json(put_schema)),
         response: POLICY,
         handler: Handler::Now(put),
     },
@@ -54,12 +47,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/admin/policies/{name}/rotate",
         summary: "Draws keys of a policy afresh",
         parameters: &[],
-        request: Some(RequestBody {
-            is_required: true,
-            bytes_max: BODY_BYTES_MAX,
-            content_type: JSON,
-            schema: rotate_schema,
-        }),
+        request: Some(RequestBody::json(rotate_schema)),
         response: POLICY,
         handler: Handler::Now(rotate),
     },

@@ -8,11 +8,11 @@ use hyper::Method;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::answer::{Answer, Problem};
+use super::answer::{Answer, JSON, Problem};
 use super::call::Call;
 use super::{
     choose, clock, events, health, hub_json, hubs, lags, ledger, messages, metrics, openapi,
-    policies, snapshot, trust, verify,
+    policies, seed, snapshot, trust, verify,
 };
 
 /// One operation.
@@ -71,6 +71,21 @@ pub(super) struct RequestBody {
     pub(super) bytes_max: usize,
     pub(super) content_type: &'static str,
     pub(super) schema: fn() -> Value,
+    /// What to do with one that has more bytes.
+    pub(super) too_large: &'static str,
+}
+
+impl RequestBody {
+    /// A JSON document of the usual length that must be there.
+    pub(super) const fn json(schema: fn() -> Value) -> Self {
+        Self {
+            is_required: true,
+            bytes_max: DOCUMENT_BYTES_MAX,
+            content_type: JSON,
+            schema,
+            too_large: "see /admin/openapi.json for its form",
+        }
+    }
 }
 
 /// What an operation answers when all goes well.
@@ -95,7 +110,7 @@ pub(super) enum Handler {
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Answer, Problem>> + Send>>;
 
 /// A JSON document in a request is this long at most, unless its row says otherwise.
-pub(super) const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
+const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Every operation, by resource. A new resource is a line here.
 static TABLES: &[&[Route]] = &[
@@ -113,6 +128,7 @@ static TABLES: &[&[Route]] = &[
     clock::ROUTES,
     lags::ROUTES,
     snapshot::ROUTES,
+    seed::ROUTES,
 ];
 
 /// Every operation, in the order of the documentation.

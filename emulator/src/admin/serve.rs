@@ -19,6 +19,7 @@ use crate::config::Ports;
 use crate::directory::Directory;
 use crate::http::{self, HeadBounds};
 use crate::listener::ConnectionContext;
+use crate::seed::SeedCodec;
 use crate::tls::TrustFiles;
 
 const HEAD_BOUNDS: HeadBounds = HeadBounds {
@@ -41,6 +42,8 @@ pub(crate) struct AdminContext {
     pub(crate) blob_url: Option<Arc<str>>,
     /// The exported files, once they are written.
     pub(crate) trust: watch::Receiver<Option<Arc<TrustFiles>>>,
+    /// How what a seed asks for reads.
+    pub(crate) seed_codec: SeedCodec,
 }
 
 /// Serves HTTP/1.1 on `io` until the client goes or the emulator stops.

@@ -51,6 +51,7 @@ pub(super) fn context(hub: &TestHub, dir: &Path) -> AdminContext {
         ca_path: Arc::from(path("ca.pem")),
         blob_url: None,
         trust: watch::channel(Some(Arc::new(files))).1,
+        seed_codec: crate::rest::SEED_CODEC,
     }
 }
 
@@ -403,62 +404,6 @@ async fn events_that_fell_out_of_the_log_are_told_as_a_gap() {
         text.starts_with("{\"type\":\"gap\",\"missed\":2,\"next\":4}\n"),
         "{text}"
     );
-}
-
-#[tokio::test]
-async fn a_snapshot_is_put_back_as_it_was_and_a_reset_leaves_nothing() {
-    // ADM-3 ADM-4
-    let (hub, dir) = (TestHub::start(), tempfile::tempdir().unwrap());
-    let context = context(&hub, dir.path());
-    for number in 0..100 {
-        hub.create(&format!("d{number}"));
-    }
-    let (status, taken) = ask(&context, "POST", "/admin/snapshot", "localhost").await;
-    assert_eq!(status, 200);
-    let named = "/admin/snapshot?name=before";
-    assert_eq!(ask(&context, "POST", named, "localhost").await.0, 200);
-    assert_eq!(
-        ask(&context, "POST", "/admin/reset", "localhost").await.0,
-        200
-    );
-    let handle = &hub.context.hub;
-    assert_eq!((handle.device_count(), handle.identity_count()), (0, 0));
-    assert_eq!(handle.reset_at(), handle.event_log().newest());
-    assert_eq!(handle.policies().0.len(), 5);
-
-    let clients = |text: &str| -> serde_json::Value {
-        serde_json::from_str::<serde_json::Value>(text).unwrap()["clients"].take()
-    };
-    for (uri, body) in [
-        ("/admin/restore", taken.as_str()),
-        ("/admin/restore?name=before", ""),
-    ] {
-        let (status, answer) = send(&context, "POST", uri, "localhost", body).await;
-        assert_eq!(status, 200, "{answer}");
-        assert_eq!((handle.device_count(), handle.identity_count()), (100, 100));
-        let (_, again) = ask(&context, "POST", "/admin/snapshot", "localhost").await;
-        assert_eq!(clients(&again), clients(&taken), "{uri}");
-    }
-
-    let foreign = taken.replacen("\"version\":1", "\"version\":2", 1);
-    let spoilt = taken.replacen("\"deviceId\":\"d50\"", "\"deviceId\":\"d5 0\"", 1);
-    for (uri, body) in [
-        ("/admin/restore", ""),
-        ("/admin/restore?name=before", "{}"),
-        ("/admin/restore", foreign.as_str()),
-        ("/admin/restore", spoilt.as_str()),
-    ] {
-        let (status, answer) = send(&context, "POST", uri, "localhost", body).await;
-        assert_eq!(status, 400, "{answer}");
-        assert_eq!(handle.device_count(), 100);
-    }
-    for (verb, uri, expected) in [
-        ("POST", "/admin/restore?name=none", 404),
-        ("DELETE", "/admin/snapshots/before", 200),
-        ("DELETE", "/admin/snapshots/before", 404),
-    ] {
-        assert_eq!(ask(&context, verb, uri, "localhost").await.0, expected);
-    }
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use super::call::Call;
 use super::event_json;
 use super::iso;
 use super::matcher::{self, Matcher, check_keys, wrong};
-use super::route::{DOCUMENT_BYTES_MAX, Handler, RequestBody, ResponseBody, Route};
+use super::route::{Handler, RequestBody, ResponseBody, Route};
 use super::watch::{Count, Watch};
 
 pub(super) const ROUTES: &[Route] = &[
@@ -24,7 +24,7 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/admin/verify",
         summary: "Whether the hub saw events as described; 417 with the nearest miss if not",
         parameters: &[],
-        request: Some(request(verify_schema)),
+        request: Some(RequestBody::json(verify_schema)),
         response: FOUND,
         handler: Handler::Later(|call| Box::pin(verify(call))),
     },
@@ -34,20 +34,11 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/admin/wait",
         summary: "Waits until the hub saw events, or twins are, as described; 417 after the timeout",
         parameters: &[],
-        request: Some(request(wait_schema)),
+        request: Some(RequestBody::json(wait_schema)),
         response: FOUND,
         handler: Handler::Later(|call| Box::pin(wait(call))),
     },
 ];
-
-const fn request(schema: fn() -> Value) -> RequestBody {
-    RequestBody {
-        is_required: true,
-        bytes_max: DOCUMENT_BYTES_MAX,
-        content_type: JSON,
-        schema,
-    }
-}
 
 const FOUND: ResponseBody = ResponseBody {
     content_type: JSON,

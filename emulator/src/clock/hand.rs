@@ -47,7 +47,7 @@ struct Inner {
     /// Whoever moves the clock holds it: one at a time.
     turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
-    /// The last unsettled timer was settled.
+    /// Nothing is unsettled any more.
     settled: Notify,
 }
 
@@ -63,6 +63,7 @@ struct State {
     /// Timers that wait.
     waiting: BTreeSet<(Instant, TimerId)>,
     timers: HashMap<TimerId, Waiting>,
+    /// Timers that fell due and whose owners have not acted, and holds.
     unsettled: usize,
     timer_last: u64,
 }
@@ -162,6 +163,8 @@ impl VirtualClock {
     }
 
     async fn go_to(&self, target: Instant) -> Result<Now, Unsettled> {
+        // What was handed to a task before now may set a timer that is on the way.
+        self.settle().await?;
         loop {
             let sources = self.sources();
             let next = sources.iter().filter_map(|source| source.next_due()).min();
@@ -182,7 +185,8 @@ impl VirtualClock {
         }
     }
 
-    /// Waits until the owners of all timers that fell due have acted.
+    /// Waits until the owners of all timers that fell due have acted, and all tasks that were handed
+    /// something.
     async fn settle(&self) -> Result<(), Unsettled> {
         let settled = async {
             // Even with nothing to wait for, others get their turn on this thread.
@@ -232,9 +236,24 @@ impl VirtualClock {
         id
     }
 
+    /// A timer that is to go off is settled only once somebody waits for it: until then the clock would
+    /// pass it by unnoticed.
     pub(super) fn set_timer(&self, id: TimerId, at: Option<Instant>) {
-        let is_settled = self.state().set_timer(id, at);
+        let is_settled = {
+            let mut state = self.state();
+            state.set_timer(id, at);
+            at.is_none() && state.settle_timer(id)
+        };
         self.tell(is_settled);
+    }
+
+    /// The clock waits for the timer's owner, as if the timer had fallen due.
+    pub(super) fn unsettle_timer(&self, id: TimerId) {
+        let mut state = self.state();
+        let timer = state.timers.get_mut(&id);
+        if timer.is_some_and(|timer| !std::mem::replace(&mut timer.is_unsettled, true)) {
+            state.unsettled += 1;
+        }
     }
 
     pub(super) fn poll_timer(&self, id: TimerId, at: Instant, waker: &Waker) -> Poll<()> {
@@ -242,10 +261,11 @@ impl VirtualClock {
         if state.now().mono >= at {
             return Poll::Ready(());
         }
-        let is_settled = state.set_timer(id, Some(at));
+        state.set_timer(id, Some(at));
         if let Some(timer) = state.timers.get_mut(&id) {
             timer.waker = Some(waker.clone());
         }
+        let is_settled = state.settle_timer(id);
         drop(state);
         self.tell(is_settled);
         Poll::Pending
@@ -253,9 +273,25 @@ impl VirtualClock {
 
     pub(super) fn drop_timer(&self, id: TimerId) {
         let mut state = self.state();
-        let is_settled = state.set_timer(id, None);
+        state.set_timer(id, None);
+        let is_settled = state.settle_timer(id);
         state.timers.remove(&id);
         drop(state);
+        self.tell(is_settled);
+    }
+
+    /// Something is under way that the clock waits for.
+    pub(super) fn hold(&self) {
+        self.state().unsettled += 1;
+    }
+
+    /// It is done.
+    pub(super) fn release(&self) {
+        let is_settled = {
+            let mut state = self.state();
+            state.unsettled -= 1;
+            state.unsettled == 0
+        };
         self.tell(is_settled);
     }
 
@@ -304,28 +340,33 @@ impl State {
             };
             // One that nobody has waited for yet will be seen when somebody does.
             if let Some(waker) = timer.waker.take() {
-                timer.is_unsettled = true;
-                self.unsettled += 1;
+                if !std::mem::replace(&mut timer.is_unsettled, true) {
+                    self.unsettled += 1;
+                }
                 waker.wake();
             }
         }
     }
 
-    /// Says whether the last unsettled timer is settled by this.
-    fn set_timer(&mut self, id: TimerId, at: Option<Instant>) -> bool {
+    fn set_timer(&mut self, id: TimerId, at: Option<Instant>) {
         let Some(timer) = self.timers.get_mut(&id) else {
-            return false;
+            return;
         };
         if let Some(old) = timer.at {
             self.waiting.remove(&(old, id));
         }
         timer.at = at;
-        let was_unsettled = std::mem::take(&mut timer.is_unsettled);
         if let Some(at) = at {
             self.waiting.insert((at, id));
         }
-        self.unsettled -= usize::from(was_unsettled);
-        was_unsettled && self.unsettled == 0
+    }
+
+    /// Its owner has acted. Says whether nothing is unsettled any more by this.
+    fn settle_timer(&mut self, id: TimerId) -> bool {
+        let timer = self.timers.get_mut(&id);
+        let was = timer.is_some_and(|timer| std::mem::take(&mut timer.is_unsettled));
+        self.unsettled -= usize::from(was);
+        was && self.unsettled == 0
     }
 }
 

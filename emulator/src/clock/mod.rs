@@ -10,9 +10,11 @@
 //! | `machine` | the machine's clock |
 //! | `hand` | the clock that moves by hand |
 //! | `timer` | waiting for an instant by either clock |
+//! | `hold` | work under way in a task, which the clock that moves by hand waits for |
 //! | `reading` | [`Clock`]: either of them |
 
 mod hand;
+mod hold;
 mod machine;
 mod reading;
 #[cfg(test)]
@@ -21,6 +23,7 @@ mod timer;
 
 pub(crate) use hand::Due;
 pub use hand::{Unsettled, VirtualClock};
+pub(crate) use hold::{Bell, Hold};
 pub(crate) use machine::MachineClock;
 pub(crate) use reading::Clock;
 pub(crate) use timer::Timer;

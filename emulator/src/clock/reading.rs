@@ -5,6 +5,7 @@ use std::sync::Weak;
 use hub_proto::time::{Now, Timestamp};
 
 use super::hand::{Due, VirtualClock};
+use super::hold::Hold;
 use super::machine::MachineClock;
 use super::timer::Timer;
 
@@ -40,6 +41,12 @@ impl Clock {
     /// A timer that is not set yet.
     pub(crate) fn timer(&self) -> Timer {
         Timer::new(self)
+    }
+
+    /// Keeps whoever moves the clock by hand waiting until it is dropped: for work on its way to a
+    /// task. Never held while waiting for an instant of this clock, nor for a device or a network.
+    pub(crate) fn hold(&self) -> Hold {
+        Hold::of(self)
     }
 
     /// Lets a clock that is moved by hand end what is due at `source`. The machine's clock does

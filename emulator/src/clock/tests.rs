@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hub_proto::time::{Instant, Timestamp};
 
-use super::{Clock, Due, VirtualClock};
+use super::{Bell, Clock, Due, VirtualClock};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -154,4 +154,43 @@ async fn thawed_it_runs_as_the_machine_does_and_frozen_it_stands_again() {
     tokio::time::sleep(60 * SECOND).await;
     assert_eq!(clock.now(), frozen);
     assert!(!clock.is_running());
+}
+
+#[tokio::test]
+async fn what_was_handed_to_a_task_has_set_its_timer_before_the_clock_moves() {
+    // CLK-2
+    let (clock, notes) = (VirtualClock::start(), Notes::default());
+    let bell = Arc::new(Bell::new(Clock::Virtual(clock.clone())));
+    let task = tokio::spawn({
+        let (bell, clock, notes) = (Arc::clone(&bell), clock.clone(), notes.clone());
+        async move {
+            let mut timer = Clock::Virtual(clock.clone()).timer();
+            loop {
+                timer.take_over(bell.heard().await);
+                // As long as a task may take before it knows when to come back.
+                tokio::task::yield_now().await;
+                timer.set(Some(clock.now().mono + SECOND));
+                tokio::task::yield_now().await;
+                timer.due().await;
+                notes.note(&clock, "done");
+                timer.set(None);
+            }
+        }
+    });
+    for _ in 0..3 {
+        bell.ring();
+        clock.advance(10 * SECOND).await.unwrap();
+    }
+    assert_eq!(told(&notes.taken()), "1 done, 11 done, 21 done");
+    task.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_never_comes_is_told_of_and_one_that_waits_holds_nobody_up() {
+    let clock = VirtualClock::start();
+    let hold = Clock::Virtual(clock.clone()).hold();
+    assert!(clock.advance(SECOND).await.is_err());
+    let waiting = tokio::spawn(hold.until_it_waits(std::future::pending::<()>()));
+    clock.advance(SECOND).await.unwrap();
+    waiting.abort();
 }

@@ -1,7 +1,7 @@
 //! Waiting for an instant by a hub's clock.
 //!
-//! By a clock that is moved by hand a timer that fell due counts as unsettled until its owner sets it
-//! again, waits for it again or drops it. Owners do so after they have acted; whoever moved the
+//! By a clock that is moved by hand a timer that fell due counts as unsettled until its owner waits for
+//! it again, sets it to never or drops it. Owners do so after they have acted; whoever moved the
 //! clock waits for that.
 
 use std::future::poll_fn;
@@ -12,6 +12,7 @@ use hub_proto::time::Instant;
 use tokio::time::Sleep;
 
 use super::hand::{TimerId, VirtualClock};
+use super::hold::Hold;
 use super::machine::MachineClock;
 use super::reading::Clock;
 
@@ -44,7 +45,16 @@ impl Timer {
         }
     }
 
-    /// Sets it to `at`, or to never. What it was set to before is settled.
+    /// Its owner was handed something to do: whoever moves the clock waits as if the timer had fallen
+    /// due, until the owner waits for it the next time.
+    pub(crate) fn take_over(&mut self, hold: Hold) {
+        if let TimerClock::Virtual(clock, id) = &self.clock {
+            clock.unsettle_timer(*id);
+        }
+        drop(hold);
+    }
+
+    /// Sets it to `at`, or to never.
     pub(crate) fn set(&mut self, at: Option<Instant>) {
         self.at = at;
         match (&self.clock, at) {

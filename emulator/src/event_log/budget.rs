@@ -3,7 +3,7 @@
 //! An idle log gives way only to one that needs the room, and never below its share. Nobody holds a
 //! log and the list of logs at once but who trims, and the list comes first.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::{EventLog, Inner, Ring};
@@ -19,18 +19,44 @@ struct Kept {
     /// What all logs keep; a log changes it with its ring locked.
     events: AtomicUsize,
     bytes: AtomicUsize,
+    /// Events that fell out of their logs, since the start of the process.
+    dropped: AtomicU64,
     /// How many logs there are.
     count: AtomicUsize,
     /// Those, and some that are gone.
     logs: Mutex<Vec<Weak<Inner>>>,
 }
 
+/// The bound in numbers, at one instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BudgetFigures {
+    /// What all logs may keep together.
+    pub(crate) limits: EventLogLimits,
+    /// What they keep.
+    pub(crate) used: EventLogLimits,
+    /// Events that fell out for want of room, ever.
+    pub(crate) dropped: u64,
+}
+
 impl EventLogBudget {
+    /// The bound in numbers.
+    pub(crate) fn figures(&self) -> BudgetFigures {
+        BudgetFigures {
+            limits: self.0.limits,
+            used: EventLogLimits {
+                events: self.0.events.load(Ordering::SeqCst),
+                bytes: self.0.bytes.load(Ordering::SeqCst),
+            },
+            dropped: self.0.dropped.load(Ordering::Relaxed),
+        }
+    }
+
     pub(crate) fn new(limits: EventLogLimits) -> Self {
         Self(Arc::new(Kept {
             limits,
             events: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            dropped: AtomicU64::new(0),
             count: AtomicUsize::new(0),
             logs: Mutex::default(),
         }))
@@ -124,6 +150,7 @@ impl EventLogBudget {
             }
             let bytes = ring.forget_oldest();
             self.subtract(1, bytes);
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -282,6 +309,8 @@ mod tests {
             busy.append(event(0));
         }
         assert_eq!((idle.figures().events, busy.figures().events), (5, 5));
+        let figures = budget.figures();
+        assert_eq!((figures.used.events, figures.dropped), (10, 20));
         drop(idle);
         for _ in 0..20 {
             busy.append(event(0));

@@ -17,7 +17,7 @@ use hub_core::{Event, EventKind, HubError};
 use hub_proto::property_bag::PropertyBag;
 use hub_proto::time::Instant;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Hold};
 use crate::config::Throttling;
 
 /// The throttles and the account of one hub.
@@ -36,6 +36,10 @@ pub(crate) struct Turn {
     admission: Arc<Admission>,
     waits: Option<(Instant, Place)>,
 }
+
+/// Leave to go. A clock that is moved by hand stands at the instant of the turn until it is dropped.
+#[derive(Debug, Default)]
+pub struct Admitted(pub(crate) Hold);
 
 impl Admission {
     pub(super) fn new(clock: Clock, hub: &str, throttling: Option<Throttling>) -> Self {
@@ -93,15 +97,18 @@ impl Admission {
         self: &Arc<Self>,
         operation: Operation,
         count: u64,
-    ) -> Result<(), HubError> {
+    ) -> Result<Admitted, HubError> {
         let turn = self.ask(operation, count)?;
+        let mut admitted = Admitted::default();
         if let Some(at) = turn.at() {
             let mut timer = self.clock.timer();
             timer.set(Some(at));
             timer.due().await;
+            // Before the timer is dropped, so that the clock stands until the request has gone.
+            admitted = Admitted(self.clock.hold());
         }
         turn.take();
-        Ok(())
+        Ok(admitted)
     }
 
     /// Charges the day's account for something of so many bytes that has happened.

@@ -14,14 +14,15 @@ use hub_core::configuration::{
     ConfigurationId, ConfigurationSpec, ConfigurationState, Configurations, Content, Metric,
     Targets, Work,
 };
+use hub_core::image::ConfigurationImage;
 use hub_core::registry::IfMatch;
 use hub_core::{ConfigurationCounts, Event, HubError, Limits, NewModules, Shard};
 use hub_proto::ids::{ClientIdentity, DeviceId};
 use hub_proto::time::{Instant, Now};
-use tokio::sync::Notify;
 
 use super::handle::{HubHandle, WeakHub};
 use super::slot::ShardSlot;
+use crate::clock::{Bell, Clock};
 use crate::random::fresh_keys;
 
 /// The configurations of a hub, and what wakes their task.
@@ -32,7 +33,7 @@ pub(super) struct ConfigurationDesk {
     is_watching: AtomicBool,
     /// Whether a twin changed since the last evaluation began.
     has_news: AtomicBool,
-    wake: Notify,
+    bell: Bell,
 }
 
 /// The twins of one shard that changed since they were last evaluated.
@@ -123,6 +124,25 @@ impl HubHandle {
         })
     }
 
+    /// See [`Configurations::clear`].
+    pub(super) fn clear_configurations(&self) -> usize {
+        let now = self.now();
+        self.desk()
+            .write(|configurations| configurations.clear(now))
+    }
+
+    /// See [`Configurations::export`].
+    pub(super) fn export_configurations(&self) -> Vec<ConfigurationImage> {
+        self.desk().configurations().export()
+    }
+
+    /// See [`Configurations::replace_with`].
+    pub(super) fn replace_configurations(&self, new: Configurations) {
+        let now = self.now();
+        self.desk()
+            .write(|configurations| configurations.replace_with(now, new));
+    }
+
     fn counted(&self, state: ConfigurationState) -> CountedConfiguration {
         let mut counts = ConfigurationCounts::default();
         for slot in self.slots() {
@@ -144,7 +164,7 @@ pub(super) async fn run(hub: WeakHub, desk: Arc<ConfigurationDesk>) {
         timer.set(alive.work_off().await);
         drop(alive);
         tokio::select! {
-            () = desk.wake.notified() => {}
+            hold = desk.bell.heard() => timer.take_over(hold),
             () = timer.due() => {}
         }
     }
@@ -193,12 +213,7 @@ impl HubHandle {
         }
         let ids: Vec<ClientIdentity> = changed.ids.into_iter().collect();
         for ids in ids.chunks(CHUNK) {
-            let targets = self.targets();
-            self.configuring(slot, |shard, now, new| {
-                for id in ids {
-                    shard.configure(now, id, &targets, new);
-                }
-            });
+            self.evaluate(slot, ids);
             tokio::task::yield_now().await;
         }
     }
@@ -207,17 +222,37 @@ impl HubHandle {
     async fn walk(&self, slot: &ShardSlot, written: Option<&BTreeSet<ConfigurationId>>) {
         let mut after = None;
         loop {
-            // Always the newest: what was written meanwhile gets a walk of its own, and this one must
-            // not undo what an evaluation has done for it.
-            let targets = self.targets();
-            after = self.configuring(slot, |shard, now, new| {
-                shard.configure_after(now, after, CHUNK, &targets, written, new)
-            });
+            after = self.walk_on(slot, after, written);
             if after.is_none() {
                 return;
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    fn evaluate(&self, slot: &ShardSlot, ids: &[ClientIdentity]) {
+        let _step = self.step();
+        let targets = self.targets();
+        self.configuring(slot, |shard, now, new| {
+            for id in ids {
+                shard.configure(now, id, &targets, new);
+            }
+        });
+    }
+
+    fn walk_on(
+        &self,
+        slot: &ShardSlot,
+        after: Option<ClientIdentity>,
+        written: Option<&BTreeSet<ConfigurationId>>,
+    ) -> Option<ClientIdentity> {
+        let _step = self.step();
+        // Always the newest: what was written meanwhile gets a walk of its own, and this one must
+        // not undo what an evaluation has done for it.
+        let targets = self.targets();
+        self.configuring(slot, |shard, now, new| {
+            shard.configure_after(now, after, CHUNK, &targets, written, new)
+        })
     }
 
     async fn count(&self, metrics: Vec<Metric>) {
@@ -246,18 +281,18 @@ impl HubHandle {
 }
 
 impl ConfigurationDesk {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(clock: Clock, limits: &Limits) -> Self {
         Self {
             configurations: Mutex::new(Configurations::new(limits)),
             is_watching: AtomicBool::new(false),
             has_news: AtomicBool::new(false),
-            wake: Notify::new(),
+            bell: Bell::new(clock),
         }
     }
 
     /// Wakes the task: for work, or to find that the hub is gone.
     pub(super) fn wake(&self) {
-        self.wake.notify_one();
+        self.bell.ring();
     }
 
     fn configurations(&self) -> MutexGuard<'_, Configurations> {

@@ -16,7 +16,7 @@ use hub_proto::time::Now;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use super::admission::Admission;
+use super::admission::{Admission, Admitted};
 use super::configurations::{self, ConfigurationDesk};
 use super::feedback::FeedbackDesk;
 use super::image::Shelf;
@@ -24,7 +24,7 @@ use super::jobs::JobsSlot;
 use super::lags::LagDial;
 use super::placement::{SHARDS, shard_of};
 use super::policies::PolicyBook;
-use super::slot::{MethodOutcome, ShardSlot};
+use super::slot::{MethodAnswer, ShardSlot};
 use super::transfers::TransfersSlot;
 use crate::clock::{Clock, Due};
 use crate::config::Throttling;
@@ -106,7 +106,7 @@ pub(crate) fn start(mut parts: HubParts) -> HubHandle {
         throttling.scale.bind(&mut parts.limits);
     }
     let admission = Admission::new(parts.clock.clone(), parts.names.main(), parts.throttling);
-    let desk = Arc::new(ConfigurationDesk::new(&parts.limits));
+    let desk = Arc::new(ConfigurationDesk::new(parts.clock.clone(), &parts.limits));
     let feedback = FeedbackDesk::new(parts.clock.clone(), parts.limits.feedback.clone());
     let jobs = JobsSlot::new(parts.clock.clone(), parts.limits.jobs.clone());
     let lags = LagDial::new(parts.lags);
@@ -368,7 +368,7 @@ impl HubHandle {
 impl HubHandle {
     /// Waits until `count` of `operation` may go. At once if the hub has no tier; dropping the future
     /// gives the place in the queue up.
-    pub async fn admit(&self, operation: Operation, count: u64) -> Result<(), HubError> {
+    pub async fn admit(&self, operation: Operation, count: u64) -> Result<Admitted, HubError> {
         self.0.admission.admit(operation, count).await
     }
 
@@ -423,7 +423,7 @@ impl HubHandle {
 impl HubHandle {
     /// Calls a direct method and waits for its end. Dropping the future cancels nothing in the hub.
     pub async fn invoke_method(&self, invoke: InvokeMethod) -> Result<MethodResult, HubError> {
-        let Ok(outcome) = self.begin_method(invoke)?.await else {
+        let Ok((outcome, _hold)) = self.begin_method(invoke)?.await else {
             unreachable!("a shard answers each call, and lives as long as `self`");
         };
         outcome
@@ -433,7 +433,7 @@ impl HubHandle {
     pub(super) fn begin_method(
         &self,
         invoke: InvokeMethod,
-    ) -> Result<oneshot::Receiver<MethodOutcome>, HubError> {
+    ) -> Result<oneshot::Receiver<MethodAnswer>, HubError> {
         let (caller, answer) = oneshot::channel();
         let slot = self.slot(&invoke.client);
         let request_bytes = invoke.payload.len();

@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use hub_core::image::JobImage;
 use hub_core::jobs::{
     JobFilter, JobId, JobNumber, JobOutput, JobSpec, JobView, JobWork, Jobs, Operation, Outcome,
     RowCursor, Run,
@@ -18,12 +19,11 @@ use hub_core::twin::UpdateMode;
 use hub_core::{HubError, SearchBounds};
 use hub_proto::ids::DeviceId;
 use hub_proto::time::{Instant, Now};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::handle::{HubHandle, WeakHub};
 use super::slot::{MethodOutcome, ShardSlot};
-use crate::clock::Clock;
+use crate::clock::{Bell, Clock, Hold, Timer};
 
 /// The jobs of a hub, with what surrounds them. Dropping it ends their task.
 #[derive(Debug)]
@@ -34,18 +34,18 @@ struct Shared {
     clock: Clock,
     jobs: Mutex<Jobs>,
     /// Tells the task that there is something to do, or that the hub is gone.
-    rearm: Notify,
+    bell: Bell,
 }
 
 /// The calls of methods that wait for their devices. They hold no hub.
-type Calls = JoinSet<(Operation, MethodOutcome)>;
+type Calls = JoinSet<(Operation, MethodOutcome, Hold)>;
 
 impl JobsSlot {
     pub(super) fn new(clock: Clock, limits: JobLimits) -> Self {
         Self(Arc::new(Shared {
+            bell: Bell::new(clock.clone()),
             clock,
             jobs: Mutex::new(Jobs::new(limits)),
-            rearm: Notify::new(),
         }))
     }
 
@@ -58,7 +58,7 @@ impl JobsSlot {
 impl Drop for JobsSlot {
     fn drop(&mut self) {
         // The task wakes, finds the hub gone and ends.
-        self.0.rearm.notify_one();
+        self.0.bell.ring();
     }
 }
 
@@ -67,14 +67,14 @@ impl HubHandle {
     /// See [`hub_core::jobs::Jobs::create`].
     pub fn create_job(&self, spec: JobSpec) -> Result<JobView, HubError> {
         let created = self.jobs_slot().command(|jobs, now| jobs.create(now, spec));
-        self.jobs_slot().rearm.notify_one();
+        self.jobs_slot().bell.ring();
         created
     }
 
     /// See [`hub_core::jobs::Jobs::cancel`].
     pub fn cancel_job(&self, id: &JobId) -> Result<JobView, HubError> {
         let cancelled = self.jobs_slot().command(|jobs, now| jobs.cancel(now, id));
-        self.jobs_slot().rearm.notify_one();
+        self.jobs_slot().bell.ring();
         cancelled
     }
 
@@ -106,10 +106,31 @@ impl HubHandle {
         found
     }
 
-    /// See [`hub_core::jobs::Jobs::clear`]; imports and exports go as well.
-    pub(super) fn clear_jobs(&self) {
+    /// See [`Jobs::clear`]; imports and exports go as well. Says how many jobs there were.
+    pub(super) fn clear_jobs(&self) -> usize {
         self.clear_transfers();
-        self.jobs_slot().jobs().clear();
+        let mut jobs = self.jobs_slot().jobs();
+        let count = jobs.count();
+        jobs.clear();
+        count
+    }
+
+    /// See [`Jobs::export`].
+    pub(super) fn export_jobs(&self) -> Result<Vec<JobImage>, HubError> {
+        self.jobs_slot().jobs().export()
+    }
+
+    /// Has these jobs in place of all there are, imports and exports as well, or on an error leaves
+    /// all as it is.
+    pub(super) fn replace_jobs(&self, images: &[JobImage]) -> Result<(), HubError> {
+        self.jobs_slot().command(|jobs, now| {
+            let new = jobs.import(now, images, self.limits())?;
+            jobs.replace_with(new);
+            Ok::<_, HubError>(())
+        })?;
+        self.clear_transfers();
+        self.jobs_slot().bell.ring();
+        Ok(())
     }
 
     fn jobs_slot(&self) -> &Shared {
@@ -145,8 +166,8 @@ impl Shared {
         self.command(|jobs, now| jobs.operation_ended(now, operation, result));
     }
 
-    /// A call of a method came back. `Err`: nobody will answer, because the hub is gone.
-    fn call_ended(&self, (operation, outcome): (Operation, MethodOutcome)) {
+    /// A call of a method came back.
+    fn call_ended(&self, operation: Operation, outcome: MethodOutcome) {
         self.operation_ended(operation, outcome.map(Outcome::Answered));
     }
 }
@@ -156,45 +177,76 @@ async fn run(hub: WeakHub, shared: Arc<Shared>) {
     let mut timer = shared.clock.timer();
     loop {
         let Some(alive) = hub.upgrade() else { return };
-        timer.set(work(&alive, &shared, &mut calls).await);
+        let deadline = work(&alive, &shared, &mut calls, &mut timer).await;
+        timer.set(deadline);
         drop(alive);
         tokio::select! {
-            () = shared.rearm.notified() => {}
+            hold = shared.bell.heard() => timer.take_over(hold),
             () = timer.due() => {}
-            Some(Ok(ended)) = calls.join_next() => shared.call_ended(ended),
+            Some(Ok((operation, outcome, hold))) = calls.join_next() => {
+                timer.take_over(hold);
+                shared.call_ended(operation, outcome);
+            }
         }
     }
 }
 
 /// Does what is to be done, until there is nothing; says when to look again.
-async fn work(hub: &HubHandle, shared: &Shared, calls: &mut Calls) -> Option<Instant> {
+async fn work(
+    hub: &HubHandle,
+    shared: &Shared,
+    calls: &mut Calls,
+    timer: &mut Timer,
+) -> Option<Instant> {
     let mut done = 0_usize;
     loop {
-        while let Some(Ok(ended)) = calls.try_join_next() {
-            shared.call_ended(ended);
+        while let Some(Ok((operation, outcome, hold))) = calls.try_join_next() {
+            shared.call_ended(operation, outcome);
+            timer.take_over(hold);
         }
-        match shared.next() {
-            Err(deadline) => return deadline,
-            Ok(JobOutput::Event(event)) => {
-                hub.event_log().append(event);
-            }
-            Ok(JobOutput::FindTargets {
-                run,
-                spec,
-                after,
-                limit,
-            }) => find(hub, shared, Search { run, after, limit }, &spec.condition).await,
-            Ok(JobOutput::Operate {
-                operation,
-                device,
-                spec,
-            }) => operate(hub, shared, calls, operation, device, &spec.work),
+        match step(hub, shared, calls) {
+            Step::Done => {}
+            Step::Find(search, spec) => find(hub, shared, search, &spec.condition).await,
+            Step::Rest(deadline) => return deadline,
         }
         done += 1;
         if done.is_multiple_of(OUTPUTS_AT_A_TIME) {
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// What is left to do after a step.
+enum Step {
+    Done,
+    /// Let others run meanwhile.
+    Find(Search, Arc<JobSpec>),
+    /// Nothing until then.
+    Rest(Option<Instant>),
+}
+
+/// Does one thing, if it takes no time.
+fn step(hub: &HubHandle, shared: &Shared, calls: &mut Calls) -> Step {
+    // From here on the job stays: what is done to a device is done before a reset, or not at all.
+    let _step = hub.step();
+    match shared.next() {
+        Err(deadline) => return Step::Rest(deadline),
+        Ok(JobOutput::Event(event)) => {
+            hub.event_log().append(event);
+        }
+        Ok(JobOutput::FindTargets {
+            run,
+            spec,
+            after,
+            limit,
+        }) => return Step::Find(Search { run, after, limit }, spec),
+        Ok(JobOutput::Operate {
+            operation,
+            device,
+            spec,
+        }) => operate(hub, shared, calls, operation, device, &spec.work),
+    }
+    Step::Done
 }
 
 /// Does the work of a job to one device, or begins it.
@@ -229,8 +281,9 @@ fn operate(
                 Ok(answer) => {
                     calls.spawn(async move {
                         // Without an answer the hub is gone, and nobody will ask.
-                        let gone = Err(HubError::DeviceUnavailable);
-                        (operation, answer.await.unwrap_or(gone))
+                        let gone = || (Err(HubError::DeviceUnavailable), Hold::default());
+                        let (outcome, hold) = answer.await.unwrap_or_else(|_| gone());
+                        (operation, outcome, hold)
                     });
                 }
                 Err(error) => shared.operation_ended(operation, Err(error)),

@@ -25,6 +25,8 @@
 //! | `outlet` | what the hub wants of a connection |
 
 mod admission;
+#[cfg(test)]
+mod by_hand;
 mod configurations;
 mod connect;
 mod digital_twins;
@@ -45,10 +47,12 @@ mod slot;
 mod tests;
 mod transfers;
 
+pub use admission::Admitted;
 pub(crate) use admission::Turn;
 pub(crate) use configurations::CountedConfiguration;
 pub use handle::HubHandle;
 pub(crate) use handle::{HubParts, WeakHub, start};
+pub use image::{HubContents, ResetOptions, WhichJobs};
 pub(crate) use links::{DeviceLink, LinkRequest};
 pub(crate) use outlet::LinkOutlet;
 pub use policies::{PolicyChange, PolicyError, RotatedKey};

@@ -18,11 +18,13 @@ use super::admission::Admission;
 use super::configurations::{ChangedTwins, ConfigurationDesk};
 use super::feedback::FeedbackDesk;
 use super::outlet::LinkOutlet;
-use crate::clock::{Clock, Due};
+use crate::clock::{Clock, Due, Hold};
 use crate::event_log::{EventLog, Fact};
 
-/// What a caller of a direct method waits for.
+/// What became of a direct method.
 pub(super) type MethodOutcome = Result<MethodResult, HubError>;
+/// What its caller waits for. The clock waits until the caller has acted on it.
+pub(super) type MethodAnswer = (MethodOutcome, Hold);
 
 /// A shard and its surroundings.
 #[derive(Debug)]
@@ -42,7 +44,7 @@ pub(super) struct ShardSlot {
 pub(super) struct ShardCell {
     pub(super) shard: Shard,
     /// The callers of direct methods. An entry leaves with `Output::MethodAnswered`.
-    pub(super) calls: HashMap<CallId, oneshot::Sender<MethodOutcome>>,
+    pub(super) calls: HashMap<CallId, oneshot::Sender<MethodAnswer>>,
     /// The links the shard knows of.
     pub(super) links: HashMap<LinkId, Link>,
     /// The twins that configurations have not seen since they changed.
@@ -152,7 +154,7 @@ impl ShardSlot {
                         self.admission.spend(answered);
                         if let Some(caller) = cell.calls.remove(&call) {
                             // A caller that has gone away does not want the answer.
-                            let _ = caller.send(result);
+                            let _ = caller.send((result, self.clock.hold()));
                         }
                     }
                     Output::Feedback(record) => self.feedback.push(record),

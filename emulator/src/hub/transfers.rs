@@ -64,6 +64,11 @@ impl HubHandle {
         self.with_transfers(|transfers, _| transfers.poll_start())
     }
 
+    /// Whether a job is to go on.
+    pub(crate) fn transfer_is_running(&self, id: &str) -> bool {
+        !self.is_retired() && self.with_transfers(|jobs, _| jobs.is_running(id))
+    }
+
     /// Notes how far a job is; says whether it is to go on.
     pub(crate) fn transfer_progressed(&self, id: &str, percent: u8) -> bool {
         !self.is_retired() && self.with_transfers(|jobs, _| jobs.progressed(id, percent))

@@ -11,7 +11,7 @@ use super::error::Refusal;
 use super::json::JsonObject;
 use super::operation;
 use super::reply::Reply;
-use crate::hub::HubHandle;
+use crate::hub::{Admitted, HubHandle};
 
 /// How one operation of the endpoint is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +35,9 @@ pub(super) async fn admit(
     hub: &HubHandle,
     operation: &operation::Operation,
     body: &[u8],
-) -> Result<(), Refusal> {
+) -> Result<Admitted, Refusal> {
     if !hub.admission().is_on() {
-        return Ok(());
+        return Ok(Admitted::default());
     }
     let (operation, count) = match charge(operation.name) {
         Some(Charge::Once(operation) | Charge::WithAnswer(operation)) => (operation, 1),
@@ -47,7 +47,7 @@ pub(super) async fn admit(
             Operation::DirectMethod,
             blocks(body.len(), METHOD_BLOCK_BYTES),
         ),
-        Some(Charge::Free) | None => return Ok(()),
+        Some(Charge::Free) | None => return Ok(Admitted::default()),
     };
     Ok(hub.admit(operation, count).await?)
 }

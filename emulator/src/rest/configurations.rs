@@ -209,7 +209,7 @@ fn id(call: &Call) -> Result<ConfigurationId, Refusal> {
 }
 
 /// Reads the body of a PUT. What is read-only, the etag among it, is ignored.
-fn read_spec(
+pub(super) fn read_spec(
     id: ConfigurationId,
     body: &[u8],
     limits: &Limits,

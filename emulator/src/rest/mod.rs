@@ -35,6 +35,7 @@ mod query;
 mod reply;
 mod request;
 mod route;
+mod seeds;
 mod serve;
 mod statistics;
 mod streams;
@@ -44,4 +45,5 @@ mod twins;
 
 pub use openapi::document as service_openapi;
 pub(crate) use route::ledger_rows;
+pub(crate) use seeds::SEED_CODEC;
 pub(crate) use serve::serve_connection;

@@ -20,7 +20,7 @@ use super::reply::Reply;
 use super::route::Route;
 use super::{charge, request};
 use crate::http::{self, HeadBounds};
-use crate::hub::HubHandle;
+use crate::hub::{Admitted, HubHandle};
 use crate::listener::ConnectionContext;
 use crate::mqtt::websocket::{self, UpgradeRefusal};
 
@@ -129,11 +129,11 @@ where
         Answer::Now(_) => Bytes::new(),
         _ => request::read_body(body).await?,
     };
-    charge::admit(hub, operation, &body).await?;
+    let Admitted(hold) = charge::admit(hub, operation, &body).await?;
     let reply = match operation.answer {
         Answer::Now(answer) => answer(&call),
         Answer::WithBody(answer) => answer(&call, &body),
-        Answer::Later(answer) => answer(&call, body).await,
+        Answer::Later(answer) => hold.until_it_waits(answer(&call, body)).await,
         Answer::WebSocket | Answer::NotBuilt => unreachable!("answered above"),
     }?;
     charge::spend(hub, operation, &reply);

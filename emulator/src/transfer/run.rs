@@ -250,7 +250,13 @@ impl Job {
             ))),
             SplitLine::Text(bytes) => match std::str::from_utf8(bytes) {
                 // A mark of byte order, as Windows tools write it, is no part of the first line.
-                Ok(text) => import_row(&self.hub, text.trim_start_matches('\u{feff}')),
+                Ok(text) => {
+                    let _step = self.hub.step();
+                    if !self.hub.transfer_is_running(&self.id) {
+                        return Err(Stop::Stopped);
+                    }
+                    import_row(&self.hub, text.trim_start_matches('\u{feff}'))
+                }
                 Err(_) => Err(nameless("the line is not UTF-8")),
             },
         };

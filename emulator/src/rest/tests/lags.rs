@@ -109,7 +109,7 @@ async fn lags_stay_through_a_reset_and_of_shards_that_are_made_later() {
     tokio::time::advance(L).await;
     assert_eq!(hub.queried(count).await, json!([{"n": 40}]));
     tokio::time::advance(A_LITTLE).await;
-    hub.context.hub.reset();
+    hub.context.hub.reset(crate::hub::ResetOptions::default());
     assert_eq!(hub.queried(count).await, json!([{"n": 40}]));
     hub.context.hub.set_lags(Lags::default());
     assert_eq!(hub.queried(count).await, json!([{"n": 0}]));
