@@ -23,15 +23,19 @@ pub(super) struct MetricsArgs {
     admin: AdminTarget,
 }
 
-/// Empty the hub of this machine: identities, twins, queues, jobs, connections
+/// Empty the hub of this machine: identities, twins, queues, configurations, jobs, connections
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   hubnerite reset
+  hubnerite reset --keep-configurations
   hubnerite reset --json            tells the number of the newest event, to read on from
 
 The shared access keys stay, and so does the event log.")]
 pub(super) struct ResetArgs {
+    /// Leave the automatic configurations as they are
+    #[arg(long)]
+    keep_configurations: bool,
     #[command(flatten)]
     name_of_hub: HubName,
     #[command(flatten)]
@@ -42,12 +46,17 @@ pub(super) struct ResetArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  hubnerite snapshot > before.json  identities with their keys, twins, waiting messages
-  hubnerite snapshot --name before  kept by the hub itself, until it stops")]
+  hubnerite snapshot > before.json  identities with their keys, twins, messages, configurations, jobs
+  hubnerite snapshot --name before  kept by the hub itself, until it stops
+
+A job that runs is half done: wait for its end, or take the snapshot --without-jobs.")]
 pub(super) struct SnapshotArgs {
     /// Let the hub keep it under NAME
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Leave scheduled jobs out
+    #[arg(long)]
+    without_jobs: bool,
     #[command(flatten)]
     name_of_hub: HubName,
     #[command(flatten)]
@@ -164,28 +173,35 @@ pub(super) async fn metrics(args: MetricsArgs) -> Result<u8, CliError> {
 }
 
 pub(super) async fn reset(args: ResetArgs) -> Result<u8, CliError> {
+    let path = if args.keep_configurations {
+        "/admin/reset?keepConfigurations=true"
+    } else {
+        "/admin/reset"
+    };
     let answer = args
         .common
-        .post(&args.name_of_hub.path("/admin/reset"), Bytes::new())
+        .post(&args.name_of_hub.path(path), Bytes::new())
         .await?;
     args.common
-        .tell(&answer, |answer| format!("{} removed", identities(answer)));
+        .tell(&answer, |answer| format!("{} removed", contents(answer)));
     Ok(exit_code::OK)
 }
 
 pub(super) async fn snapshot(args: SnapshotArgs) -> Result<u8, CliError> {
+    let jobs = if args.without_jobs { "none" } else { "all" };
+    let path = format!("/admin/snapshot?jobs={jobs}");
     let Some(name) = &args.name else {
         let client = args.common.admin.client();
         let document = client
-            .post(&args.name_of_hub.path("/admin/snapshot"), Bytes::new())
+            .post(&args.name_of_hub.path(&path), Bytes::new())
             .await?;
         say(String::from_utf8_lossy(&document));
         return Ok(exit_code::OK);
     };
-    let path = args.name_of_hub.path(&named("/admin/snapshot", name));
+    let path = args.name_of_hub.path(&named(&path, name));
     let answer = args.common.post(&path, Bytes::new()).await?;
     args.common.tell(&answer, |answer| {
-        format!("{} kept as {}", identities(answer), paint(STRONG, name))
+        format!("{} kept as {}", contents(answer), paint(STRONG, name))
     });
     Ok(exit_code::OK)
 }
@@ -199,7 +215,7 @@ pub(super) async fn restore(args: RestoreArgs) -> Result<u8, CliError> {
     let path = args.name_of_hub.path(&path);
     let answer = args.common.post(&path, body).await?;
     args.common
-        .tell(&answer, |answer| format!("{} restored", identities(answer)));
+        .tell(&answer, |answer| format!("{} restored", contents(answer)));
     Ok(exit_code::OK)
 }
 
@@ -242,16 +258,29 @@ async fn move_clock(common: &Common, how: &str, body: Option<Value>) -> Result<V
     common.post(&format!("/admin/clock/{how}"), body).await
 }
 
-fn identities(answer: &Value) -> String {
-    match answer["identities"].as_u64() {
-        Some(1) => "1 identity".to_owned(),
-        count => format!("{} identities", count.unwrap_or(0)),
+/// What an answer counts, without what there is none of.
+fn contents(answer: &Value) -> String {
+    let count = |key: &str, one: &str, many: &str| match answer[key].as_u64() {
+        Some(1) => format!("1 {one}"),
+        count => format!("{} {many}", count.unwrap_or(0)),
+    };
+    let mut told = count("identities", "identity", "identities");
+    for (key, one, many) in [
+        ("configurations", "configuration", "configurations"),
+        ("jobs", "job", "jobs"),
+    ] {
+        if answer[key].as_u64().is_some_and(|count| count > 0) {
+            told.push_str(", ");
+            told.push_str(&count(key, one, many));
+        }
     }
+    told
 }
 
 fn named(path: &str, name: &str) -> String {
     let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-    format!("{path}?name={name}")
+    let separator = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{separator}name={name}")
 }
 
 fn read(file: &Path) -> Result<Bytes, CliError> {

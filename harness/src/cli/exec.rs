@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 
 use super::identity::connection_string;
 use super::signals::{Ending, Signals};
-use super::{CliError, ledger, start};
+use super::{CliError, ledger, seed, start};
 use crate::exit_code;
 use crate::open_files;
 use crate::output::Ready;
@@ -56,7 +56,7 @@ pub(super) async fn run(args: ExecArgs) -> Result<u8, CliError> {
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
     open_files::raise();
-    let hub = private_hub::start(settings.to_config())
+    let hub = private_hub::start(seed::config_of(&settings)?)
         .await
         .map_err(|error| start::describe(&error, start::Movable::No))?;
     let result = run_with(&hub, &args.device, &args.command, &mut signals).await;

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use hyper::Method;
 use hyper::body::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{CliError, say, say_json};
 use crate::exit_code;
@@ -15,6 +15,7 @@ use crate::target::{AdminTarget, encode};
 #[derive(Subcommand, Debug)]
 pub(super) enum HubCommand {
     Create(CreateArgs),
+    Fork(ForkArgs),
     List(ListArgs),
     Delete(DeleteArgs),
 }
@@ -32,6 +33,33 @@ Examples:
 pub(super) struct CreateArgs {
     /// orders (HostName=orders.localhost), or a loopback address that is bound, such as 127.0.0.7
     name: String,
+    /// Print JSON, with the connection strings of all policies
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    admin: AdminTarget,
+}
+
+/// Make a hub that begins as a copy of another; prints its connection string
+///
+/// Identities with their keys, twins, waiting messages, configurations, jobs and policies are the same;
+/// connections are not copied. From then on the two have nothing to do with each other.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  hubnerite hub fork localhost test-7        the default hub as it is now, as HostName=test-7.localhost
+  hubnerite hub fork golden test-7 --replace")]
+pub(super) struct ForkArgs {
+    /// The hub to copy: localhost for the default one
+    source: String,
+    /// The name of the copy, as for `hub create`
+    name: String,
+    /// Put the copy in place of a hub of that name
+    #[arg(long)]
+    replace: bool,
+    /// Leave scheduled jobs out
+    #[arg(long)]
+    without_jobs: bool,
     /// Print JSON, with the connection strings of all policies
     #[arg(long)]
     json: bool,
@@ -65,6 +93,7 @@ pub(super) struct DeleteArgs {
 pub(super) async fn run(command: HubCommand) -> Result<u8, CliError> {
     match command {
         HubCommand::Create(args) => create(args).await,
+        HubCommand::Fork(args) => fork(args).await,
         HubCommand::List(args) => list(args).await,
         HubCommand::Delete(args) => delete(args).await,
     }
@@ -72,14 +101,30 @@ pub(super) async fn run(command: HubCommand) -> Result<u8, CliError> {
 
 async fn create(args: CreateArgs) -> Result<u8, CliError> {
     let made = ask(&args.admin, Method::PUT, &args.name).await?;
-    if args.json {
-        say_json(&made, true);
+    tell_made(&made, &args.name, args.json);
+    Ok(exit_code::OK)
+}
+
+async fn fork(args: ForkArgs) -> Result<u8, CliError> {
+    let path = format!("/admin/hubs/{}/fork", encode(&args.source));
+    let jobs = if args.without_jobs { "none" } else { "all" };
+    let body = json!({ "to": args.name, "replace": args.replace, "jobs": jobs });
+    let client = args.admin.client();
+    let made = client.post(&path, body.to_string().into()).await?;
+    let made = serde_json::from_slice(&made)
+        .map_err(|error| CliError::could_not_run(format!("the hub's answer: {error}")))?;
+    tell_made(&made, &args.name, args.json);
+    Ok(exit_code::OK)
+}
+
+fn tell_made(made: &Value, name: &str, as_json: bool) {
+    if as_json {
+        say_json(made, true);
     } else {
         let owner = &made["connectionStrings"]["iothubowner"];
-        let host = made["hostName"].as_str().unwrap_or(&args.name);
+        let host = made["hostName"].as_str().unwrap_or(name);
         say(owner.as_str().unwrap_or(host));
     }
-    Ok(exit_code::OK)
 }
 
 async fn list(args: ListArgs) -> Result<u8, CliError> {

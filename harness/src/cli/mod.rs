@@ -28,6 +28,7 @@ mod query;
 mod root;
 mod run;
 mod sas;
+mod seed;
 mod signals;
 mod start;
 mod top;

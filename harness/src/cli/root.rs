@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::{
     CliError, admin, c2d, completions, configuration, demo, device, digital_twin, doctor, env,
     events, exec, fleet, hub, job, ledger, method, module, not_built, plan, policy, query, run,
-    sas, start, trust, twin, up, verify,
+    sas, seed, start, trust, twin, up, verify,
 };
 use crate::output::style;
 
@@ -57,6 +57,7 @@ enum Command {
     Reset(admin::ResetArgs),
     Snapshot(admin::SnapshotArgs),
     Restore(admin::RestoreArgs),
+    Seed(seed::SeedArgs),
     #[command(subcommand)]
     Clock(admin::ClockCommand),
     Env(env::EnvArgs),
@@ -124,6 +125,7 @@ async fn run(command: Command) -> Result<u8, CliError> {
         Command::Reset(args) => admin::reset(args).await,
         Command::Snapshot(args) => admin::snapshot(args).await,
         Command::Restore(args) => admin::restore(args).await,
+        Command::Seed(args) => seed::run(args).await,
         Command::Clock(command) => admin::clock(command).await,
         Command::Env(args) => env::run(args).await,
         Command::Trust(args) => trust::run(args).await,

@@ -5,12 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use emulator::{Config, Emulator, RunningEmulator, StartError};
+use emulator::{Config, Emulator, RunningEmulator, SeedError, StartError};
 use tracing_subscriber::EnvFilter;
 
-use super::CliError;
 use super::error::chain;
 use super::port_holder::port_holder;
+use super::{CliError, seed};
 use crate::private_hub;
 
 /// Logs to stderr what `filter` lets through; warnings without one. Not those of rustls: Java, Node and
@@ -69,6 +69,10 @@ pub(super) fn describe(error: &StartError, movable: Movable) -> CliError {
         StartError::Bind { what, addr, source } => {
             bind_error(what, *addr, source, movable, || port_holder(*addr))
         }
+        StartError::Seed {
+            name,
+            source: SeedError::Mistakes(mistakes),
+        } => seed::mistakes(name, mistakes),
         other => CliError::could_not_run(chain(other)),
     }
 }

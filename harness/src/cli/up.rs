@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::signals::Signals;
-use super::{CliError, ledger, say, start};
+use super::{CliError, ledger, say, seed, start};
 use crate::exit_code;
 use crate::open_files;
 use crate::output::Ready;
@@ -27,6 +27,7 @@ Examples:
   hubnerite up --https-port 0 --mqtts-port 0 --json  free ports, told in JSON
   hubnerite up --private --json                      for a test: the SDKs' ports on an address that
                                                      nobody else uses, told in JSON
+  hubnerite up --seed devices.yaml                   begins with the devices of a file
 
 The first SIGINT or SIGTERM stops the hub in order, a second one at once.")]
 pub(super) struct UpArgs {
@@ -90,9 +91,10 @@ pub(super) async fn run(args: UpArgs) -> Result<u8, CliError> {
     // Before the hub is ready, so that whoever waits for that may signal at once.
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
+    let config = seed::config_of(&settings)?;
     let (hub, took) = match args.private {
-        Some(count) => start::start_private(settings.to_config(), count).await?,
-        None => start::start(settings.to_config()).await?,
+        Some(count) => start::start_private(config, count).await?,
+        None => start::start(config).await?,
     };
     let ready = Ready::of(&hub, took);
     // The file first: whoever has read the line may read the file.

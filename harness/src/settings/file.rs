@@ -43,6 +43,7 @@ pub struct SettingsFile {
     pub(super) clock: Option<ClockFlag>,
     pub(super) query_lag: Option<Lag>,
     pub(super) connection_state_lag: Option<Lag>,
+    pub(super) seed: Option<PathBuf>,
     pub(super) ready_file: Option<PathBuf>,
     pub(super) log: Option<String>,
 }
@@ -72,6 +73,7 @@ pub(crate) const KEYS: &[&str] = &[
     "clock",
     "query-lag",
     "connection-state-lag",
+    "seed",
     "ready-file",
     "log",
 ];
@@ -195,7 +197,7 @@ mod tests {
              admin-port = 8081\nadmin-address = ['0.0.0.0']\nblob-dir = '/b'\nblob-port = 10001\nplain-mqtt = true\nhost = ['a.example']\n\
              hub-name = ['orders']\nauto-create = true\nca = '/x'\n\
              random-keys = true\ntier = 's2'\nunits = 3\nsas-connect-grace = 1\nsas-live-grace = 2\nclock = 'virtual'\nquery-lag = '2s'\n\
-             connection-state-lag = '1m'\nready-file = '/r'\n\
+             connection-state-lag = '1m'\nseed = '/s.yaml'\nready-file = '/r'\n\
              log = 'debug'\n",
         )
         .unwrap();
@@ -223,6 +225,7 @@ mod tests {
             clock: Some(ClockFlag::Virtual),
             query_lag: Some("2s".parse().unwrap()),
             connection_state_lag: Some("60s".parse().unwrap()),
+            seed: Some("/s.yaml".into()),
             ready_file: Some("/r".into()),
             log: Some("debug".into()),
         };

@@ -127,6 +127,15 @@ pub struct HubFlags {
         hide_env_values = true
     )]
     pub connection_state_lag: Option<Lag>,
+    /// Let the default hub begin with what FILE says: devices, twins, configurations; see
+    /// `hubnerite seed --help`
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HUBNERITE_SEED",
+        hide_env_values = true
+    )]
+    pub seed: Option<PathBuf>,
 }
 
 /// What moves the hub's time, as a flag and in a file.

@@ -42,6 +42,8 @@ struct Shown {
     query_lag: Lag,
     connection_state_lag: Lag,
     #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ready_file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
@@ -76,6 +78,7 @@ impl Settings {
             clock: self.clock,
             query_lag: Lag(self.lags.query),
             connection_state_lag: Lag(self.lags.connection_state),
+            seed: self.seed.as_ref().map(path),
             ready_file: self.ready_file.as_ref().map(path),
             log: self.log.clone(),
         };

@@ -47,6 +47,8 @@ pub struct Settings {
     pub clock: ClockFlag,
     /// How far reads lag behind writes.
     pub lags: Lags,
+    /// What the default hub begins with.
+    pub seed: Option<PathBuf>,
     /// Where the ready line is written.
     pub ready_file: Option<PathBuf>,
     /// What is logged.
@@ -143,6 +145,7 @@ impl Settings {
                 query: lag(hub.query_lag, file.query_lag),
                 connection_state: lag(hub.connection_state_lag, file.connection_state_lag),
             },
+            seed: hub.seed.or(file.seed),
             ready_file: file.ready_file,
             log: file.log,
         })
