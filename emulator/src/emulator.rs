@@ -14,15 +14,14 @@ use tracing::{info, warn};
 
 use crate::blob::BlobFolder;
 use crate::clock::{Clock, MachineClock, VirtualClock};
-use crate::config::{BlobEndpoint, ClockMode, Config, Ports, SeedFile};
+use crate::config::{BlobEndpoint, ClockMode, Config, Ports};
 use crate::directory::{CreateHubError, Directory, DirectoryParts, HubRules, When};
 use crate::entrance::Entrance;
 use crate::event_log::EventLog;
 use crate::host_names::{HostNames, HubHost};
 use crate::hub::HubHandle;
 use crate::listener::{self, AdminService, BindError, Bound, Service};
-use crate::rest;
-use crate::seed::{self, IfExists, SeedError, Seeded};
+use crate::seed::{SeedError, plant_file};
 use crate::stop::StopSwitch;
 use crate::tls::{self, Authority, TlsError, TrustFiles};
 
@@ -133,7 +132,7 @@ impl Emulator {
         let certified = certified_names(&config, &endpoints.addresses);
         let directory = start_directory(&config, &endpoints.addresses, clock)?;
         if let Some(seed) = &config.seed {
-            plant_seed(directory.default_hub(), seed)?;
+            plant_file(directory.default_hub(), seed)?;
         }
         let Config {
             host_names, ca_dir, ..
@@ -416,15 +415,6 @@ fn start_directory(
     Ok(directory)
 }
 
-fn plant_seed(hub: &HubHandle, file: &SeedFile) -> Result<(), StartError> {
-    let SeedFile { name, text } = file;
-    let planted = seed::plant(hub, text, IfExists::Refuse, rest::SEED_CODEC);
-    planted.map(drop).map_err(|source| StartError::Seed {
-        name: name.clone(),
-        source,
-    })
-}
-
 /// Files are read and a key may be made: not work for a thread that serves connections.
 async fn open_authority(
     ca_dir: PathBuf,
@@ -493,17 +483,6 @@ impl RunningEmulator {
     /// Removes a hub with all that is in it and closes its connections; says whether there was one.
     pub fn delete_hub(&self, name: &HubHost) -> bool {
         self.directory.delete(name)
-    }
-
-    /// Plants a seed into a hub of this process: all of it, or nothing. Its form is that of
-    /// `docs/ADMIN.md`.
-    pub fn seed(
-        &self,
-        hub: &HubHandle,
-        text: &str,
-        if_exists: IfExists,
-    ) -> Result<Seeded, SeedError> {
-        seed::plant(hub, text, if_exists, rest::SEED_CODEC)
     }
 
     /// The default hub's event log.

@@ -25,6 +25,7 @@ use crate::host_names::HubHost;
 use crate::hub::HubHandle;
 use crate::mqtt;
 use crate::rest;
+use crate::seed;
 use crate::stop::StopToken;
 use crate::tls::{self, Authority, TlsStream, TrustFiles};
 
@@ -340,7 +341,7 @@ impl Service {
                     ca_path,
                     blob_url,
                     trust,
-                    seed_codec: rest::SEED_CODEC,
+                    seed_codec: seed::CODEC,
                 };
                 Box::pin(admin::serve_connection(socket, context))
             }

@@ -51,7 +51,7 @@ pub(super) fn context(hub: &TestHub, dir: &Path) -> AdminContext {
         ca_path: Arc::from(path("ca.pem")),
         blob_url: None,
         trust: watch::channel(Some(Arc::new(files))).1,
-        seed_codec: crate::rest::SEED_CODEC,
+        seed_codec: crate::seed::CODEC,
     }
 }
 

@@ -12,17 +12,20 @@
 //! | `document` | a tree to entries |
 //! | `lines` | the lines of an export to entries |
 //! | `plant` | entries into a hub |
+//! | `start` | the seed of a process that starts |
 
 mod document;
 mod entry;
 mod lines;
 mod place;
 mod plant;
+mod start;
 mod yaml;
 
 pub use place::Mistake;
 pub use plant::{IfExists, SeedError, Seeded};
 pub(crate) use plant::{SeedCodec, plant};
+pub(crate) use start::{CODEC, plant_file};
 
 #[cfg(test)]
 mod tests;

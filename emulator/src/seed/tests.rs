@@ -5,15 +5,14 @@ use std::time::Duration;
 
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 
-use super::{IfExists, SeedError, Seeded, plant};
+use super::{CODEC, IfExists, SeedError, Seeded, plant};
 use crate::hub::HubHandle;
-use crate::rest::SEED_CODEC;
 use crate::test_hub::{KEY, TestHub};
 
 const EXAMPLE: &str = include_str!("../../../docs/examples/seed.yaml");
 
 fn planted(hub: &HubHandle, text: &str, if_exists: IfExists) -> Result<Seeded, SeedError> {
-    plant(hub, text, if_exists, SEED_CODEC)
+    plant(hub, text, if_exists, CODEC)
 }
 
 fn device(id: &str) -> ClientIdentity {
