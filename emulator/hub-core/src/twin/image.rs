@@ -53,9 +53,7 @@ fn export_members(members: Members<'_>) -> Vec<MemberImage> {
 
 fn export_member(member: &Member<'_>) -> MemberImage {
     let (value, members) = match member.node.value {
-        Value::Leaf(text) => {
-            (Some(JsonImage(text.into())), None)
-        }
+        Value::Leaf(text) => (Some(JsonImage(text.into())), None),
         Value::Object(members) => (None, Some(export_members(members))),
     };
     let stamp = member.node.stamp();
