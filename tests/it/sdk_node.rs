@@ -246,3 +246,25 @@ async fn node_reads_patches_and_commands_a_digital_twin() {
             "commands of the root and of a component reach the device, and its answer comes back",
         ]);
 }
+
+// SEMANTICS C2D-10, C2D-11, AUTH-9
+#[tokio::test]
+async fn a_node_device_speaks_https() {
+    let Some((node, hub)) = judges().await else {
+        return;
+    };
+    node.start(&hub, "messages_http.js", &[])
+        .finish(LONG)
+        .await
+        .assert_checks(&[
+            "a message is sent with its properties",
+            "messages are sent in one request",
+            "a message is received with its properties, and completed",
+            "an abandoned message comes again, and a rejected one does not",
+            "a message whose lock is gone cannot be completed",
+            "a device with a wrong key is unauthorized",
+        ]);
+    let (properties, payload) = hub.telemetry("http-node").await;
+    assert_eq!(properties, [("alert".to_owned(), Some("a b".to_owned()))]);
+    assert_eq!(payload, br#"{"t":21.5}"#);
+}

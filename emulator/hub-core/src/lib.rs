@@ -36,6 +36,7 @@ pub use event::{Event, EventKind};
 pub use limits::Limits;
 pub use output::Output;
 pub use shard::{
-    ClearedClients, ConfigurationCounts, DeviceStatistics, LagState, Lags, MethodResponse,
-    NewModules, ReportedPatch, Search, SearchBounds, Shard, Telemetry, TelemetryRefused,
+    ClearedClients, ConfigurationCounts, DeviceMessage, DeviceStatistics, LagState, Lags,
+    MethodResponse, NewModules, ReportedPatch, Search, SearchBounds, Shard, Telemetry,
+    TelemetryRefused,
 };

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use hub_core::HubError;
 use hub_core::c2d::{C2dMessage, QueueView, ReceivedMessage, Settlement};
-use hub_proto::ids::DeviceId;
+use hub_core::link::{Credential, LinkRefusal};
+use hub_core::{DeviceMessage, HubError};
+use hub_proto::ids::{ClientIdentity, DeviceId};
 
 use super::admission::bag_bytes;
 use super::handle::HubHandle;
@@ -30,6 +31,26 @@ impl HubHandle {
     /// See [`hub_core::Shard::message_queue`].
     pub fn message_queue(&self, id: &DeviceId) -> Result<QueueView, HubError> {
         self.slot_of(id).read(|shard| shard.message_queue(id))
+    }
+
+    /// See [`hub_core::Shard::send_events`].
+    pub(crate) fn send_events(
+        &self,
+        id: &ClientIdentity,
+        messages: Vec<DeviceMessage>,
+    ) -> Result<(), HubError> {
+        self.slot(id)
+            .command(|cell, now| cell.shard.send_events(now, id, messages))
+    }
+
+    /// See [`hub_core::Shard::check_client`].
+    pub(crate) fn check_client(
+        &self,
+        id: &ClientIdentity,
+        credential: Credential<'_>,
+    ) -> Result<(), LinkRefusal> {
+        self.slot(id)
+            .read(|shard| shard.check_client(id, credential))
     }
 
     /// The oldest message that is free, and the token under which the device is to settle it; see

@@ -31,6 +31,8 @@ pub(super) enum Need {
     RegistryWriteOrServiceConnect,
     /// Nor the reading of configurations.
     RegistryReadOrServiceConnect,
+    /// The device of the path itself, by its own key or a policy's; see [`device_auth`](super::device_auth).
+    DeviceConnect,
 }
 
 impl Need {
@@ -40,6 +42,7 @@ impl Need {
             Self::RegistryRead => permissions.registry_read || permissions.registry_write,
             Self::RegistryWrite => permissions.registry_write,
             Self::ServiceConnect => permissions.service_connect,
+            Self::DeviceConnect => permissions.device_connect,
             Self::RegistryWriteOrServiceConnect => {
                 permissions.registry_write || permissions.service_connect
             }
@@ -111,7 +114,7 @@ pub(super) fn authorise(
     })
 }
 
-fn is_bearer(headers: &HeaderMap) -> bool {
+pub(super) fn is_bearer(headers: &HeaderMap) -> bool {
     let scheme = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.as_bytes().get(..7));
@@ -183,7 +186,7 @@ fn identify(
 
 /// Python and the CLI sign the host as it stands in the connection string, with its port if it has
 /// one.
-fn without_port(host: &str) -> &str {
+pub(super) fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         // An IPv6 address without brackets is colons all the way.
         Some((name, port)) if port.parse::<u16>().is_ok() && !is_bare_address(host) => name,

@@ -94,9 +94,7 @@ fn charge(name: &str) -> Option<Charge> {
         "CloudToDeviceMessages_PurgeCloudToDeviceMessageQueue" => {
             Charge::Once(Operation::CloudToDevicePurge)
         }
-        "Device_SendDeviceEvent" | "Device_SendModuleEvent" => {
-            Charge::Once(Operation::DeviceToCloudSend)
-        }
+        "Device_SendDeviceEvent" => Charge::Once(Operation::DeviceToCloudSend),
         "Device_ReceiveDeviceBoundNotification" => Charge::Once(Operation::CloudToDeviceReceive),
         "Device_AbandonDeviceBoundNotification" | "Device_CompleteDeviceBoundNotification" => {
             Charge::Once(Operation::CloudToDeviceSettle)

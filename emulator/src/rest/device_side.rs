@@ -1,5 +1,4 @@
-//! What devices ask of the HTTPS endpoint: the WebSocket that carries their MQTT, and the device-side
-//! HTTPS API, which is not built and refused by name.
+//! How devices connect over HTTPS: the WebSocket that carries their MQTT.
 
 use hyper::Method;
 
@@ -7,8 +6,6 @@ use super::auth::Need;
 use super::document::{Body, Document};
 use super::error::Shape;
 use super::operation::{Answer, Fidelity, Operation};
-
-const GAP: &str = "the device-side HTTPS endpoint";
 
 /// How devices connect over HTTPS.
 pub(super) const CONNECTIONS: &[Operation] = &[Operation {
@@ -34,37 +31,3 @@ pub(super) const CONNECTIONS: &[Operation] = &[Operation {
         errors: &[],
     },
 }];
-
-/// The device-side HTTPS API.
-pub(super) const OPERATIONS: &[Operation] = &[
-    Operation::absent(
-        "Device_SendDeviceEvent",
-        Method::POST,
-        "devices/{id}/messages/events",
-        GAP,
-    ),
-    Operation::absent(
-        "Device_SendModuleEvent",
-        Method::POST,
-        "devices/{id}/modules/{mid}/messages/events",
-        GAP,
-    ),
-    Operation::absent(
-        "Device_ReceiveDeviceBoundNotification",
-        Method::GET,
-        "devices/{id}/messages/deviceBound",
-        GAP,
-    ),
-    Operation::absent(
-        "Device_CompleteDeviceBoundNotification",
-        Method::DELETE,
-        "devices/{id}/messages/deviceBound/{lock}",
-        GAP,
-    ),
-    Operation::absent(
-        "Device_AbandonDeviceBoundNotification",
-        Method::POST,
-        "devices/{id}/messages/deviceBound/{lock}/abandon",
-        GAP,
-    ),
-];

@@ -6,15 +6,22 @@
 //! when it sends the request on. So the head is sent on, to nowhere, and its names are read there. That
 //! leaves one parser of requests, whose limits and guards hold.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::io;
+use std::pin::pin;
+use std::task::{Context, Waker};
 
 use http_body_util::Empty;
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::http::request::Parts;
+use hyper::service::service_fn;
 use hyper::{Request, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::reply::Reply;
 
 /// The headers whose names begin with `prefix` (compared without case): names as they were written, and
 /// values. An error: a value is no text.
@@ -36,6 +43,34 @@ pub(super) async fn pairs(head: &Parts, prefix: &str) -> io::Result<Vec<(String,
         .filter(|(name, _)| starts_with(name, prefix))
         .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
         .collect())
+}
+
+/// Puts headers into an answer whose names go out as they are written here. Hyper keeps that with what it
+/// reads, and heeds it in what it answers: so a head with these names is read, from nowhere.
+pub(super) fn write(reply: &mut Reply, headers: &[(String, String)]) {
+    let mut head = String::from("GET / HTTP/1.1\r\n");
+    for (name, value) in headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    head.push_str("\r\n");
+    let read = Cell::new(None);
+    let service = service_fn(|request: Request<Incoming>| {
+        read.set(Some(request.into_parts().0));
+        std::future::pending::<Result<Reply, Infallible>>()
+    });
+    let io = TokioIo::new(tokio::io::join(head.as_bytes(), tokio::io::sink()));
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server
+        .preserve_header_case(true)
+        .max_headers(headers.len() + 1)
+        .max_header_size(head.len() + 1);
+    let connection = pin!(server.serve_connection(io, service));
+    // All of it is there, so it takes one step.
+    let _ = connection.poll(&mut Context::from_waker(Waker::noop()));
+    if let Some(parts) = read.take() {
+        reply.headers_mut().extend(parts.headers);
+        reply.extensions_mut().extend(parts.extensions);
+    }
 }
 
 /// The head of a request as hyper writes it.

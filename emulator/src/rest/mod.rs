@@ -14,6 +14,8 @@ mod call;
 mod caller;
 mod charge;
 mod configurations;
+mod device_auth;
+mod device_messages;
 mod device_side;
 mod devices;
 mod digital_twins;

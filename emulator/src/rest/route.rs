@@ -9,13 +9,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::LazyLock;
 
+use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
 use super::operation::Operation;
 use super::{
-    bulk, configurations, device_side, devices, digital_twins, feedback, files, import_export,
-    jobs, messages, methods, modules, query, statistics, streams, twins,
+    bulk, configurations, device_messages, device_side, devices, digital_twins, feedback, files,
+    import_export, jobs, messages, methods, modules, query, statistics, streams, twins,
 };
 use crate::ledger;
 
@@ -41,7 +42,7 @@ const TABLES: &[Table] = &[
     table("File upload", files::OPERATIONS),
     table("Device streams", streams::OPERATIONS),
     table("Connections", device_side::CONNECTIONS),
-    table("Device-side HTTPS", device_side::OPERATIONS),
+    table("Device-side HTTPS", device_messages::OPERATIONS),
 ];
 
 /// The operations of a resource.
@@ -153,6 +154,18 @@ impl Route {
         let mut names = self.operation.path.split('/').filter_map(placeholder);
         let index = names.position(|one| one == name)?;
         Some(&self.path[self.ids[index].clone()])
+    }
+
+    /// The device that the path names, or the module of one, if that is a name.
+    pub(super) fn client(&self) -> Option<ClientIdentity> {
+        let device = DeviceId::parse(self.id("id")?).ok()?;
+        match self.id("mid") {
+            None => Some(ClientIdentity::Device(device)),
+            Some(module) => {
+                let module = ModuleId::parse(module).ok()?;
+                Some(ClientIdentity::Module(device, module))
+            }
+        }
     }
 
     /// The whole path came as one segment with its slashes encoded.

@@ -32,15 +32,7 @@ impl Shard {
         let Ok((client, common)) = self.reach(&id) else {
             return Err(LinkRefusal::UnknownDevice(id));
         };
-        if let Credential::DeviceToken(token) = credential {
-            let authentication = &client.registered.authentication;
-            let Some(keys) = authentication.keys() else {
-                return Err(LinkRefusal::NoKeys(id, authentication.kind()));
-            };
-            if !keys.signed(token) {
-                return Err(LinkRefusal::BadSignature(id));
-            }
-        }
+        client.check_credential(credential)?;
         if !is_enabled {
             return Err(LinkRefusal::Disabled(id));
         }
@@ -75,6 +67,23 @@ impl Shard {
         );
         client.serve_subscriptions(now, common);
         Ok(LinkAccepted { session_present })
+    }
+
+    /// Whether somebody may ask for something as this client without a link: over HTTP.
+    pub fn check_client(
+        &self,
+        id: &ClientIdentity,
+        credential: Credential<'_>,
+    ) -> Result<(), LinkRefusal> {
+        let Ok(client) = self.look_up(id) else {
+            return Err(LinkRefusal::UnknownDevice(id.clone()));
+        };
+        client.check_credential(credential)?;
+        if self.is_enabled(id) {
+            Ok(())
+        } else {
+            Err(LinkRefusal::Disabled(id.clone()))
+        }
     }
 
     /// Somebody was not let in as a device, here or before; `reason` is a name, `message` the words.
@@ -145,6 +154,21 @@ impl Shard {
 }
 
 impl Client {
+    fn check_credential(&self, credential: Credential<'_>) -> Result<(), LinkRefusal> {
+        let Credential::DeviceToken(token) = credential else {
+            return Ok(());
+        };
+        let authentication = &self.registered.authentication;
+        let Some(keys) = authentication.keys() else {
+            return Err(LinkRefusal::NoKeys(self.id.clone(), authentication.kind()));
+        };
+        if keys.signed(token) {
+            Ok(())
+        } else {
+            Err(LinkRefusal::BadSignature(self.id.clone()))
+        }
+    }
+
     /// Hands over what waited for the device to listen.
     fn serve_subscriptions(&mut self, now: Now, common: &mut Common) {
         self.deliver_parked_calls(now, common);

@@ -47,5 +47,5 @@ pub use lag::{LagState, Lags};
 pub use methods::MethodResponse;
 pub use queries::{Search, SearchBounds};
 pub use state::Shard;
-pub use telemetry::{Telemetry, TelemetryRefused};
+pub use telemetry::{DeviceMessage, Telemetry, TelemetryRefused};
 pub use twins::ReportedPatch;

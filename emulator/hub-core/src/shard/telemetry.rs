@@ -1,6 +1,7 @@
 //! Device-to-cloud messages: measured, read, and handed to the event log.
 
 use hub_proto::ids::ClientIdentity;
+use hub_proto::property_bag::PropertyBag;
 use hub_proto::raw_bag::RawBag;
 use hub_proto::time::Now;
 
@@ -29,6 +30,15 @@ pub struct TelemetryRefused {
     pub taken: usize,
     /// What is wrong with the next.
     pub error: HubError,
+}
+
+/// A message as it came in over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceMessage {
+    /// System and application properties.
+    pub properties: PropertyBag,
+    /// The body.
+    pub payload: Vec<u8>,
 }
 
 impl Shard {
@@ -87,6 +97,41 @@ impl Common {
                 payload,
             },
         );
+        Ok(())
+    }
+}
+
+/// Over HTTP.
+impl Shard {
+    /// A device sends messages over HTTP, all of them or, on an error, none. The times of the connection
+    /// and of the last activity stay as they are.
+    pub fn send_events(
+        &mut self,
+        now: Now,
+        id: &ClientIdentity,
+        messages: Vec<DeviceMessage>,
+    ) -> Result<(), HubError> {
+        let (_, common) = self.reach(id)?;
+        let max = common.limits.telemetry_bytes;
+        for message in &messages {
+            let bytes = message.payload.len() + message.properties.size_bytes();
+            if bytes > max {
+                let what = "the message";
+                return Err(HubError::TooLarge { what, bytes, max });
+            }
+        }
+        for DeviceMessage {
+            properties,
+            payload,
+        } in messages
+        {
+            let properties = RawBag::new(&properties.to_telemetry());
+            let fact = EventKind::Telemetry {
+                properties,
+                payload,
+            };
+            common.event(now, id, fact);
+        }
         Ok(())
     }
 }

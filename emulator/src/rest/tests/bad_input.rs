@@ -216,6 +216,7 @@ async fn each_policy_opens_what_its_permissions_say_and_the_body_is_not_looked_a
             Need::ServiceConnect => &["service"],
             Need::RegistryReadOrServiceConnect => &["registryRead", "registryReadWrite", "service"],
             Need::RegistryWriteOrServiceConnect => &["registryReadWrite", "service"],
+            Need::DeviceConnect => &["device"],
         };
         let policies = ["registryRead", "registryReadWrite", "service", "device"];
         for policy in policies.into_iter().map(Some).chain([None]) {

@@ -5,6 +5,7 @@ mod bad_input;
 mod bulk;
 mod configurations;
 mod connection;
+mod device_messages;
 mod digital_twins;
 mod edge;
 mod identities;
