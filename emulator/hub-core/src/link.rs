@@ -34,7 +34,7 @@ pub struct LinkUp<'a> {
 }
 
 /// How a device shows who it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Credential<'a> {
     /// A token that must be signed by one of the device's keys. Audience and expiry are the
     /// caller's to check; the signature is the shard's.

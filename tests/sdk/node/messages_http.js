@@ -15,7 +15,8 @@ const registry = Registry.fromConnectionString(hub);
 function send(id, headers, body) {
   const path = `/devices/${id}/messages/deviceBound?api-version=2021-04-12`;
   return new Promise((resolve, reject) => {
-    registry._restApiClient.executeApiCall('POST', path, headers, body, (error) => {
+    const all = { 'Content-Type': 'text/plain; charset=utf-8', ...headers };
+    registry._restApiClient.executeApiCall('POST', path, all, body, (error) => {
       if (error) reject(error);
       else resolve();
     });

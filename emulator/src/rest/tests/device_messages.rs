@@ -306,7 +306,7 @@ async fn the_headers_of_a_message_go_out_in_the_case_that_sdks_expect() {
         "Content-Type",
     ] {
         assert!(
-            answer.contains(&format!("\r\n{name}: ")),
+            answer.contains(&format!("\r\n{name}:")),
             "{name}: {answer}"
         );
     }
