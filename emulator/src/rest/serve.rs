@@ -12,13 +12,14 @@ use hyper::{Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{debug, warn};
 
+use super::auth::Need;
 use super::call::Call;
 use super::caller::Caller;
 use super::error::{Refusal, Shape, Trace};
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::Reply;
 use super::route::Route;
-use super::{charge, request};
+use super::{charge, device_auth, request};
 use crate::http::{self, HeadBounds};
 use crate::hub::{Admitted, HubHandle};
 use crate::listener::ConnectionContext;
@@ -114,7 +115,11 @@ where
     B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let operation = route.operation;
-    caller.authorise(hub, request.headers(), operation)?;
+    if operation.need == Need::DeviceConnect {
+        device_auth::authorise(hub, request.headers(), &route)?;
+    } else {
+        caller.authorise(hub, request.headers(), operation)?;
+    }
     hub.note_use(route.ledger_key);
     match operation.answer {
         Answer::WebSocket => return upgrade(caller, request),

@@ -57,6 +57,7 @@ impl TestHub {
                 payload,
             } = &event.kind
             {
+                let properties = properties.read();
                 let body = String::from_utf8_lossy(payload);
                 found.push(json!([properties.system, properties.application, body]));
             }
@@ -305,10 +306,7 @@ async fn the_headers_of_a_message_go_out_in_the_case_that_sdks_expect() {
         "iothub-app-a%3Ab",
         "Content-Type",
     ] {
-        assert!(
-            answer.contains(&format!("\r\n{name}:")),
-            "{name}: {answer}"
-        );
+        assert!(answer.contains(&format!("\r\n{name}:")), "{name}: {answer}");
     }
     assert!(answer.ends_with("\r\n\r\nx"), "{answer}");
 }
