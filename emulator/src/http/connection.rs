@@ -13,7 +13,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::names;
+use super::names::{self, NamesAsWritten};
 use crate::stop::StopToken;
 
 /// What a client may take up before anything of it is understood.
@@ -45,7 +45,8 @@ where
         let answer = answer(request);
         async move {
             let mut answer = answer.await;
-            if answer.headers().contains_key(ETAG) {
+            let is_named = answer.extensions().get::<NamesAsWritten>().is_some();
+            if answer.headers().contains_key(ETAG) && !is_named {
                 answer.extensions_mut().extend(names.clone());
             }
             Ok::<_, Infallible>(answer)

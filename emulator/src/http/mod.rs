@@ -8,4 +8,5 @@ mod names;
 mod target;
 
 pub(crate) use connection::{HeadBounds, serve};
+pub(crate) use names::NamesAsWritten;
 pub(crate) use target::{host, query_parameter};

@@ -17,6 +17,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{OnceCell, mpsc};
 
+/// Goes with an answer that has its own names, and brings what hyper has read them from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NamesAsWritten;
+
 /// What an answer is given so that its names are written so.
 pub(super) async fn of_answers() -> &'static Extensions {
     static NAMES: OnceCell<Extensions> = OnceCell::const_new();

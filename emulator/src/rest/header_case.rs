@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::reply::Reply;
+use crate::http::NamesAsWritten;
 
 /// The headers whose names begin with `prefix` (compared without case): names as they were written, and
 /// values. An error: a value is no text.
@@ -70,6 +71,7 @@ pub(super) fn write(reply: &mut Reply, headers: &[(String, String)]) {
     if let Some(parts) = read.take() {
         reply.headers_mut().extend(parts.headers);
         reply.extensions_mut().extend(parts.extensions);
+        reply.extensions_mut().insert(NamesAsWritten);
     }
 }
 
