@@ -18,8 +18,8 @@ mod shapes;
 
 use std::time::{Duration, Instant};
 
-use emulator::HubHandle;
 use emulator::memory::{MemoryConfig, MemoryDoor, MemoryHub};
+use emulator::{HubHandle, ResetOptions};
 use hub_core::Limits;
 use hub_core::query::Query;
 use hub_core::registry::{Authentication, DeviceSpec, IfMatch, SymmetricKeys};
@@ -85,7 +85,7 @@ async fn main() {
         ask(hub.hub(), condition).await;
     }
     let (start, work) = (Instant::now(), worked());
-    let count = hub.hub().reset();
+    let count = hub.hub().reset(ResetOptions::default()).identities;
     println!(
         "reset of {count} in {:.2?} ({:.2?})",
         start.elapsed(),

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use emulator::config::Ports;
-use emulator::{Config, Emulator, HubHandle, RunningEmulator};
+use emulator::{Config, Emulator, HubHandle, ResetOptions, RunningEmulator};
 use hub_core::registry::{Authentication, DeviceSpec, SymmetricKeys};
 use hub_proto::connection_string::ConnectionString;
 use hub_proto::ids::DeviceId;
@@ -34,14 +34,14 @@ async fn main() -> Result<(), Failure> {
     let (mut rest, mut direct, mut resets, mut posted) = (vec![], vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
         rest.push(bulk_over_rest(&hub).await?);
-        hub.hub().reset();
+        hub.hub().reset(ResetOptions::default());
         let start = Instant::now();
         register(hub.hub(), BULK)?;
         direct.push(start.elapsed());
-        hub.hub().reset();
+        hub.hub().reset(ResetOptions::default());
         register(hub.hub(), RESET)?;
         let start = Instant::now();
-        hub.hub().reset();
+        hub.hub().reset(ResetOptions::default());
         resets.push(start.elapsed());
         register(hub.hub(), RESET)?;
         posted.push(post_reset(&hub).await?);
