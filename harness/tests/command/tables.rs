@@ -173,7 +173,7 @@ fn identities_go_out_into_a_file_and_come_back_from_it() {
     let (code, _, errors) = hub.tool(&["device", "import", "bad.txt"]);
     assert_eq!(code, Some(1), "{errors}");
     assert!(
-        errors.contains("error: 1 identities were not imported\n"),
+        errors.contains("error: 1 identity was not imported\n"),
         "{errors}"
     );
     hub.ok(&["device", "show", "c"]);
