@@ -98,7 +98,8 @@ fn refused(error: SeedError) -> Problem {
                 .with_mistakes(mistakes.iter().map(told).collect())
         }
         SeedError::Exists { .. } => Problem::new(StatusCode::CONFLICT, detail).with_remedy(
-            "nothing was changed; ask with existing keep, and they stay, or existing replace",
+            "nothing was changed; ask with existing=keep to leave them, or existing=replace to make \
+             them anew (`hubnerite seed --existing`)",
         ),
         SeedError::Hub(_) => Problem::new(StatusCode::CONFLICT, detail),
     }
