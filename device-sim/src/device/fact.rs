@@ -5,7 +5,8 @@ use std::time::Duration;
 /// What the driver is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Open a socket, then call [`Device::handle_opened`] or [`Device::handle_lost`].
+    /// Open a socket, then call [`Device::handle_opened`](crate::device::Device::handle_opened) or
+    /// [`Device::handle_lost`](crate::device::Device::handle_lost).
     Dial,
     /// Close the socket once the output is written. No call follows.
     Close,
