@@ -138,7 +138,7 @@ impl Jobs {
         }
     }
 
-    /// Has the jobs of `other`, made by [`Jobs::emptied`], in place of one's own.
+    /// Has the jobs of `other`, made by `Jobs::emptied`, in place of one's own.
     pub fn replace_with(&mut self, other: Self) {
         self.clear();
         // What is under way comes back to nothing, and holds its place until then.
