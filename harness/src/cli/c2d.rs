@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use hyper::body::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::{CliError, say, say_json};
+use super::{CliError, ToolArgs, say, say_json};
 use crate::admin_client::AdminError;
 use crate::exit_code;
 use crate::output::style::{BAD, FAINT, GOOD, STRONG, paint};
@@ -98,11 +98,8 @@ pub(super) struct ListArgs {
 pub(super) struct PurgeArgs {
     /// The device's name
     id: String,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Read what became of messages that asked for feedback, and take it out
@@ -130,8 +127,14 @@ pub(super) async fn run(command: C2dCommand) -> Result<u8, CliError> {
         C2dCommand::Send(args) => send(*args).await,
         C2dCommand::List(args) => list(args).await,
         C2dCommand::Purge(args) => {
-            let purged = args.target.client().await?.purge_messages(&args.id).await?;
-            if args.json {
+            let purged = args
+                .tool
+                .target
+                .client()
+                .await?
+                .purge_messages(&args.id)
+                .await?;
+            if args.tool.json {
                 say_json(&purged, true);
             } else {
                 say(format_args!("purged {}", purged["totalMessagesPurged"]));

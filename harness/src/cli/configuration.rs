@@ -4,7 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::twin::json_argument;
-use super::{CliError, say, say_json};
+use super::{CliError, ToolArgs, say, say_json};
 use crate::exit_code;
 use crate::output::style::{FAINT, STRONG, paint};
 use crate::output::table;
@@ -39,11 +39,8 @@ pub(super) struct CreateArgs {
     content: String,
     #[command(flatten)]
     settings: SettingArgs,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// What may change after it was made.
@@ -69,11 +66,8 @@ struct SettingArgs {
 pub(super) struct ShowArgs {
     /// The configuration's name
     id: String,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// List configurations, with how many twins they target and have reached
@@ -106,11 +100,8 @@ pub(super) struct UpdateArgs {
     id: String,
     #[command(flatten)]
     settings: SettingArgs,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Remove a configuration; what it wrote stays
@@ -138,11 +129,8 @@ pub(super) struct ShowMetricArgs {
     /// Whose metric
     #[arg(long, alias = "mt", value_enum, default_value = "user")]
     metric_type: MetricType,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Whose metric it is.
@@ -158,8 +146,8 @@ pub(super) async fn run(command: ConfigurationCommand) -> Result<u8, CliError> {
     match command {
         ConfigurationCommand::Create(args) => create(args).await,
         ConfigurationCommand::Show(args) => {
-            let mut client = args.target.client().await?;
-            say_json(&client.configuration(&args.id).await?, args.json);
+            let mut client = args.tool.target.client().await?;
+            say_json(&client.configuration(&args.id).await?, args.tool.json);
             Ok(exit_code::OK)
         }
         ConfigurationCommand::List(args) => list(args).await,
@@ -188,23 +176,23 @@ async fn create(args: CreateArgs) -> Result<u8, CliError> {
         "metrics": {"queries": {}},
     });
     args.settings.write(&mut configuration)?;
-    let mut client = args.target.client().await?;
+    let mut client = args.tool.target.client().await?;
     let made = client
         .create_configuration(&args.id, &configuration)
         .await?;
-    say_json(&made, args.json);
+    say_json(&made, args.tool.json);
     Ok(exit_code::OK)
 }
 
 async fn update(args: UpdateArgs) -> Result<u8, CliError> {
-    let mut client = args.target.client().await?;
+    let mut client = args.tool.target.client().await?;
     let mut configuration = client.configuration(&args.id).await?;
     args.settings.write(&mut configuration)?;
     let etag = configuration["etag"].as_str().unwrap_or("*").to_owned();
     let written = client
         .update_configuration(&args.id, &configuration, &etag)
         .await?;
-    say_json(&written, args.json);
+    say_json(&written, args.tool.json);
     Ok(exit_code::OK)
 }
 
@@ -286,7 +274,7 @@ fn row(configuration: &Value) -> Vec<(String, String)> {
 }
 
 async fn show_metric(args: ShowMetricArgs) -> Result<u8, CliError> {
-    let mut client = args.target.client().await?;
+    let mut client = args.tool.target.client().await?;
     let configuration = client.configuration(&args.id).await?;
     let metrics = match args.metric_type {
         MetricType::User => &configuration["metrics"],
@@ -305,6 +293,6 @@ async fn show_metric(args: ShowMetricArgs) -> Result<u8, CliError> {
     };
     let result = client.query(query, usize::MAX).await?;
     let answer = json!({"metric": args.metric_id, "query": query, "result": result});
-    say_json(&answer, args.json);
+    say_json(&answer, args.tool.json);
     Ok(exit_code::OK)
 }

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::identity::{AuthArgs, KeyType, connection_string, key_name, renew_keys};
-use super::{CliError, say, say_json};
+use super::{CliError, ToolArgs, say, say_json};
 use crate::exit_code;
 use crate::output::style::{BAD, FAINT, GOOD, STRONG, paint};
 use crate::output::table;
@@ -96,11 +96,8 @@ pub(super) struct ListArgs {
 pub(super) struct ShowArgs {
     /// The device's name
     id: String,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Change a device's identity; what is not named stays
@@ -122,11 +119,8 @@ pub(super) struct UpdateArgs {
     edge: Option<bool>,
     #[command(flatten)]
     status: StatusArgs,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Make keys anew, and print the connection strings that hold from now on
@@ -156,11 +150,8 @@ pub(super) struct RenewKeyArgs {
     after_help = "Examples:\n  hubnerite device statistics\n  hubnerite device statistics --json | jq .connectedDeviceCount"
 )]
 pub(super) struct StatisticsArgs {
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Remove devices, with their modules, twins and queues
@@ -249,7 +240,7 @@ impl StatusArgs {
 
 async fn update(args: UpdateArgs) -> Result<u8, CliError> {
     let authentication = args.auth.authentication()?;
-    let mut client = args.target.client().await?;
+    let mut client = args.tool.target.client().await?;
     let mut identity = client.device(&args.id).await?;
     args.status.write(&mut identity);
     if let Some(authentication) = authentication {
@@ -259,7 +250,7 @@ async fn update(args: UpdateArgs) -> Result<u8, CliError> {
         identity["capabilities"] = Map::from_iter([("iotEdge".to_owned(), edge.into())]).into();
     }
     let written = client.update_device(&args.id, &identity).await?;
-    say_json(&written, args.json);
+    say_json(&written, args.tool.json);
     Ok(exit_code::OK)
 }
 
@@ -281,8 +272,8 @@ async fn renew_key(args: RenewKeyArgs) -> Result<u8, CliError> {
 }
 
 async fn statistics(args: StatisticsArgs) -> Result<u8, CliError> {
-    let counts = args.target.client().await?.statistics().await?;
-    if args.json {
+    let counts = args.tool.target.client().await?.statistics().await?;
+    if args.tool.json {
         say_json(&counts, true);
         return Ok(exit_code::OK);
     }
@@ -347,8 +338,8 @@ fn row(device: &Value) -> Vec<(String, String)> {
 }
 
 async fn show(args: ShowArgs) -> Result<u8, CliError> {
-    let device = args.target.client().await?.device(&args.id).await?;
-    say_json(&device, args.json);
+    let device = args.tool.target.client().await?.device(&args.id).await?;
+    say_json(&device, args.tool.json);
     Ok(exit_code::OK)
 }
 

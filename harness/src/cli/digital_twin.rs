@@ -4,10 +4,9 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::twin::json_argument;
-use super::{CliError, say_json};
+use super::{CliError, ToolArgs, say_json};
 use crate::exit_code;
 use crate::service_client::MethodCall;
-use crate::target::HubTarget;
 
 /// Plug and Play: properties, components and commands of a device with a model
 #[derive(Subcommand, Debug)]
@@ -27,11 +26,8 @@ Examples:
 pub(super) struct ShowArgs {
     /// The device's name
     id: String,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Change properties by a JSON Patch, and show the digital twin that results
@@ -49,11 +45,8 @@ pub(super) struct UpdateArgs {
     /// Only if the twin still has this etag
     #[arg(short, long, value_name = "ETAG")]
     etag: Option<String>,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Call a command and print the device's answer
@@ -81,27 +74,30 @@ pub(super) struct InvokeArgs {
     /// How long the device may take to connect, 0 to 300; default: 0, it must be connected
     #[arg(long, alias = "cto", value_name = "SECONDS")]
     connect_timeout: Option<u64>,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 pub(super) async fn run(command: DigitalTwinCommand) -> Result<u8, CliError> {
     match command {
         DigitalTwinCommand::Show(args) => {
-            let twin = args.target.client().await?.digital_twin(&args.id).await?;
-            say_json(&twin, args.json);
+            let twin = args
+                .tool
+                .target
+                .client()
+                .await?
+                .digital_twin(&args.id)
+                .await?;
+            say_json(&twin, args.tool.json);
             Ok(exit_code::OK)
         }
         DigitalTwinCommand::Update(args) => {
             let patch = json_argument("PATCH", &args.patch)?;
-            let mut client = args.target.client().await?;
+            let mut client = args.tool.target.client().await?;
             client
                 .update_digital_twin(&args.id, &patch, args.etag.as_deref())
                 .await?;
-            say_json(&client.digital_twin(&args.id).await?, args.json);
+            say_json(&client.digital_twin(&args.id).await?, args.tool.json);
             Ok(exit_code::OK)
         }
         DigitalTwinCommand::InvokeCommand(args) => invoke(args).await,
@@ -117,12 +113,12 @@ async fn invoke(args: InvokeArgs) -> Result<u8, CliError> {
         response_timeout_s: args.timeout,
         connect_timeout_s: args.connect_timeout,
     };
-    let mut client = args.target.client().await?;
+    let mut client = args.tool.target.client().await?;
     let component = args.component.as_deref();
     let reply = client.invoke_command(&args.id, component, &command).await?;
     say_json(
         &json!({"status": reply.status, "payload": reply.payload}),
-        args.json,
+        args.tool.json,
     );
     Ok(if (200..300).contains(&reply.status) {
         exit_code::OK

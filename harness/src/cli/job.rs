@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::twin::json_argument;
-use super::{CliError, say, say_json, top};
+use super::{CliError, ToolArgs, say, say_json, top};
 use crate::exit_code;
 use crate::output::style::{FAINT, STRONG, paint};
 use crate::output::table;
@@ -67,11 +67,8 @@ pub(super) struct CreateArgs {
     /// Wait until the job has ended
     #[arg(short, long)]
     wait: bool,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Show a job, an import or an export
@@ -86,11 +83,8 @@ pub(super) struct ShowArgs {
     /// Wait until the job has ended
     #[arg(short, long)]
     wait: bool,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// List scheduled jobs in the order in which they were made, then imports and exports
@@ -142,11 +136,8 @@ pub(super) struct WatchArgs {
 pub(super) struct CancelArgs {
     /// The job's name
     job_id: String,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 pub(super) async fn run(command: JobCommand) -> Result<u8, CliError> {
@@ -165,14 +156,14 @@ pub(super) async fn run(command: JobCommand) -> Result<u8, CliError> {
 
 async fn create(args: CreateArgs) -> Result<u8, CliError> {
     let request = request(&args)?;
-    let mut client = args.target.client().await?;
+    let mut client = args.tool.target.client().await?;
     let made = client.create_job(&args.job_id, &request).await?;
     if !args.wait {
-        tell(&made, args.json);
+        tell(&made, args.tool.json);
         return Ok(exit_code::OK);
     }
     let job = ended(&mut client, &args.job_id).await?;
-    tell(&job, args.json);
+    tell(&job, args.tool.json);
     Ok(verdict(&job))
 }
 
@@ -208,13 +199,13 @@ fn request(args: &CreateArgs) -> Result<Value, CliError> {
 }
 
 async fn show(args: ShowArgs) -> Result<u8, CliError> {
-    let mut client = args.target.client().await?;
+    let mut client = args.tool.target.client().await?;
     let job = if args.wait {
         ended(&mut client, &args.job_id).await?
     } else {
         follow::find(&mut client, &args.job_id).await?
     };
-    tell(&job, args.json);
+    tell(&job, args.tool.json);
     Ok(if args.wait {
         verdict(&job)
     } else {
@@ -223,7 +214,7 @@ async fn show(args: ShowArgs) -> Result<u8, CliError> {
 }
 
 async fn cancel(args: CancelArgs) -> Result<u8, CliError> {
-    let mut client = args.target.client().await?;
+    let mut client = args.tool.target.client().await?;
     let job = follow::find(&mut client, &args.job_id).await?;
     let cancelled = if follow::is_transfer(&job) {
         client.cancel_transfer(&args.job_id).await?;
@@ -231,7 +222,7 @@ async fn cancel(args: CancelArgs) -> Result<u8, CliError> {
     } else {
         client.cancel_job(&args.job_id).await?
     };
-    tell(&cancelled, args.json);
+    tell(&cancelled, args.tool.json);
     Ok(exit_code::OK)
 }
 

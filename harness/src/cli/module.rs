@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::identity::{AuthArgs, KeyType, connection_string, key_name, renew_keys};
 use super::method::{self, CallArgs};
-use super::{CliError, say, say_json};
+use super::{CliError, ToolArgs, say, say_json};
 use crate::exit_code;
 use crate::output::style::{FAINT, GOOD, STRONG, paint};
 use crate::output::table;
@@ -84,11 +84,8 @@ pub(super) struct ListArgs {
 pub(super) struct ShowArgs {
     #[command(flatten)]
     module: ModuleArgs,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Change a module's identity; what is not named stays
@@ -107,11 +104,8 @@ pub(super) struct UpdateArgs {
     /// Who looks after it
     #[arg(long, value_name = "TEXT")]
     managed_by: Option<String>,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Remove a module, with its twin; its connection ends
@@ -176,13 +170,10 @@ pub(super) async fn run(command: ModuleCommand) -> Result<u8, CliError> {
     match command {
         ModuleCommand::Create(args) => create(args).await,
         ModuleCommand::List(args) => list(args).await,
-        ModuleCommand::Show(ShowArgs {
-            module,
-            json,
-            target,
-        }) => {
-            let mut client = target.client().await?;
-            say_json(&client.module(&module.device, &module.module).await?, json);
+        ModuleCommand::Show(ShowArgs { module, tool }) => {
+            let mut client = tool.target.client().await?;
+            let identity = client.module(&module.device, &module.module).await?;
+            say_json(&identity, tool.json);
             Ok(exit_code::OK)
         }
         ModuleCommand::Update(args) => update(args).await,
@@ -274,7 +265,7 @@ fn row(module: &Value) -> Vec<(String, String)> {
 async fn update(args: UpdateArgs) -> Result<u8, CliError> {
     let authentication = args.auth.authentication()?;
     let ModuleArgs { device, module } = &args.module;
-    let mut client = args.target.client().await?;
+    let mut client = args.tool.target.client().await?;
     let mut identity = client.module(device, module).await?;
     if let Some(authentication) = authentication {
         identity["authentication"] = authentication;
@@ -283,7 +274,7 @@ async fn update(args: UpdateArgs) -> Result<u8, CliError> {
         identity["managedBy"] = managed_by.into();
     }
     let written = client.update_module(device, module, &identity).await?;
-    say_json(&written, args.json);
+    say_json(&written, args.tool.json);
     Ok(exit_code::OK)
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
-use super::{CliError, say_json};
+use super::{CliError, ToolArgs, say_json};
 use crate::exit_code;
 use crate::service_client::Addressee;
 use crate::target::HubTarget;
@@ -31,11 +31,8 @@ pub(super) struct ShowArgs {
     /// The twin of this module of it
     #[arg(long, value_name = "MODULE")]
     module: Option<String>,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Change tags and desired properties, and show the twin that results
@@ -82,12 +79,13 @@ pub(super) async fn run(command: TwinCommand) -> Result<u8, CliError> {
     match command {
         TwinCommand::Show(args) => {
             let twin = args
+                .tool
                 .target
                 .client()
                 .await?
                 .twin(Addressee::new(&args.id, args.module.as_deref()))
                 .await?;
-            say_json(&twin, args.json);
+            say_json(&twin, args.tool.json);
         }
         TwinCommand::Update(args) => {
             let of = Addressee::new(&args.id, args.module.as_deref());

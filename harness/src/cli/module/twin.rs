@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::ModuleArgs;
 use crate::cli::twin::ChangeArgs;
-use crate::cli::{CliError, say_json};
+use crate::cli::{CliError, ToolArgs, say_json};
 use crate::exit_code;
 use crate::target::HubTarget;
 
@@ -25,11 +25,8 @@ pub(in crate::cli) struct TwinArgs {
     /// The module's name
     #[arg(required = true)]
     module: Option<String>,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 #[derive(Subcommand, Debug)]
@@ -44,11 +41,8 @@ enum TwinCommand {
 struct ShowArgs {
     #[command(flatten)]
     module: ModuleArgs,
-    /// Print JSON on one line
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    target: HubTarget,
+    tool: ToolArgs,
 }
 
 /// Change tags and desired properties of a module's twin, and show the twin that results
@@ -72,19 +66,19 @@ pub(super) async fn run(args: TwinArgs) -> Result<u8, CliError> {
             let of = args.module.addressee();
             args.change.make(of, &args.target).await
         }
-        Some(TwinCommand::Show(args)) => show(&args.module, args.json, &args.target).await,
+        Some(TwinCommand::Show(args)) => show(&args.module, &args.tool).await,
         None => {
             let (Some(device), Some(module)) = (args.device, args.module) else {
                 return Err(CliError::usage("which module's twin?")
                     .with_remedy("`hubnerite module twin DEVICE MODULE`"));
             };
-            show(&ModuleArgs { device, module }, args.json, &args.target).await
+            show(&ModuleArgs { device, module }, &args.tool).await
         }
     }
 }
 
-async fn show(module: &ModuleArgs, is_json: bool, target: &HubTarget) -> Result<u8, CliError> {
-    let mut client = target.client().await?;
-    say_json(&client.twin(module.addressee()).await?, is_json);
+async fn show(module: &ModuleArgs, tool: &ToolArgs) -> Result<u8, CliError> {
+    let mut client = tool.target.client().await?;
+    say_json(&client.twin(module.addressee()).await?, tool.json);
     Ok(exit_code::OK)
 }
