@@ -164,8 +164,8 @@ impl HubError {
     pub fn not_found(client: &ClientIdentity) -> Self {
         match client {
             ClientIdentity::Device(device) => Self::DeviceNotFound(device.clone()),
-            ClientIdentity::Module(device, module) => {
-                Self::ModuleNotFound(device.clone(), module.clone())
+            ClientIdentity::Module(module) => {
+                Self::ModuleNotFound(module.device().clone(), module.id().clone())
             }
         }
     }

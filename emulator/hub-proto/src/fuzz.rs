@@ -208,6 +208,6 @@ fn clients() -> [ClientIdentity; 3] {
     [
         ClientIdentity::Device(device("d")),
         ClientIdentity::Device(device("a#b+c%41")),
-        ClientIdentity::Module(device("d"), module),
+        ClientIdentity::module(device("d"), module),
     ]
 }

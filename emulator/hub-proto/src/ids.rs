@@ -102,6 +102,25 @@ impl MethodName {
     }
 }
 
+/// A module of a device, by both names.
+///
+/// One pointer, so that who may be a device or a module is no larger than a device: hundreds of
+/// thousands of connections and every fact of the log say who they are about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceModule(Arc<(DeviceId, ModuleId)>);
+
+impl DeviceModule {
+    /// Whose module.
+    pub fn device(&self) -> &DeviceId {
+        &self.0.0
+    }
+
+    /// Which of the device's.
+    pub fn id(&self) -> &ModuleId {
+        &self.0.1
+    }
+}
+
 /// Who is at the other end of a device connection: a device, or a module of one.
 ///
 /// Each is a client of its own, with a twin, a link, methods and keys. In order, all devices come
@@ -111,14 +130,20 @@ pub enum ClientIdentity {
     /// A device.
     Device(DeviceId),
     /// A module of a device.
-    Module(DeviceId, ModuleId),
+    Module(DeviceModule),
 }
 
 impl ClientIdentity {
+    /// The module `module` of `device`.
+    pub fn module(device: DeviceId, module: ModuleId) -> Self {
+        Self::Module(DeviceModule(Arc::new((device, module))))
+    }
+
     /// The device, or the module's parent device.
     pub fn device_id(&self) -> &DeviceId {
         match self {
-            Self::Device(device) | Self::Module(device, _) => device,
+            Self::Device(device) => device,
+            Self::Module(module) => module.device(),
         }
     }
 
@@ -126,7 +151,7 @@ impl ClientIdentity {
     pub fn module_id(&self) -> Option<&ModuleId> {
         match self {
             Self::Device(_) => None,
-            Self::Module(_, module) => Some(module),
+            Self::Module(module) => Some(module.id()),
         }
     }
 }
@@ -142,12 +167,25 @@ impl fmt::Display for ClientIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Device(device) => device.fmt(f),
-            Self::Module(device, module) => write!(f, "{device}/{module}"),
+            Self::Module(module) => module.fmt(f),
         }
     }
 }
 
 impl fmt::Debug for ClientIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+impl fmt::Display for DeviceModule {
+    /// `{deviceId}/{moduleId}`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.device(), self.id())
+    }
+}
+
+impl fmt::Debug for DeviceModule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.to_string())
     }
@@ -242,6 +280,25 @@ mod tests {
             ModuleId::parse("$edgeAgent").unwrap().as_str(),
             "$edgeAgent"
         );
+    }
+
+    #[test]
+    fn a_client_is_no_larger_than_a_device_and_modules_come_last_by_device() {
+        assert_eq!(size_of::<ClientIdentity>(), size_of::<DeviceId>());
+        let device = |id: &str| DeviceId::parse(id).unwrap();
+        let module =
+            |of: &str, id: &str| ClientIdentity::module(device(of), ModuleId::parse(id).unwrap());
+        let in_order = [
+            device("a").into(),
+            device("z").into(),
+            module("a", "m"),
+            module("a", "n"),
+            module("b", "a"),
+        ];
+        assert!(in_order.is_sorted(), "{in_order:?}");
+        assert_eq!(in_order[3].to_string(), "a/n");
+        assert_eq!(in_order[3].device_id().as_str(), "a");
+        assert_eq!(in_order[3].module_id().unwrap().as_str(), "n");
     }
 
     #[test]

@@ -244,9 +244,12 @@ impl<'a> SasToken<'a> {
         let wanted: &[&str] = match resource {
             Resource::Hub => return by_policy && path.is_empty(),
             Resource::Client(ClientIdentity::Device(device)) => &["devices", device.as_str()],
-            Resource::Client(ClientIdentity::Module(device, module)) => {
-                &["devices", device.as_str(), "modules", module.as_str()]
-            }
+            Resource::Client(ClientIdentity::Module(module)) => &[
+                "devices",
+                module.device().as_str(),
+                "modules",
+                module.id().as_str(),
+            ],
         };
         let is_long_enough = by_policy || path.len() == wanted.len();
         is_long_enough

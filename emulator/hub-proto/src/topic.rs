@@ -75,7 +75,9 @@ impl Subscription {
     pub fn filter(&self, client: &ClientIdentity) -> String {
         let id = match client {
             ClientIdentity::Device(device) => device.to_string(),
-            ClientIdentity::Module(device, module) => format!("{device}/modules/{module}"),
+            ClientIdentity::Module(module) => {
+                format!("{}/modules/{}", module.device(), module.id())
+            }
         };
         match self {
             Self::CloudToDevice => format!("devices/{id}/messages/devicebound/#"),
@@ -379,7 +381,9 @@ fn own_part<'a>(topic: &'a str, client: &ClientIdentity) -> Option<&'a str> {
     let rest = after(topic.strip_prefix("devices/")?, client.device_id().as_str())?;
     match client {
         ClientIdentity::Device(_) => Some(rest),
-        ClientIdentity::Module(_, module) => after(rest.strip_prefix("modules/")?, module.as_str()),
+        ClientIdentity::Module(module) => {
+            after(rest.strip_prefix("modules/")?, module.id().as_str())
+        }
     }
 }
 

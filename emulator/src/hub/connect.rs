@@ -36,9 +36,9 @@ impl HubHandle {
                 self.device(id)?.authentication,
                 Owner::Device(id.to_string()),
             ),
-            ClientIdentity::Module(device, id) => (
-                self.module(device, id)?.authentication,
-                Owner::Module(device.to_string(), id.to_string()),
+            ClientIdentity::Module(module) => (
+                self.module(module.device(), module.id())?.authentication,
+                Owner::Module(module.device().to_string(), module.id().to_string()),
             ),
         };
         let keys = authentication.keys_of(client)?;

@@ -127,7 +127,7 @@ impl HubHandle {
             let twin = shard.twin(&ClientIdentity::Device(id.clone()))?;
             let mut lines = vec![device_line(&shard.device(id)?, &twin, with_keys)];
             for module in shard.modules(id)? {
-                let client = ClientIdentity::Module(id.clone(), module.id.clone());
+                let client = ClientIdentity::module(id.clone(), module.id.clone());
                 lines.push(module_line(&module, &shard.twin(&client)?, with_keys));
             }
             Ok(lines)

@@ -153,7 +153,7 @@ fn row_client(row: &JsonObject<'_>) -> Result<ClientIdentity, Refusal> {
         return Ok(ClientIdentity::Device(device));
     };
     let module = ModuleId::parse(&module).map_err(HubError::from)?;
-    Ok(ClientIdentity::Module(device, module))
+    Ok(ClientIdentity::module(device, module))
 }
 
 /// A line of an import: the row of a bulk request, with a rule and a freedom of its own.
@@ -262,14 +262,16 @@ fn carry_out(hub: &HubHandle, client: &ClientIdentity, text: &str) -> Result<(),
 fn exists(hub: &HubHandle, client: &ClientIdentity) -> bool {
     match client {
         ClientIdentity::Device(device) => hub.device(device).is_ok(),
-        ClientIdentity::Module(device, module) => hub.module(device, module).is_ok(),
+        ClientIdentity::Module(module) => hub.module(module.device(), module.id()).is_ok(),
     }
 }
 
 fn delete(hub: &HubHandle, client: &ClientIdentity, if_match: &IfMatch) -> Result<(), Refusal> {
     match client {
         ClientIdentity::Device(device) => hub.delete_device(device, if_match)?,
-        ClientIdentity::Module(device, module) => hub.delete_module(device, module, if_match)?,
+        ClientIdentity::Module(module) => {
+            hub.delete_module(module.device(), module.id(), if_match)?;
+        }
     }
     Ok(())
 }
@@ -289,7 +291,8 @@ fn write_identity(
                 Some(if_match) => hub.update_device(spec, if_match)?,
             };
         }
-        ClientIdentity::Module(device, module) => {
+        ClientIdentity::Module(module) => {
+            let (device, module) = (module.device(), module.id());
             let spec = modules::read_spec(device.clone(), module.clone(), row)?;
             match if_match {
                 None => hub.create_module(spec)?,
@@ -448,7 +451,8 @@ fn renew_keys(
             hub.update_device(spec, &unchanged)?;
             Ok(keys)
         }
-        ClientIdentity::Module(device, module) => {
+        ClientIdentity::Module(module) => {
+            let (device, module) = (module.device(), module.id());
             let now = hub.module(device, module)?;
             let keys = renew(&now.authentication)?;
             let unchanged = IfMatch::Etag(now.etag.clone());

@@ -64,7 +64,7 @@ impl Call {
     pub(super) fn client(&self) -> Result<ClientIdentity, Refusal> {
         let device = self.device_id()?;
         Ok(match self.route.id("mid") {
-            Some(_) => ClientIdentity::Module(device, self.module_id()?),
+            Some(_) => ClientIdentity::module(device, self.module_id()?),
             None => ClientIdentity::Device(device),
         })
     }

@@ -163,7 +163,7 @@ fn read_place(bytes: &[u8]) -> Option<QueryPlace> {
             };
             let device = DeviceId::parse(device).ok()?;
             Some(QueryPlace::Client(match module {
-                Some(module) => ClientIdentity::Module(device, ModuleId::parse(module).ok()?),
+                Some(module) => ClientIdentity::module(device, ModuleId::parse(module).ok()?),
                 None => ClientIdentity::Device(device),
             }))
         }

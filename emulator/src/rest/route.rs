@@ -163,7 +163,7 @@ impl Route {
             None => Some(ClientIdentity::Device(device)),
             Some(module) => {
                 let module = ModuleId::parse(module).ok()?;
-                Some(ClientIdentity::Module(device, module))
+                Some(ClientIdentity::module(device, module))
             }
         }
     }

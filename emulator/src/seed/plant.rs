@@ -275,7 +275,7 @@ impl<'a> Bed<'a> {
         let id = ModuleId::parse(name).map_err(|error| error.to_string())?;
         let text = numbered(&entry.text, number);
         let now = self.hub.now();
-        let client = ClientIdentity::Module(device.clone(), id.clone());
+        let client = ClientIdentity::module(device.clone(), id.clone());
         // The hub's own modules came with their device; a seed writes their twins.
         let is_own = name.starts_with('$') && self.scratch.module(device, &id).is_ok();
         let mut made = Ok(());

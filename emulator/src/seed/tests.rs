@@ -49,7 +49,7 @@ async fn the_example_makes_what_it_says() {
     assert_eq!(last["tags"]["number"], "1000");
     assert_eq!(last["properties"]["reported"]["fw"], "1.1");
     assert!(hub.device(&DeviceId::parse("meter-1001").unwrap()).is_err());
-    let camera = ClientIdentity::Module(
+    let camera = ClientIdentity::module(
         DeviceId::parse("pump-1").unwrap(),
         ModuleId::parse("camera").unwrap(),
     );

@@ -60,7 +60,7 @@ impl Shard {
         self.carry_out(now, device, plan, new);
         for part in parts {
             let Some(module) = &part.module else { continue };
-            let id = ClientIdentity::Module(device.clone(), module.clone());
+            let id = ClientIdentity::module(device.clone(), module.clone());
             let (client, common) = self.reach(&id)?;
             let sections = part.assignments.clone();
             let change = apply::write(now.wall, sections, &mut client.twin, &common.limits)?;
@@ -116,7 +116,7 @@ impl Shard {
         let plan = self.plan(now, device, &rollout.parts(), new.room)?;
         self.carry_out(now, device, plan, new);
         for (module, writes) in &rollout.modules {
-            let id = ClientIdentity::Module(device.clone(), module.clone());
+            let id = ClientIdentity::module(device.clone(), module.clone());
             for write in writes {
                 let (client, common) = self.reach(&id)?;
                 let desired = &client.twin.desired;
@@ -142,7 +142,7 @@ impl Shard {
     /// The module of an Edge device that says which others run.
     pub(super) fn agent_of(&self, device: &DeviceId) -> Option<&Client> {
         let agent = ModuleId::parse(EDGE_AGENT).ok()?;
-        let id = ClientIdentity::Module(device.clone(), agent);
+        let id = ClientIdentity::module(device.clone(), agent);
         self.look_up(&id).ok()
     }
 
@@ -232,7 +232,7 @@ impl Shard {
         module: &ModuleId,
         part: &Part,
     ) -> Result<Twin, HubError> {
-        let id = ClientIdentity::Module(device.clone(), module.clone());
+        let id = ClientIdentity::module(device.clone(), module.clone());
         let there = self.look_up(&id).map(|client| client.twin.clone());
         let mut twin = there.unwrap_or_else(|_| Twin::new(now.wall));
         let sections = part.assignments.clone();

@@ -149,7 +149,7 @@ impl Shard {
             let Ok(module) = ModuleId::parse(name) else {
                 unreachable!("the hub's own names are ids");
             };
-            let module_id = ClientIdentity::Module(id.device_id().clone(), module.clone());
+            let module_id = ClientIdentity::module(id.device_id().clone(), module.clone());
             match (is_edge, self.clients.contains_key(&module_id)) {
                 (true, false) => self.insert_system_module(now, &module_id, module),
                 (false, true) => self.remove(now, &module_id, EventKind::ModuleDeleted),

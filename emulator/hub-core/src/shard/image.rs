@@ -147,7 +147,7 @@ impl Shard {
             (Some(module), None) => {
                 let module = ModuleId::parse(module).map_err(|error| argument(&error))?;
                 let managed_by = image.managed_by.as_deref().map(Into::into);
-                let id = ClientIdentity::Module(device, module);
+                let id = ClientIdentity::module(device, module);
                 (id, Kind::Module { managed_by })
             }
             (None, None) => return Err(argument(&"a device needs `device`")),

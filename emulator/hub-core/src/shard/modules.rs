@@ -18,7 +18,7 @@ impl Shard {
         let ModuleSpec { device, id, .. } = &spec;
         check_name(id)?;
         self.look_up(&ClientIdentity::Device(device.clone()))?;
-        let client_id = ClientIdentity::Module(device.clone(), id.clone());
+        let client_id = ClientIdentity::module(device.clone(), id.clone());
         if self.clients.contains_key(&client_id) {
             return Err(HubError::ModuleAlreadyExists(device.clone(), id.clone()));
         }
@@ -44,7 +44,7 @@ impl Shard {
         spec: ModuleSpec,
         if_match: &IfMatch,
     ) -> Result<ModuleIdentity, HubError> {
-        let id = ClientIdentity::Module(spec.device.clone(), spec.id.clone());
+        let id = ClientIdentity::module(spec.device.clone(), spec.id.clone());
         let (client, common) = self.reach(&id)?;
         client.check_is_the_services(&spec.id)?;
         match if_match {
@@ -66,7 +66,7 @@ impl Shard {
         if_match: &IfMatch,
     ) -> Result<(), HubError> {
         let module = id;
-        let id = ClientIdentity::Module(device.clone(), module.clone());
+        let id = ClientIdentity::module(device.clone(), module.clone());
         let (client, _) = self.reach(&id)?;
         client.check_is_the_services(module)?;
         match if_match {
@@ -79,7 +79,7 @@ impl Shard {
 
     /// A module identity as the registry shows it.
     pub fn module(&self, device: &DeviceId, id: &ModuleId) -> Result<ModuleIdentity, HubError> {
-        self.look_up(&ClientIdentity::Module(device.clone(), id.clone()))
+        self.look_up(&ClientIdentity::module(device.clone(), id.clone()))
             .map(|module| self.module_identity(module))
     }
 
@@ -91,15 +91,15 @@ impl Shard {
     }
 
     fn module_identity(&self, client: &Client) -> ModuleIdentity {
-        let (ClientIdentity::Module(device, id), Kind::Module { managed_by }) =
+        let (ClientIdentity::Module(module), Kind::Module { managed_by }) =
             (&client.id, &client.registered.kind)
         else {
             unreachable!("a module is registered as one");
         };
         let (connected, connection_state_updated) = self.shown_connection(client);
         ModuleIdentity {
-            device: device.clone(),
-            id: id.clone(),
+            device: module.device().clone(),
+            id: module.id().clone(),
             managed_by: managed_by.as_deref().map(str::to_owned),
             generation_id: client.registered.generation.generation_id(),
             etag: client.registered.etag.to_string(),
@@ -156,5 +156,5 @@ fn check_name(id: &ModuleId) -> Result<(), HubError> {
 fn first_module(device: &DeviceId) -> Option<ClientIdentity> {
     // `!` is the lowest character of the grammar, and no id is empty.
     let lowest = ModuleId::parse("!").ok()?;
-    Some(ClientIdentity::Module(device.clone(), lowest))
+    Some(ClientIdentity::module(device.clone(), lowest))
 }

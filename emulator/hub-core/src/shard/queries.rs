@@ -180,7 +180,7 @@ fn first_client(collection: Collection, start: &str) -> ClientIdentity {
         .or_else(|| DeviceId::parse(FIRST_ID).ok());
     match (device, ModuleId::parse(FIRST_ID)) {
         (Some(device), Ok(module)) if collection == Collection::Modules => {
-            ClientIdentity::Module(device, module)
+            ClientIdentity::module(device, module)
         }
         (Some(device), _) => ClientIdentity::Device(device),
         (None, _) => unreachable!("the first id is an id"),

@@ -183,8 +183,9 @@ impl Shard {
     fn device_part(&self, id: &ClientIdentity) -> Option<&DevicePart> {
         let device = match id {
             ClientIdentity::Device(_) => self.clients.get(id)?,
-            ClientIdentity::Module(device, _) => {
-                self.clients.get(&ClientIdentity::Device(device.clone()))?
+            ClientIdentity::Module(module) => {
+                let device = module.device().clone();
+                self.clients.get(&ClientIdentity::Device(device))?
             }
         };
         device.own_part()

@@ -42,7 +42,7 @@ fn client(text: &str) -> ClientIdentity {
     match text.split_once('/') {
         None => ClientIdentity::Device(id(text)),
         Some((device, module)) => {
-            ClientIdentity::Module(id(device), ModuleId::parse(module).unwrap())
+            ClientIdentity::module(id(device), ModuleId::parse(module).unwrap())
         }
     }
 }

@@ -32,7 +32,7 @@ impl TestClient {
         };
         let device = DeviceId::parse(device).unwrap();
         let client = match module {
-            Some(module) => ClientIdentity::Module(device, ModuleId::parse(module).unwrap()),
+            Some(module) => ClientIdentity::module(device, ModuleId::parse(module).unwrap()),
             None => ClientIdentity::Device(device),
         };
         let limits = Limits::default();

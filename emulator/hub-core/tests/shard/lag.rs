@@ -42,7 +42,7 @@ enum Op {
 }
 
 fn module(device: Name) -> ClientIdentity {
-    ClientIdentity::Module(id(device), ModuleId::parse("m").unwrap())
+    ClientIdentity::module(id(device), ModuleId::parse("m").unwrap())
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -348,7 +348,7 @@ impl Pair {
 
 fn all() -> impl Iterator<Item = ClientIdentity> {
     let system = |name: Name, module: &str| {
-        ClientIdentity::Module(id(name), ModuleId::parse(module).unwrap())
+        ClientIdentity::module(id(name), ModuleId::parse(module).unwrap())
     };
     NAMES.into_iter().flat_map(move |name| {
         let modules = ["$edgeAgent", "$edgeHub"].map(|module| system(name, module));

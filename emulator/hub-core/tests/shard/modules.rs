@@ -28,7 +28,7 @@ fn module_spec(device: &str, name: &str) -> ModuleSpec {
 }
 
 fn module_client(name: &str) -> ClientIdentity {
-    ClientIdentity::Module(id("d1"), module(name))
+    ClientIdentity::module(id("d1"), module(name))
 }
 
 fn create(hub: &mut Hub, device: &str, name: &str) -> Result<ModuleIdentity, HubError> {

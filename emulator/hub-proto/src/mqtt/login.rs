@@ -82,7 +82,7 @@ fn parse_identity(client_id: &str) -> Result<ClientIdentity, LoginError> {
         None => Ok(ClientIdentity::Device(device(client_id)?)),
         Some((device_id, module_id)) => {
             let module_id = ModuleId::parse(module_id).map_err(LoginError::ModuleId)?;
-            Ok(ClientIdentity::Module(device(device_id)?, module_id))
+            Ok(ClientIdentity::module(device(device_id)?, module_id))
         }
     }
 }
@@ -196,7 +196,7 @@ mod tests {
             .unwrap()
             .identity;
         assert!(
-            matches!(module, ClientIdentity::Module(_, module) if module.as_str() == "$edgeHub")
+            matches!(module, ClientIdentity::Module(module) if module.id().as_str() == "$edgeHub")
         );
     }
 

@@ -44,7 +44,7 @@ fn device(id: &str) -> ClientIdentity {
 }
 
 fn module(device: &str, module: &str) -> ClientIdentity {
-    ClientIdentity::Module(
+    ClientIdentity::module(
         DeviceId::parse(device).unwrap(),
         ModuleId::parse(module).unwrap(),
     )

@@ -10,7 +10,7 @@ fn device(id: &str) -> ClientIdentity {
 }
 
 fn module() -> ClientIdentity {
-    ClientIdentity::Module(DeviceId::parse("d").unwrap(), ModuleId::parse("m").unwrap())
+    ClientIdentity::module(DeviceId::parse("d").unwrap(), ModuleId::parse("m").unwrap())
 }
 
 fn telemetry(bag: &str) -> PublishTopic<'_> {
