@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::error::{Fault, Place, shown};
 use super::span::{SPAN_HELP, Span};
-use super::yaml::{Kind, Node};
+use super::yaml::{Kind, Node, describe, json};
 
 /// One parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +28,8 @@ enum ParameterKind {
 
 impl Parameter {
     /// As declared.
-    pub(super) fn declared(name: &str, default: Node) -> Self {
-        let value = default.to_json();
+    pub(super) fn declared(name: &str, default: Node) -> Result<Self, Fault> {
+        let value = json(&default)?;
         let kind = match &value {
             _ if Span::from_json(&value).is_ok() => ParameterKind::Duration,
             Value::Number(_) => ParameterKind::Number,
@@ -37,11 +37,16 @@ impl Parameter {
             Value::String(_) => ParameterKind::Text,
             Value::Null | Value::Array(_) | Value::Object(_) => ParameterKind::Any,
         };
-        Self {
+        Ok(Self {
             name: name.into(),
             value: default,
             kind,
-        }
+        })
+    }
+
+    /// Its value.
+    pub(super) fn json(&self) -> Value {
+        json(&self.value).expect("it was JSON when it was declared or replaced")
     }
 
     /// Gives it another value of its kind.
@@ -102,7 +107,7 @@ pub(super) fn substitute(
                     let message = format!(
                         "parameter {:?} is {} and cannot stand inside a text",
                         parameter.name,
-                        parameter.value.describe()
+                        describe(&parameter.value)
                     );
                     return Err(Fault::new(node.place, message));
                 };

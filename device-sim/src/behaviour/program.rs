@@ -187,7 +187,7 @@ impl Program {
     pub fn parameters(&self) -> impl Iterator<Item = (&str, Value)> {
         self.parameters
             .iter()
-            .map(|parameter| (&*parameter.name, parameter.value.to_json()))
+            .map(|parameter| (&*parameter.name, parameter.json()))
     }
 
     /// What of the hub it uses.

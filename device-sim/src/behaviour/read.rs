@@ -11,7 +11,7 @@ use super::program::{Program, State, Step, Trigger, Uses, When};
 use super::read_action::span;
 use super::read_text::HOLES;
 use super::template::Template;
-use super::yaml::{Key, Kind, Node};
+use super::yaml::{Key, Kind, Node, describe, json};
 
 /// What is known while a behaviour is read.
 pub(super) struct Reader<'a> {
@@ -73,7 +73,7 @@ pub(super) fn program(
     let default_answer = reader.default_answer(entries)?;
     reader.check_marks()?;
     check_rounds(&filled, &read_states, &reader.steps)?;
-    let about = entry(entries, "about").map(Node::to_json);
+    let about = entry(entries, "about").map(json).transpose()?;
     Ok(Program {
         name: name.to_owned(),
         about: about.and_then(|about| about.as_str().map(str::to_owned)),
@@ -124,10 +124,10 @@ fn declared(root: &Node) -> Result<Vec<Parameter>, Fault> {
     for (name, _) in entries {
         check_name(name, "parameter", &[])?;
     }
-    Ok(entries
+    entries
         .iter()
         .map(|(name, default)| Parameter::declared(&name.text, default.clone()))
-        .collect())
+        .collect()
 }
 
 fn variables(
@@ -145,7 +145,7 @@ fn variables(
     let mut variables = Vec::with_capacity(entries.len());
     for (name, value) in entries {
         check_name(name, "variable", parameters)?;
-        variables.push((name.text.as_str().into(), value.to_json()));
+        variables.push((name.text.as_str().into(), json(value)?));
     }
     Ok(variables)
 }
@@ -183,9 +183,9 @@ impl Reader<'_> {
     fn triggers(&mut self, node: &Node, always: bool) -> Result<Box<[Trigger]>, Fault> {
         let items = match &node.kind {
             Kind::List(items) => items.as_slice(),
-            _ if node.is_empty() => &[],
+            _ if node.is_null() => &[],
             _ => {
-                let message = format!("a list of triggers is wanted here, not {}", node.describe());
+                let message = format!("a list of triggers is wanted here, not {}", describe(node));
                 return Err(Fault::new(node.place, message)
                     .help("begin each trigger with a dash: - on-connect: [connect]"));
             }
@@ -228,9 +228,9 @@ impl Reader<'_> {
             When::Enter | When::Connect | When::Disconnect | When::Message
         );
         let first = match lists {
-            (None, None) if takes_list && !value.is_empty() => self.list(value)?,
-            (Some(list), None) if !takes_list || value.is_empty() => self.list(list)?,
-            (None, Some(chance)) if !takes_list || value.is_empty() => {
+            (None, None) if takes_list && !value.is_null() => self.list(value)?,
+            (Some(list), None) if !takes_list || value.is_null() => self.list(list)?,
+            (None, Some(chance)) if !takes_list || value.is_null() => {
                 let first = u32::try_from(self.steps.len()).expect("steps are bounded");
                 self.chance(chance, 0)?;
                 self.steps.push(Step::End);
@@ -248,7 +248,7 @@ impl Reader<'_> {
         let name = || match &value.kind {
             Kind::Scalar { text, .. } if !text.is_empty() => Ok(text.as_str()),
             _ => {
-                let message = format!("{} takes a name, not {}", key.text, value.describe());
+                let message = format!("{} takes a name, not {}", key.text, describe(value));
                 Err(Fault::new(value.place, message))
             }
         };
@@ -287,7 +287,7 @@ impl Reader<'_> {
 
     pub(super) fn state(&self, node: &Node) -> Result<u16, Fault> {
         let Kind::Scalar { text, .. } = &node.kind else {
-            let message = format!("a state's name is wanted here, not {}", node.describe());
+            let message = format!("a state's name is wanted here, not {}", describe(node));
             return Err(Fault::new(node.place, message));
         };
         position(&self.states, text)
@@ -399,7 +399,7 @@ pub(super) fn map<'n>(node: &'n Node, what: &str) -> Result<&'n [(Key, Node)], F
     if let Kind::Map(entries) = &node.kind {
         return Ok(entries);
     }
-    let message = format!("{what} is a mapping, not {}", node.describe());
+    let message = format!("{what} is a mapping, not {}", describe(node));
     Err(Fault::new(node.place, message))
 }
 
@@ -421,12 +421,12 @@ pub(super) fn only_keys(entries: &[(Key, Node)], what: &str, known: &[&str]) -> 
 }
 
 pub(super) fn whole_number(node: &Node, least: i32, most: i32) -> Result<i32, Fault> {
-    node.to_json()
+    json(node)?
         .as_i64()
         .and_then(|number| i32::try_from(number).ok())
         .filter(|number| (least..=most).contains(number))
         .ok_or_else(|| {
-            let message = format!("{} is no whole number", node.describe());
+            let message = format!("{} is no whole number", describe(node));
             Fault::new(node.place, message)
         })
 }

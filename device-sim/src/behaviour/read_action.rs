@@ -5,7 +5,7 @@ use super::program::{Body, Step, Test};
 use super::read::{Reader, entry, map, only_keys, whole_number};
 use super::span::{SPAN_HELP, Span};
 use super::template::Template;
-use super::yaml::{Key, Kind, Node};
+use super::yaml::{Key, Kind, Node, describe, json};
 
 impl Reader<'_> {
     /// Reads a list of actions, or one; gives its first step.
@@ -71,7 +71,7 @@ impl Reader<'_> {
             "wait-for" => match &value.kind {
                 Kind::Scalar { text, .. } if text == "stored" => Step::WaitForStored,
                 _ => {
-                    let message = format!("wait-for takes stored, not {}", value.describe());
+                    let message = format!("wait-for takes stored, not {}", describe(value));
                     return Err(Fault::new(value.place, message));
                 }
             },
@@ -161,7 +161,7 @@ impl Reader<'_> {
     /// `[{weight: 90, do: […]}, {weight: rest, do: […]}]`
     pub(super) fn chance(&mut self, node: &Node, depth: usize) -> Result<(), Fault> {
         let Kind::List(alternatives) = &node.kind else {
-            let message = format!("chance takes a list, not {}", node.describe());
+            let message = format!("chance takes a list, not {}", describe(node));
             return Err(Fault::new(node.place, message)
                 .help("chance: [{weight: 90, do: [connect]}, {weight: rest, do: []}]"));
         };
@@ -203,7 +203,7 @@ impl Reader<'_> {
                 Test::Equals(self.template(that)?, self.template(equals)?)
             }
             (None, Some(glob), None) => Test::Matches(self.text(that)?, self.text(glob)?),
-            (None, None, Some(exists)) => match exists.to_json() {
+            (None, None, Some(exists)) => match json(exists)? {
                 serde_json::Value::Bool(exists) => Test::Exists(self.template(that)?, exists),
                 _ => return Err(Fault::new(exists.place, "exists takes true or false")),
             },
@@ -245,8 +245,7 @@ impl Reader<'_> {
 
 /// A duration.
 pub(super) fn span(node: &Node) -> Result<Span, Fault> {
-    Span::from_json(&node.to_json())
-        .map_err(|message| Fault::new(node.place, message).help(SPAN_HELP))
+    Span::from_json(&json(node)?).map_err(|message| Fault::new(node.place, message).help(SPAN_HELP))
 }
 
 fn weights(node: &Node, alternatives: &[Node]) -> Result<Vec<f64>, Fault> {
@@ -257,7 +256,7 @@ fn weights(node: &Node, alternatives: &[Node]) -> Result<Vec<f64>, Fault> {
         only_keys(entries, "key of an alternative", &["weight", "do"])?;
         let weight = entry(entries, "weight")
             .ok_or_else(|| Fault::new(alternative.place, "an alternative without weight"))?;
-        match weight.to_json() {
+        match json(weight)? {
             serde_json::Value::String(text) if text == "rest" && rest.is_none() => {
                 rest = Some(weights.len());
                 weights.push(0.0);
@@ -266,7 +265,7 @@ fn weights(node: &Node, alternatives: &[Node]) -> Result<Vec<f64>, Fault> {
                 weights.push(number.as_f64().unwrap_or_default());
             }
             _ => {
-                let message = format!("{} is no weight", shown(&weight.describe()));
+                let message = format!("{} is no weight", shown(&describe(weight)));
                 return Err(Fault::new(weight.place, message)
                     .help("a weight is a number from 0, or once rest: what is left of 100"));
             }

@@ -3,7 +3,7 @@
 use super::error::{Fault, Place, shown};
 use super::read::Reader;
 use super::template::{Hole, Part, Path, Template, Text, push_json_text};
-use super::yaml::{Kind, Node};
+use super::yaml::{Kind, Node, describe, json};
 
 impl Reader<'_> {
     /// JSON, whole or in part with holes.
@@ -21,7 +21,7 @@ impl Reader<'_> {
                     _ => Template::Text(text),
                 }
             }
-            Kind::Scalar { .. } => Template::Constant(node.to_json().to_string().into()),
+            Kind::Scalar { .. } => Template::Constant(json(node)?.to_string().into()),
             Kind::List(items) => {
                 let items: Result<Vec<_>, _> =
                     items.iter().map(|item| self.template(item)).collect();
@@ -47,7 +47,7 @@ impl Reader<'_> {
     /// A text, in part with holes.
     pub(super) fn text(&mut self, node: &Node) -> Result<Text, Fault> {
         let Kind::Scalar { text, .. } = &node.kind else {
-            let message = format!("a text is wanted here, not {}", node.describe());
+            let message = format!("a text is wanted here, not {}", describe(node));
             return Err(Fault::new(node.place, message));
         };
         let mut parts = Vec::new();

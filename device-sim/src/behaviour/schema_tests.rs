@@ -80,7 +80,7 @@ fn is_legal(root: &Value, schema: &Value, value: &Value) -> bool {
 
 fn accepts(text: &str) -> bool {
     let root = schema();
-    is_legal(&root, &root, &yaml::parse(text).unwrap().to_json())
+    is_legal(&root, &root, &yaml::parse(text).unwrap().to_json().unwrap())
 }
 
 #[test]

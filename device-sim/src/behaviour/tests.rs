@@ -50,7 +50,7 @@ fn mistakes_in_the_frame_are_told_with_their_place() {
         ),
         (
             "states: {a: &x [], b: *x}",
-            "1:13 anchors, aliases and tags are not read | write the value out, or make it a parameter",
+            "1:13 anchors are not read | write the value out, or make it a parameter",
         ),
         (
             "parameters: {now: 1}\nstates: {a: []}",

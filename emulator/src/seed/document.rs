@@ -1,8 +1,10 @@
 //! A YAML tree to entries: which keys there are, and what each means.
 
+use yaml_tree::Kind;
+
 use super::entry::{DeviceEntry, Entries, Entry, Numbers};
 use super::place::{Mistake, Place, shown};
-use super::yaml::{Key, Kind, Node, push_text};
+use super::yaml::{Key, Node, describe, push_json, push_text};
 
 const TOP_KEYS: &[&str] = &["devices", "configurations"];
 /// As in a line of an export, and what a file has beside that.
@@ -110,7 +112,9 @@ fn entry(
         }
         push_text(&mut text, &key.text);
         text.push(':');
-        value.push_json(&mut text);
+        if let Err(mistake) = push_json(value, &mut text) {
+            mistakes.push(mistake);
+        }
     }
     text.push('}');
     Some(Entry {
@@ -127,7 +131,7 @@ fn mapping<'a>(
     mistakes: &mut Vec<Mistake>,
 ) -> Option<&'a [(Key, Node)]> {
     let Kind::Map(members) = &node.kind else {
-        let message = format!("{what} must be a mapping, not {}", node.describe());
+        let message = format!("{what} must be a mapping, not {}", describe(node));
         mistakes.push(node.place.mistake(message));
         return None;
     };
@@ -151,7 +155,7 @@ fn list<'a>(node: &'a Node, name: &str, mistakes: &mut Vec<Mistake>) -> &'a [Nod
         // `devices:` with nothing behind it.
         Kind::Scalar { text, is_plain } if *is_plain && text.is_empty() => &[],
         _ => {
-            let message = format!("{name} must be a list, not {}", node.describe());
+            let message = format!("{name} must be a list, not {}", describe(node));
             mistakes.push(node.place.mistake(message));
             &[]
         }
@@ -175,7 +179,7 @@ fn whole_number(member: Option<&(Key, Node)>, mistakes: &mut Vec<Mistake>) -> Op
         let message = format!(
             "{} must be a whole number, not {}",
             key.text,
-            value.describe()
+            describe(value)
         );
         mistakes.push(value.place.mistake(message));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::ScenarioError;
 use super::keys::{Form, Word};
-use super::node::{Content, Entry, Node, quote};
+use super::node::{Entry, Kind, Node, found, quote};
 use super::span::Span;
 
 /// Collects the mistakes while a file is read.
@@ -68,10 +68,10 @@ impl<'a> Fields<'a> {
     pub(super) fn of(node: &'a Node, form: &'static Form, mistakes: &mut Mistakes) -> Option<Self> {
         let fields = Self::beside_others(node, form, mistakes)?;
         for (key, _) in fields.entries {
-            if !form.keys.contains(&key.value.as_str()) {
-                let message = format!("unknown key {} in {}", quote(&key.value), form.what);
+            if !form.keys.contains(&key.text.as_str()) {
+                let message = format!("unknown key {} in {}", quote(&key.text), form.what);
                 let known = form.keys.iter().copied();
-                mistakes.unknown(key.span, message, &key.value, known, "the keys are");
+                mistakes.unknown(key.place, message, &key.text, known, "the keys are");
             }
         }
         Some(fields)
@@ -83,14 +83,14 @@ impl<'a> Fields<'a> {
         form: &'static Form,
         mistakes: &mut Mistakes,
     ) -> Option<Self> {
-        let Content::Mapping(entries) = &node.content else {
-            let message = format!("{} is a mapping, but {} is given", form.what, node.found());
+        let Kind::Map(entries) = &node.kind else {
+            let message = format!("{} is a mapping, but {} is given", form.what, found(node));
             let keys = form.keys.join(", ");
-            mistakes.add_with_help(node.span, message, format!("its keys are {keys}"));
+            mistakes.add_with_help(node.place, message, format!("its keys are {keys}"));
             return None;
         };
         Some(Self {
-            span: node.span,
+            span: node.place,
             form,
             entries,
         })
@@ -104,7 +104,7 @@ impl<'a> Fields<'a> {
             self.form.what
         );
         let entries = self.entries.iter();
-        let mut found = entries.filter(|(known, _)| known.value == key);
+        let mut found = entries.filter(|(known, _)| known.text == key);
         found.next().map(|(_, node)| node)
     }
 
@@ -124,7 +124,7 @@ impl<'a> Fields<'a> {
         wanted: impl Fn(&str) -> bool + 'a,
     ) -> impl Iterator<Item = &'a Entry> {
         let entries = self.entries.iter();
-        entries.filter(move |(key, _)| wanted(&key.value))
+        entries.filter(move |(key, _)| wanted(&key.text))
     }
 }
 

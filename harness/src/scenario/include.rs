@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::fields::{Fields, Mistakes};
 use super::keys;
 use super::names::beside_file;
-use super::node::{Content, Node, quote};
+use super::node::{Kind, Node, found, quote};
 use super::read::Parts;
 use super::span::{Source, Span};
 use super::yaml;
@@ -63,19 +63,16 @@ impl Files {
         let Some(fields) = Fields::of(node, &keys::SCENARIO, &mut self.mistakes) else {
             return;
         };
-        match fields.get("include").map(|node| (&node.content, node)) {
+        match fields.get("include").map(|node| (&node.kind, node)) {
             None => {}
-            Some((Content::List(items), _)) => {
+            Some((Kind::List(items), _)) => {
                 for item in items {
                     self.include(item, path);
                 }
             }
             Some((_, node)) => {
-                let message = format!(
-                    "`include` is a list of files, but {} is given",
-                    node.found()
-                );
-                self.mistakes.add(node.span, message);
+                let message = format!("`include` is a list of files, but {} is given", found(node));
+                self.mistakes.add(node.place, message);
             }
         }
         self.parts.add(&fields, &mut self.mistakes);
@@ -91,14 +88,14 @@ impl Files {
             Err(problem) => {
                 let shown = quote(&path.to_string_lossy());
                 let message = format!("cannot include {shown}: {problem}");
-                self.mistakes.add(item.span, message);
+                self.mistakes.add(item.place, message);
                 return;
             }
         };
         let real = path.canonicalize().unwrap_or_else(|_| path.clone());
         if self.open.contains(&real) {
             let message = format!("{} includes itself", quote(&path.to_string_lossy()));
-            self.mistakes.add(item.span, message);
+            self.mistakes.add(item.place, message);
             return;
         }
         if self.done.contains(&real) {
@@ -106,7 +103,7 @@ impl Files {
         }
         if self.sources.len() > INCLUDES_MAX {
             let message = format!("more than {INCLUDES_MAX} files are included");
-            self.mistakes.add(item.span, message);
+            self.mistakes.add(item.place, message);
             return;
         }
         self.open.push(real.clone());
@@ -120,15 +117,15 @@ impl Files {
     }
 
     fn only_includable(&mut self, node: &Node) {
-        let Content::Mapping(entries) = &node.content else {
+        let Kind::Map(entries) = &node.kind else {
             return;
         };
         for (key, _) in entries {
-            let name = key.value.as_str();
+            let name = key.text.as_str();
             if keys::SCENARIO.keys.contains(&name) && !keys::INCLUDABLE.contains(&name) {
                 let message = format!("{} is for the scenario itself", quote(name));
                 let help = format!("an included file has {}", keys::INCLUDABLE.join(", "));
-                self.mistakes.add_with_help(key.span, message, help);
+                self.mistakes.add_with_help(key.place, message, help);
             }
         }
     }

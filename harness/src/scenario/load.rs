@@ -7,7 +7,7 @@ use super::error::{ScenarioError, ScenarioErrors};
 use super::fields::{Fields, Mistakes, suggestion};
 use super::include::{Files, read};
 use super::keys;
-use super::node::{Content, Entry, Node, quote};
+use super::node::{Entry, Kind, Node, found, quote};
 use super::read::{Top, scenario};
 use super::resolve::resolve;
 use super::span::{Source, Span};
@@ -89,7 +89,7 @@ fn rows(main: &Node, files: &mut Files, path: &str, options: LoadOptions<'_>) ->
         let mut variables = Variables::new(budget);
         let row = row.unwrap_or(&[]);
         for (name, value) in files.parts.variables.iter().chain(row) {
-            define(&mut variables, &name.value, name.span, value, mistakes);
+            define(&mut variables, &name.text, name.place, value, mistakes);
         }
         for (name, text) in options.variables {
             override_one(&mut variables, name, text, mistakes);
@@ -114,9 +114,9 @@ fn rows(main: &Node, files: &mut Files, path: &str, options: LoadOptions<'_>) ->
 
 /// Rows of names and values.
 fn table<'a>(node: &'a Node, mistakes: &mut Mistakes) -> Vec<&'a [Entry]> {
-    let Content::List(items) = &node.content else {
-        let message = format!("`table` is a list of rows, but {} is given", node.found());
-        mistakes.add_with_help(node.span, message, "a row is written as `- {count: 10}`");
+    let Kind::List(items) = &node.kind else {
+        let message = format!("`table` is a list of rows, but {} is given", found(node));
+        mistakes.add_with_help(node.place, message, "a row is written as `- {count: 10}`");
         return Vec::new();
     };
     if items.is_empty() || items.len() > ROWS_MAX {
@@ -124,18 +124,18 @@ fn table<'a>(node: &'a Node, mistakes: &mut Mistakes) -> Vec<&'a [Entry]> {
             "`table` has {} rows, it may have 1 to {ROWS_MAX}",
             items.len()
         );
-        mistakes.add(node.span, message);
+        mistakes.add(node.place, message);
         return Vec::new();
     }
     let mut rows = Vec::new();
     for item in items {
-        if let Content::Mapping(entries) = &item.content {
+        if let Kind::Map(entries) = &item.kind {
             rows.push(entries.as_slice());
             continue;
         }
-        let found = item.found();
+        let found = found(item);
         let message = format!("a row of `table` is a mapping of variables, but {found} is given");
-        mistakes.add_with_help(item.span, message, "write it as `- {count: 10}`");
+        mistakes.add_with_help(item.place, message, "write it as `- {count: 10}`");
     }
     rows
 }
@@ -166,7 +166,7 @@ fn override_one(variables: &mut Variables, name: &str, text: &str, mistakes: &mu
 fn suffix(index: usize, row: &[Entry]) -> String {
     let values: Vec<_> = row
         .iter()
-        .map(|(name, node)| format!("{}={}", name.value, node.scalar().unwrap_or("…")))
+        .map(|(name, node)| format!("{}={}", name.text, node.scalar().unwrap_or("…")))
         .collect();
     let values = values.join(", ").replace(char::is_control, " ");
     let mut shown: String = values.chars().take(SUFFIX_MAX).collect();

@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::Value;
+use yaml_tree::NotJson;
 
 use super::fields::{Mistakes, word};
 use super::keys::Word;
-use super::node::Node;
+use super::node::{Node, found, quote};
 use super::span::Spanned;
 
 impl Mistakes {
@@ -16,24 +17,26 @@ impl Mistakes {
     pub(super) fn text(&mut self, node: &Node, what: &str) -> Option<Spanned<String>> {
         let Some(text) = node.scalar() else {
             self.add(
-                node.span,
-                format!("{what} is text, but {} is given", node.found()),
+                node.place,
+                format!("{what} is text, but {} is given", found(node)),
             );
             return None;
         };
         if text.is_empty() {
-            self.add(node.span, format!("{what} is empty"));
+            self.add(node.place, format!("{what} is empty"));
             return None;
         }
         Some(Spanned {
             value: text.to_owned(),
-            span: node.span,
+            span: node.place,
         })
     }
 
     pub(super) fn json(&mut self, node: &Node) -> Option<Value> {
         node.to_json()
-            .map_err(|(span, message)| self.add(span, message))
+            .map_err(|NotJson { place, text }| {
+                self.add(place, format!("{} is no number of JSON", quote(&text)));
+            })
             .ok()
     }
 
@@ -41,8 +44,8 @@ impl Mistakes {
         if let Ok(Value::Bool(value)) = node.to_json() {
             return Some(value);
         }
-        let message = format!("{what} is `true` or `false`, but {} is given", node.found());
-        self.add(node.span, message);
+        let message = format!("{what} is `true` or `false`, but {} is given", found(node));
+        self.add(node.place, message);
         None
     }
 
@@ -65,10 +68,10 @@ impl Mistakes {
             .filter(|number| range.contains(number));
         if value.is_none() {
             let (least, most) = (range.start(), range.end());
-            let found = node.found();
+            let found = found(node);
             let message =
                 format!("{what} is a whole number from {least} to {most}, but {found} is given");
-            self.add(node.span, message);
+            self.add(node.place, message);
         }
         value
     }
@@ -80,8 +83,8 @@ impl Mistakes {
             _ => None,
         };
         if value.is_none() {
-            let message = format!("{what} is a number, but {} is given", node.found());
-            self.add(node.span, message);
+            let message = format!("{what} is a number, but {} is given", found(node));
+            self.add(node.place, message);
         }
         value
     }
@@ -91,14 +94,14 @@ impl Mistakes {
         match node.scalar().map(duration) {
             Some(Ok(duration)) => Some(duration),
             Some(Err(problem)) => {
-                let found = node.found();
+                let found = found(node);
                 let message = format!("{what} is a duration, but {found} {problem}");
-                self.add_with_help(node.span, message, DURATION_HELP);
+                self.add_with_help(node.place, message, DURATION_HELP);
                 None
             }
             None => {
-                let message = format!("{what} is a duration, but {} is given", node.found());
-                self.add_with_help(node.span, message, DURATION_HELP);
+                let message = format!("{what} is a duration, but {} is given", found(node));
+                self.add_with_help(node.place, message, DURATION_HELP);
                 None
             }
         }
@@ -110,9 +113,9 @@ impl Mistakes {
         if duration.is_zero() {
             let message = format!(
                 "{what} is longer than no time, but {} is given",
-                node.found()
+                found(node)
             );
-            self.add(node.span, message);
+            self.add(node.place, message);
             return None;
         }
         Some(duration)
@@ -122,9 +125,9 @@ impl Mistakes {
     pub(super) fn rate(&mut self, node: &Node, what: &str) -> Option<f64> {
         let rate = node.scalar().and_then(rate);
         if rate.is_none() {
-            let found = node.found();
+            let found = found(node);
             let message = format!("{what} is a rate up to {RATE_MAX}/s, but {found} is given");
-            self.add_with_help(node.span, message, "write it as `200/s`");
+            self.add_with_help(node.place, message, "write it as `200/s`");
         }
         rate
     }
@@ -135,9 +138,9 @@ impl Mistakes {
         if share.is_none() {
             let message = format!(
                 "{what} is a share above 0% and up to 100%, but {} is given",
-                node.found()
+                found(node)
             );
-            self.add_with_help(node.span, message, "write it as `10%`");
+            self.add_with_help(node.place, message, "write it as `10%`");
         }
         share
     }
@@ -152,9 +155,9 @@ impl Mistakes {
         let text = self.text(node, what)?;
         let meaning = word(table, &text.value);
         if meaning.is_none() {
-            let message = format!("{} is no {what}", node.found());
+            let message = format!("{} is no {what}", found(node));
             let known = table.iter().map(|(word, _)| *word);
-            self.unknown(node.span, message, &text.value, known, "there are");
+            self.unknown(node.place, message, &text.value, known, "there are");
         }
         meaning
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fields::{Mistakes, suggestion};
-use super::node::{Content, Node, quote};
+use super::node::{Kind, Node, found, quote};
 use super::span::Span;
 
 /// The variables of one run.
@@ -43,9 +43,9 @@ impl Variables {
             return false;
         };
         let was_text = matches!(value.to_json(), Ok(serde_json::Value::String(_)));
-        value.content = Content::Scalar {
+        value.kind = Kind::Scalar {
             text: text.to_owned(),
-            quoted: was_text,
+            is_plain: !was_text,
         };
         true
     }
@@ -53,25 +53,25 @@ impl Variables {
     /// `node` with every `${name}` in its place; `None` once the budget is spent.
     pub(super) fn fill(&mut self, node: &Node, mistakes: &mut Mistakes) -> Option<Node> {
         self.spend(1)?;
-        let content = match &node.content {
-            Content::Scalar { text, quoted } => {
-                return self.fill_scalar(node.span, text, *quoted, mistakes);
+        let kind = match &node.kind {
+            Kind::Scalar { text, is_plain } => {
+                return self.fill_scalar(node.place, text, *is_plain, mistakes);
             }
-            Content::List(items) => Content::List(
+            Kind::List(items) => Kind::List(
                 items
                     .iter()
                     .map(|item| self.fill(item, mistakes))
                     .collect::<Option<_>>()?,
             ),
-            Content::Mapping(entries) => Content::Mapping(
+            Kind::Map(entries) => Kind::Map(
                 entries
                     .iter()
                     .map(|(key, value)| {
-                        self.spend(key.value.len())?;
-                        if key.value.contains("${") {
-                            let message = format!("the key {} holds a variable", quote(&key.value));
+                        self.spend(key.text.len())?;
+                        if key.text.contains("${") {
+                            let message = format!("the key {} holds a variable", quote(&key.text));
                             let help = "variables stand in values, not in keys";
-                            mistakes.add_with_help(key.span, message, help);
+                            mistakes.add_with_help(key.place, message, help);
                         }
                         Some((key.clone(), self.fill(value, mistakes)?))
                     })
@@ -79,8 +79,8 @@ impl Variables {
             ),
         };
         Some(Node {
-            span: node.span,
-            content,
+            place: node.place,
+            kind,
         })
     }
 
@@ -88,14 +88,14 @@ impl Variables {
         &mut self,
         span: Span,
         text: &str,
-        quoted: bool,
+        is_plain: bool,
         mistakes: &mut Mistakes,
     ) -> Option<Node> {
         if let Some(name) = only_variable(text) {
             let value = self.value(span, name, mistakes);
-            let content = value.map_or(Content::List(Vec::new()), |value| value.content.clone());
-            self.spend(size(&content))?;
-            return Some(Node { span, content });
+            let kind = value.map_or(Kind::List(Vec::new()), |value| value.kind.clone());
+            self.spend(size(&kind))?;
+            return Some(Node { place: span, kind });
         }
         let mut filled = String::new();
         let mut rest = text;
@@ -123,7 +123,7 @@ impl Variables {
                     let message = format!(
                         "the variable {} is {}, which cannot stand inside text",
                         quote(name),
-                        value.found()
+                        found(value)
                     );
                     mistakes.add(span, message);
                 }
@@ -134,10 +134,10 @@ impl Variables {
         filled.push_str(rest);
         self.spend(spent)?;
         Some(Node {
-            span,
-            content: Content::Scalar {
+            place: span,
+            kind: Kind::Scalar {
                 text: filled,
-                quoted,
+                is_plain,
             },
         })
     }
@@ -167,14 +167,14 @@ fn only_variable(text: &str) -> Option<&str> {
 }
 
 /// Nodes and characters.
-fn size(content: &Content) -> usize {
-    match content {
-        Content::Scalar { text, .. } => 1 + text.len(),
-        Content::List(items) => 1 + items.iter().map(|item| size(&item.content)).sum::<usize>(),
-        Content::Mapping(entries) => {
+fn size(kind: &Kind) -> usize {
+    match kind {
+        Kind::Scalar { text, .. } => 1 + text.len(),
+        Kind::List(items) => 1 + items.iter().map(|item| size(&item.kind)).sum::<usize>(),
+        Kind::Map(entries) => {
             let entries = entries.iter();
             1 + entries
-                .map(|(key, node)| key.value.len() + size(&node.content))
+                .map(|(key, node)| key.text.len() + size(&node.kind))
                 .sum::<usize>()
         }
     }

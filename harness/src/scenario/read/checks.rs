@@ -36,7 +36,7 @@ fn whom(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Target> {
         (Some(node), None) | (None, Some(node)) => target(node, mistakes),
         (Some(_), Some(node)) => {
             let message = "`each` and `on` say the same, one of them is enough";
-            mistakes.add(node.span, message);
+            mistakes.add(node.place, message);
             None
         }
         (None, None) => {
@@ -58,12 +58,12 @@ fn rule(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Rule> {
     if let Some((second, _)) = rules.next() {
         let message = format!(
             "a check has one rule, but `{}` and `{}` are given",
-            key.value, second.value
+            key.text, second.text
         );
-        mistakes.add_with_help(second.span, message, "write two checks");
+        mistakes.add_with_help(second.place, message, "write two checks");
         return None;
     }
-    let rule = key.value.as_str();
+    let rule = key.text.as_str();
     belongs(
         fields,
         "within",
@@ -112,7 +112,7 @@ fn belongs(fields: &Fields<'_>, key: &str, rule: &str, rules: &[&str], mistakes:
     if !rules.contains(&rule) {
         let help = format!("`{key}` goes with {}", rules.join(", "));
         let message = format!("`{key}` has no meaning beside `{rule}`");
-        mistakes.add_with_help(node.span, message, help);
+        mistakes.add_with_help(node.place, message, help);
     }
 }
 
@@ -127,13 +127,13 @@ fn times(node: &Node, mistakes: &mut Mistakes) -> Option<Rule> {
     let at_most = bound("at-most", mistakes);
     if at_least.is_none() && at_most.is_none() {
         let help = "say `at-least: 1` or `at-most: 1` beside the condition";
-        mistakes.add_with_help(node.span, "it is not said how many times", help);
+        mistakes.add_with_help(node.place, "it is not said how many times", help);
         return None;
     }
     let (at_least, at_most) = (transposed(at_least)?.unwrap_or(0), transposed(at_most)?);
     if let Some(most) = at_most.filter(|most| *most < at_least) {
         let message = format!("at least {at_least} times and at most {most} times cannot be");
-        mistakes.add(node.span, message);
+        mistakes.add(node.place, message);
     }
     Some(Rule::Times {
         condition: condition?,

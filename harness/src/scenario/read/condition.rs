@@ -3,13 +3,13 @@
 use crate::scenario::ast::{Condition, Predicate};
 use crate::scenario::fields::{Fields, Mistakes, nearest, word};
 use crate::scenario::keys::{self, Form};
-use crate::scenario::node::{Content, Entry, Node, quote};
+use crate::scenario::node::{Entry, Kind, Node, found, quote};
 use crate::scenario::span::Span;
 
 /// A mapping of one or several entries, all of which must be true.
 pub(super) fn condition(node: &Node, mistakes: &mut Mistakes) -> Option<Condition> {
     let fields = Fields::beside_others(node, &keys::CONDITION, mistakes)?;
-    all_of(node.span, fields.entries(|_| true), mistakes)
+    all_of(node.place, fields.entries(|_| true), mistakes)
 }
 
 /// The same beside the keys of `form`, which somebody else reads.
@@ -20,7 +20,7 @@ pub(super) fn condition_beside(
 ) -> Option<Condition> {
     let fields = Fields::beside_others(node, form, mistakes)?;
     let entries = fields.entries(|key| !form.keys.contains(&key));
-    all_of(node.span, entries, mistakes)
+    all_of(node.place, entries, mistakes)
 }
 
 /// A list of conditions, at least `least` of them.
@@ -30,18 +30,18 @@ pub(super) fn conditions(
     least: usize,
     mistakes: &mut Mistakes,
 ) -> Option<Vec<Condition>> {
-    let Content::List(items) = &node.content else {
+    let Kind::List(items) = &node.kind else {
         let message = format!(
             "{what} is a list of conditions, but {} is given",
-            node.found()
+            found(node)
         );
-        mistakes.add(node.span, message);
+        mistakes.add(node.place, message);
         return None;
     };
     if items.len() < least {
         let given = items.len();
         let message = format!("{what} needs at least {least} conditions, but has {given}");
-        mistakes.add(node.span, message);
+        mistakes.add(node.place, message);
     }
     let read: Vec<_> = items.iter().map(|item| condition(item, mistakes)).collect();
     read.into_iter().collect()
@@ -53,7 +53,7 @@ fn all_of<'a>(
     mistakes: &mut Mistakes,
 ) -> Option<Condition> {
     let read: Vec<_> = entries
-        .map(|(key, node)| one(key.span, &key.value, node, mistakes))
+        .map(|(key, node)| one(key.place, &key.text, node, mistakes))
         .collect();
     if read.is_empty() {
         let help = "for example `connected: true` or `reported.status: booted`";
@@ -196,8 +196,8 @@ pub(super) fn error_code(node: &Node, mistakes: &mut Mistakes) -> Option<String>
     if names().any(|name| name == code) {
         return Some(code);
     }
-    let message = format!("{} is no error of the hub", node.found());
-    mistakes.unknown(node.span, message, &code, names(), "there are");
+    let message = format!("{} is no error of the hub", found(node));
+    mistakes.unknown(node.place, message, &code, names(), "there are");
     None
 }
 
@@ -218,20 +218,20 @@ pub(super) fn predicates(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<Pre
     if node.is_null() {
         let help = "for a property that must not be there write `{exists: false}`";
         let message = "a property never has the value nothing";
-        mistakes.add_with_help(node.span, message, help);
+        mistakes.add_with_help(node.place, message, help);
         return None;
     }
-    if !matches!(node.content, Content::Mapping(_)) {
+    if !matches!(node.kind, Kind::Map(_)) {
         return Some(vec![Predicate::Equals(mistakes.json(node)?)]);
     }
     let fields = Fields::beside_others(node, &keys::PREDICATE, mistakes)?;
     let read: Vec<_> = fields
         .entries(|_| true)
-        .map(|(key, node)| predicate(key.span, &key.value, node, mistakes))
+        .map(|(key, node)| predicate(key.place, &key.text, node, mistakes))
         .collect();
     if read.is_empty() {
         let help = "to compare with an empty object write `{equals: {}}`";
-        mistakes.add_with_help(node.span, "there is no comparison", help);
+        mistakes.add_with_help(node.place, "there is no comparison", help);
         return None;
     }
     read.into_iter().collect()

@@ -7,19 +7,15 @@ use crate::scenario::ast::{Arrival, Cohort, Network, Transport};
 use crate::scenario::fields::{Fields, Mistakes, word};
 use crate::scenario::ids::IdPattern;
 use crate::scenario::keys;
-use crate::scenario::node::{Content, Node, quote};
+use crate::scenario::node::{Key, Kind, Node, found, quote};
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::values;
 
 /// One entry of `fleet:`.
-pub(super) fn cohort(
-    name: &Spanned<String>,
-    node: &Node,
-    mistakes: &mut Mistakes,
-) -> Option<Cohort> {
-    if name.value == "all" || name.value.is_empty() {
-        let message = format!("{} is no name for a cohort", quote(&name.value));
-        mistakes.add(name.span, message);
+pub(super) fn cohort(name: &Key, node: &Node, mistakes: &mut Mistakes) -> Option<Cohort> {
+    if name.text == "all" || name.text.is_empty() {
+        let message = format!("{} is no name for a cohort", quote(&name.text));
+        mistakes.add(name.place, message);
     }
     let fields = Fields::of(node, &keys::COHORT, mistakes)?;
     let count = fields.get("count").map_or(Some(1), |node| {
@@ -50,12 +46,15 @@ pub(super) fn cohort(
         .get("autostart")
         .map_or(Some(true), |node| mistakes.boolean(node, "`autostart`"));
     let id = transposed(id)?.unwrap_or_else(|| Spanned {
-        value: format!("{}-{{n}}", name.value),
-        span: name.span,
+        value: format!("{}-{{n}}", name.text),
+        span: name.place,
     });
     check_ids(&id, count?, mistakes);
     let cohort = Cohort {
-        name: name.clone(),
+        name: Spanned {
+            value: name.text.clone(),
+            span: name.place,
+        },
         count: count?,
         id: id.value,
         behaviour: behaviour?,
@@ -72,9 +71,9 @@ pub(super) fn cohort(
     for (key, _) in fields.entries(|key| keys::OF_VIRTUAL_DEVICES.contains(&key)) {
         let message = format!(
             "{} is for virtual devices; these are run by somebody else",
-            quote(&key.value)
+            quote(&key.text)
         );
-        mistakes.add(key.span, message);
+        mistakes.add(key.place, message);
     }
     Some(Cohort {
         autostart: false,
@@ -104,17 +103,17 @@ fn check_ids(id: &Spanned<String>, count: u32, mistakes: &mut Mistakes) {
 }
 
 fn with(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<(String, serde_json::Value)>> {
-    let Content::Mapping(entries) = &node.content else {
+    let Kind::Map(entries) = &node.kind else {
         let message = format!(
             "`with` is a mapping of parameters, but {} is given",
-            node.found()
+            found(node)
         );
-        mistakes.add(node.span, message);
+        mistakes.add(node.place, message);
         return None;
     };
     entries
         .iter()
-        .map(|(key, node)| Some((key.value.clone(), mistakes.json(node)?)))
+        .map(|(key, node)| Some((key.text.clone(), mistakes.json(node)?)))
         .collect()
 }
 
@@ -134,13 +133,13 @@ fn arrival(node: &Node, mistakes: &mut Mistakes) -> Option<Arrival> {
     {
         return Some(Arrival::Over(over));
     }
-    let message = format!("{} is no way to arrive", node.found());
-    mistakes.add_with_help(node.span, message, "write `burst`, `500/s` or `over 10s`");
+    let message = format!("{} is no way to arrive", found(node));
+    mistakes.add_with_help(node.place, message, "write `burst`, `500/s` or `over 10s`");
     None
 }
 
 fn network(node: &Node, mistakes: &mut Mistakes) -> Option<Network> {
-    let Content::Mapping(_) = &node.content else {
+    let Kind::Map(_) = &node.kind else {
         let named = node.scalar().and_then(|name| word(keys::NETWORKS, name));
         let Some((least_ms, most_ms, cuts_per_hour)) = named else {
             return mistakes.word(node, "network", keys::NETWORKS).and(None);
@@ -163,7 +162,7 @@ fn network(node: &Node, mistakes: &mut Mistakes) -> Option<Network> {
         .map_or(Some(0.0), |node| cuts(node, mistakes));
     let delay_least = transposed(least)?.unwrap_or_default();
     let delay_most = transposed(most)?.unwrap_or(delay_least);
-    orderly_delays(node.span, delay_least, delay_most, mistakes);
+    orderly_delays(node.place, delay_least, delay_most, mistakes);
     Some(Network {
         delay_least,
         delay_most,
@@ -176,9 +175,9 @@ fn cuts(node: &Node, mistakes: &mut Mistakes) -> Option<f64> {
     if !(0.0..=1.0).contains(&cuts) {
         let message = format!(
             "`cuts-per-minute` is a chance from 0 to 1, but {} is given",
-            node.found()
+            found(node)
         );
-        mistakes.add(node.span, message);
+        mistakes.add(node.place, message);
         return None;
     }
     Some(cuts)
@@ -201,8 +200,8 @@ fn orderly_delays(span: Span, least: Duration, most: Duration, mistakes: &mut Mi
 fn at_least_a_second(node: &Node, what: &str, mistakes: &mut Mistakes) -> Option<Duration> {
     let duration = mistakes.duration(node, what)?;
     if duration < Duration::from_secs(1) {
-        let message = format!("{what} is at least a second, but {} is given", node.found());
-        mistakes.add(node.span, message);
+        let message = format!("{what} is at least a second, but {} is given", found(node));
+        mistakes.add(node.place, message);
         return None;
     }
     Some(duration)

@@ -43,7 +43,7 @@ fn work(node: &Node, fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Job
     let Some(method) = fields.get("method") else {
         if !patches || payload.is_some() {
             let message = "a job calls a `method`, with or without `payload`, or changes `desired`, `tags` or both";
-            mistakes.add(node.span, message);
+            mistakes.add(node.place, message);
             return None;
         }
         let (desired, tags) = (transposed(desired)?, transposed(tags)?);
@@ -51,7 +51,7 @@ fn work(node: &Node, fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Job
     };
     if patches {
         let message = "a job calls a `method` or changes twins, not both";
-        mistakes.add(node.span, message);
+        mistakes.add(node.place, message);
         return None;
     }
     Some(JobWork::Method {

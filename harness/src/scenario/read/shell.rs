@@ -35,7 +35,7 @@ pub(super) fn shell(node: &Node, mistakes: &mut Mistakes) -> Option<Shell> {
     {
         let message = "nothing is waited for, so that there is nothing to time out";
         let help = "say what its output must hold first: `expect: {stdout: {contains: ready}}`";
-        mistakes.add_with_help(node.span, message, help);
+        mistakes.add_with_help(node.place, message, help);
     }
     Some(Shell {
         command: command?,
@@ -54,7 +54,7 @@ fn env(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<(String, String)>> {
     for (name, value) in &env {
         if !is_name(name) || value.contains('\0') {
             let message = format!("{} is no variable of a process", quote(name));
-            mistakes.add(node.span, message);
+            mistakes.add(node.place, message);
             return None;
         }
     }

@@ -8,18 +8,18 @@ use super::target::{required, target};
 use crate::scenario::ast::{FaultKind, Invoke, InvokeExpectation, Step, StepKind};
 use crate::scenario::fields::{Fields, Mistakes};
 use crate::scenario::keys::{self, FaultWord};
-use crate::scenario::node::{Content, Node, quote};
+use crate::scenario::node::{Kind, Node, found, quote};
 use crate::scenario::span::Spanned;
 
 /// A list of steps.
 pub(super) fn steps(node: &Node, what: &str, mistakes: &mut Mistakes) -> Option<Vec<Step>> {
-    let Content::List(items) = &node.content else {
-        let message = format!("{what} is a list of steps, but {} is given", node.found());
-        mistakes.add(node.span, message);
+    let Kind::List(items) = &node.kind else {
+        let message = format!("{what} is a list of steps, but {} is given", found(node));
+        mistakes.add(node.place, message);
         return None;
     };
     if items.is_empty() {
-        mistakes.add(node.span, format!("{what} has no steps"));
+        mistakes.add(node.place, format!("{what} has no steps"));
     }
     let read: Vec<_> = items.iter().map(|item| step(item, mistakes)).collect();
     read.into_iter().collect()
@@ -30,7 +30,7 @@ pub(super) fn step(node: &Node, mistakes: &mut Mistakes) -> Option<Step> {
     if node.scalar() == Some("cut-all-links") {
         return Some(Step {
             name: None,
-            span: node.span,
+            span: node.place,
             kind: StepKind::CutAllLinks,
         });
     }
@@ -39,8 +39,8 @@ pub(super) fn step(node: &Node, mistakes: &mut Mistakes) -> Option<Step> {
         .entries(|key| keys::STEPS_NOT_BUILT.contains(&key))
         .next()
     {
-        let message = format!("steps of the kind {} are not built yet", quote(&kind.value));
-        mistakes.add(kind.span, message);
+        let message = format!("steps of the kind {} are not built yet", quote(&kind.text));
+        mistakes.add(kind.place, message);
         return None;
     }
     let fields = Fields::of(node, &keys::STEP, mistakes)?;
@@ -53,22 +53,22 @@ pub(super) fn step(node: &Node, mistakes: &mut Mistakes) -> Option<Step> {
             .is_none()
         {
             let help = format!("the kinds are {}", keys::STEP.keys[1..].join(", "));
-            mistakes.add_with_help(node.span, "it is not said what the step does", help);
+            mistakes.add_with_help(node.place, "it is not said what the step does", help);
         }
         return None;
     };
     if let Some((second, _)) = kinds.next() {
         let message = format!(
             "a step does one thing, but `{}` and `{}` are given",
-            key.value, second.value
+            key.text, second.text
         );
-        mistakes.add_with_help(second.span, message, "begin another step with `- `");
+        mistakes.add_with_help(second.place, message, "begin another step with `- `");
         return None;
     }
-    let kind = kind(&key.value, value, mistakes);
+    let kind = kind(&key.text, value, mistakes);
     Some(Step {
         name: transposed(name)?,
-        span: key.span,
+        span: key.place,
         kind: kind?,
     })
 }
@@ -89,9 +89,9 @@ fn kind(key: &str, node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
             if !node.is_null() {
                 let message = format!(
                     "`cut-all-links` takes nothing, but {} is given",
-                    node.found()
+                    found(node)
                 );
-                mistakes.add(node.span, message);
+                mistakes.add(node.place, message);
             }
             Some(StepKind::CutAllLinks)
         }
@@ -136,7 +136,7 @@ fn invoke(node: &Node, mistakes: &mut Mistakes) -> Option<Invoke> {
         let message = format!(
             "`connect-timeout` is {connect:?}, which is longer than `timeout`, {response:?}"
         );
-        mistakes.add(node.span, message);
+        mistakes.add(node.place, message);
     }
     let expect = fields
         .get("expect")
@@ -158,7 +158,7 @@ fn invoke(node: &Node, mistakes: &mut Mistakes) -> Option<Invoke> {
 pub(super) fn method_name(node: &Node, mistakes: &mut Mistakes) -> Option<Spanned<String>> {
     let name = mistakes.text(node, "`method`")?;
     if let Err(error) = hub_proto::ids::MethodName::parse(&name.value) {
-        mistakes.add(node.span, format!("no method can have this name: {error}"));
+        mistakes.add(node.place, format!("no method can have this name: {error}"));
     }
     Some(name)
 }
@@ -171,24 +171,24 @@ fn timeout(node: &Node, what: &str, least_s: u64, mistakes: &mut Mistakes) -> Op
     if !(in_range && whole) {
         let message = format!(
             "{what} is {least_s} to {TIMEOUT_MAX_S} whole seconds, but {} is given",
-            node.found()
+            found(node)
         );
-        mistakes.add(node.span, message);
+        mistakes.add(node.place, message);
         return None;
     }
     Some(duration)
 }
 
 fn expectation(node: &Node, mistakes: &mut Mistakes) -> Option<InvokeExpectation> {
-    if !matches!(node.content, Content::Mapping(_)) {
+    if !matches!(node.kind, Kind::Map(_)) {
         return match node.scalar() {
             Some("success") => Some(InvokeExpectation::Success),
             Some("anything") => Some(InvokeExpectation::Anything),
             _ => {
-                let message = format!("{} is nothing a call can end in", node.found());
+                let message = format!("{} is nothing a call can end in", found(node));
                 let help =
                     "write `success`, `anything`, `{status: 404}` or `{error: DeviceNotOnline}`";
-                mistakes.add_with_help(node.span, message, help);
+                mistakes.add_with_help(node.place, message, help);
                 None
             }
         };
@@ -200,11 +200,11 @@ fn expectation(node: &Node, mistakes: &mut Mistakes) -> Option<InvokeExpectation
             .map(InvokeExpectation::Status),
         (None, Some(error)) => {
             let value = error_code(error, mistakes)?;
-            let span = error.span;
+            let span = error.place;
             Some(InvokeExpectation::Error(Spanned { value, span }))
         }
         _ => {
-            mistakes.add(node.span, "`expect` has either `status` or `error`");
+            mistakes.add(node.place, "`expect` has either `status` or `error`");
             None
         }
     }
@@ -215,9 +215,9 @@ fn patch(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
     let on = required(&fields, "on", mistakes);
     let part = |key, mistakes: &mut Mistakes| {
         let node = fields.get(key)?;
-        if !matches!(node.content, Content::Mapping(_)) {
-            let message = format!("`{key}` is a mapping, but {} is given", node.found());
-            mistakes.add(node.span, message);
+        if !matches!(node.kind, Kind::Map(_)) {
+            let message = format!("`{key}` is a mapping, but {} is given", found(node));
+            mistakes.add(node.place, message);
             return Some(None);
         }
         Some(mistakes.json(node))
@@ -225,7 +225,7 @@ fn patch(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
     let (desired, tags) = (part("desired", mistakes), part("tags", mistakes));
     if desired.is_none() && tags.is_none() {
         let message = "the patch changes nothing";
-        mistakes.add_with_help(node.span, message, "add `desired:` or `tags:`");
+        mistakes.add_with_help(node.place, message, "add `desired:` or `tags:`");
     }
     let if_match = fields
         .get("if-match")
@@ -270,10 +270,10 @@ fn send(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
 
 /// Text as it is; a list or mapping as JSON.
 fn body(node: &Node, mistakes: &mut Mistakes) -> Option<String> {
-    match &node.content {
-        Content::Scalar { text, .. } if !node.is_null() => Some(text.clone()),
-        Content::Scalar { .. } => Some(String::new()),
-        Content::List(_) | Content::Mapping(_) => mistakes.json(node).map(|json| json.to_string()),
+    match &node.kind {
+        Kind::Scalar { text, .. } if !node.is_null() => Some(text.clone()),
+        Kind::Scalar { .. } => Some(String::new()),
+        Kind::List(_) | Kind::Map(_) => mistakes.json(node).map(|json| json.to_string()),
     }
 }
 
@@ -283,19 +283,22 @@ pub(super) fn texts(
     what: &str,
     mistakes: &mut Mistakes,
 ) -> Option<Vec<(String, String)>> {
-    let Content::Mapping(entries) = &node.content else {
-        let message = format!("{what} is a mapping, but {} is given", node.found());
-        mistakes.add(node.span, message);
+    let Kind::Map(entries) = &node.kind else {
+        let message = format!("{what} is a mapping, but {} is given", found(node));
+        mistakes.add(node.place, message);
         return None;
     };
     entries
         .iter()
         .map(|(key, node)| {
-            let value = match &node.content {
-                Content::Scalar { text, quoted: true } => text.clone(),
+            let value = match &node.kind {
+                Kind::Scalar {
+                    text,
+                    is_plain: false,
+                } => text.clone(),
                 _ => mistakes.text(node, &format!("an entry of {what}"))?.value,
             };
-            Some((key.value.clone(), value))
+            Some((key.text.clone(), value))
         })
         .collect()
 }
@@ -351,7 +354,7 @@ fn fault(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
         FaultWord::Slow => {
             if delay.is_none() {
                 let message = "it is not said how slow everything gets";
-                mistakes.add_with_help(node.span, message, "add `delay: 500ms`");
+                mistakes.add_with_help(node.place, message, "add `delay: 500ms`");
             }
             FaultKind::Slow(delay.flatten()?)
         }
@@ -359,7 +362,7 @@ fn fault(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
     if !matches!(kind, FaultKind::Slow(_))
         && let Some(node) = fields.get("delay")
     {
-        mistakes.add(node.span, "`delay` goes with `kind: slow` alone");
+        mistakes.add(node.place, "`delay` goes with `kind: slow` alone");
     }
     Some(StepKind::Fault {
         on: on?,

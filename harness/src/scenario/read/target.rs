@@ -3,11 +3,11 @@
 use crate::scenario::ast::Target;
 use crate::scenario::fields::{Fields, Mistakes};
 use crate::scenario::keys;
-use crate::scenario::node::{Content, Node};
+use crate::scenario::node::{Kind, Node};
 
 /// `pumps`, `all`, `{device: pump-3}` or `{share: 10%, of: pumps}`.
 pub(super) fn target(node: &Node, mistakes: &mut Mistakes) -> Option<Target> {
-    if !matches!(node.content, Content::Mapping(_)) {
+    if !matches!(node.kind, Kind::Map(_)) {
         let name = mistakes.text(node, "whom it is about")?;
         return Some(match name.value.as_str() {
             "all" => Target::All,
@@ -29,7 +29,7 @@ pub(super) fn target(node: &Node, mistakes: &mut Mistakes) -> Option<Target> {
             let help =
                 "write a cohort's name, `all`, `{device: pump-3}` or `{share: 10%, of: pumps}`";
             let message = "whom it is about is not clear";
-            mistakes.add_with_help(node.span, message, help);
+            mistakes.add_with_help(node.place, message, help);
             None
         }
     }

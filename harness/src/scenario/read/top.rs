@@ -12,7 +12,7 @@ use super::steps::step;
 use crate::scenario::ast::{HubSpec, Scenario};
 use crate::scenario::fields::{Fields, Mistakes};
 use crate::scenario::keys;
-use crate::scenario::node::{Content, Entry, Node};
+use crate::scenario::node::{Entry, Kind, Node, found};
 use crate::scenario::span::Source;
 use crate::scenario::variables::Variables;
 
@@ -31,15 +31,15 @@ impl Parts {
         let mapping = |key: &str, mistakes: &mut Mistakes| match fields.get(key) {
             None => Vec::new(),
             Some(Node {
-                content: Content::Mapping(entries),
+                kind: Kind::Map(entries),
                 ..
             }) => entries.clone(),
             Some(node) => {
                 let message = format!(
                     "`{key}` is a mapping of names, but {} is given",
-                    node.found()
+                    found(node)
                 );
-                mistakes.add(node.span, message);
+                mistakes.add(node.place, message);
                 Vec::new()
             }
         };
@@ -54,12 +54,12 @@ fn list(fields: &Fields<'_>, key: &str, mistakes: &mut Mistakes) -> Vec<Node> {
     match fields.get(key) {
         None => Vec::new(),
         Some(Node {
-            content: Content::List(items),
+            kind: Kind::List(items),
             ..
         }) => items.clone(),
         Some(node) => {
-            let message = format!("`{key}` is a list, but {} is given", node.found());
-            mistakes.add(node.span, message);
+            let message = format!("`{key}` is a list, but {} is given", found(node));
+            mistakes.add(node.place, message);
             Vec::new()
         }
     }
@@ -82,7 +82,7 @@ pub(in crate::scenario) fn scenario(
     mistakes: &mut Mistakes,
 ) -> Read {
     let mut filled = |node: &Node, mistakes: &mut Mistakes| {
-        let span = node.span;
+        let span = node.place;
         let filled = variables.fill(node, mistakes);
         if filled.is_none() {
             let message = "with its variables filled in, the scenario is too large";
@@ -155,9 +155,9 @@ pub(in crate::scenario) struct Read {
 }
 
 fn tags(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<String>> {
-    let Content::List(items) = &node.content else {
-        let message = format!("`tags` is a list of words, but {} is given", node.found());
-        mistakes.add_with_help(node.span, message, "write it as `[nightly, slow]`");
+    let Kind::List(items) = &node.kind else {
+        let message = format!("`tags` is a list of words, but {} is given", found(node));
+        mistakes.add_with_help(node.place, message, "write it as `[nightly, slow]`");
         return None;
     };
     items
@@ -199,8 +199,8 @@ fn lag(fields: &Fields<'_>, key: &str, mistakes: &mut Mistakes) -> Option<Durati
     };
     let lag = mistakes.duration(node, &format!("`{key}`"))?;
     if lag > Lags::MAX {
-        let message = format!("`{key}` is a day at most, but {} is given", node.found());
-        mistakes.add(node.span, message);
+        let message = format!("`{key}` is a day at most, but {} is given", found(node));
+        mistakes.add(node.place, message);
         return None;
     }
     Some(lag)
@@ -213,7 +213,7 @@ fn scale(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Option<Scale>> 
     let Some(tier) = fields.get("tier") else {
         if let Some(units) = units {
             mistakes.add_with_help(
-                units.span,
+                units.place,
                 "`units` of no tier",
                 "write `tier: S1` beside it",
             );
@@ -229,7 +229,7 @@ fn scale(fields: &Fields<'_>, mistakes: &mut Mistakes) -> Option<Option<Scale>> 
     let scale = Scale::new(tier, units);
     scale
         .map(Some)
-        .map_err(|error| mistakes.add(node.span, error.to_string()))
+        .map_err(|error| mistakes.add(node.place, error.to_string()))
         .ok()
 }
 
