@@ -5,7 +5,7 @@
 use std::process::{Command, Output};
 
 fn demo(ca: &std::path::Path, flags: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_hubnerite"))
+    Command::new(hubnerite_tests::binary(env!("CARGO_BIN_EXE_hubnerite")))
         .arg("demo")
         .args(flags)
         .env_clear()

@@ -4,7 +4,7 @@
     reason = "a helper of a test that fails is a failed test"
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
@@ -64,7 +64,7 @@ impl Folder {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_hubnerite"))
+        Command::new(binary())
             .arg("run")
             .args(arguments)
             .current_dir(self.0.path())
@@ -77,7 +77,8 @@ impl Folder {
     #[cfg(unix)]
     fn bash(&self, script: &str) -> Output {
         Command::new("bash")
-            .args(["-mc", script, env!("CARGO_BIN_EXE_hubnerite")])
+            .args(["-mc", script])
+            .arg(binary())
             .current_dir(self.0.path())
             .output()
             .unwrap()
@@ -90,6 +91,10 @@ impl Folder {
     fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.0.path().join(name)).unwrap()
     }
+}
+
+fn binary() -> PathBuf {
+    hubnerite_tests::binary(env!("CARGO_BIN_EXE_hubnerite"))
 }
 
 fn code(output: &Output) -> Option<i32> {

@@ -2,6 +2,7 @@
 //!
 //! | Module | Responsible for |
 //! |---|---|
+//! | `binary` | the `hubnerite` under test: just built, or released |
 //! | `hub` | [`TestHub`]: an emulator for one test, on ports or on an address of its own |
 //! | `rest` | [`Rest`]: a plain HTTPS client of the service endpoint |
 //! | `wire` | [`Wire`]: MQTT 3.1.1 byte for byte, the faults included |
@@ -18,6 +19,7 @@
     reason = "this crate is for tests only: whatever is not as it should be panics"
 )]
 
+mod binary;
 mod hub;
 mod program;
 mod rest;
@@ -26,6 +28,7 @@ mod sdk;
 mod skip;
 pub mod wire;
 
+pub use binary::binary;
 pub use hub::{DEADLINE, TestHub};
 pub use program::{Program, Report};
 pub use rest::{Answer, Rest};

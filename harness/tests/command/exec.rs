@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{hubnerite, run, signal};
+use crate::support::{binary, hubnerite, run, signal};
 
 /// Where port 443 may not be bound, `exec` must say how to allow it; there is nothing else to see.
 fn is_allowed(code: Option<i32>, errors: &str) -> bool {
@@ -46,7 +46,8 @@ fn the_command_has_the_hubs_variables_and_its_exit_code_is_passed_on() {
 #[test]
 fn a_tool_inside_finds_the_private_hub() {
     let dir = tempfile::tempdir().unwrap();
-    let tool = env!("CARGO_BIN_EXE_hubnerite");
+    let tool = binary();
+    let tool = tool.to_str().unwrap();
     let (code, out, errors) = run(hubnerite(dir.path()).args([
         "exec", "--device", "d1", "--", tool, "device", "list", "--json",
     ]));

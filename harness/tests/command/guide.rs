@@ -6,6 +6,8 @@ use std::process::Command;
 
 use hubnerite_tests::{Java, Node, Python, TestHub, or_skip};
 
+use crate::support::binary;
+
 fn folder(language: &str) -> PathBuf {
     let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/sdk");
     sdk.join(language).join("testing").canonicalize().unwrap()
@@ -31,7 +33,7 @@ fn copy(language: &str) -> tempfile::TempDir {
 /// Runs a command as the guide has it; gives what it printed.
 async fn passes(mut command: Command, home: &Path) -> String {
     command
-        .env("HUBNERITE", env!("CARGO_BIN_EXE_hubnerite"))
+        .env("HUBNERITE", binary())
         .env("HUBNERITE_CA", home.join("ca"))
         .env_remove("IOTHUB_CONNECTION_STRING")
         .env_remove("HUBNERITE_ADMIN_URL");

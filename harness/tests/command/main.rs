@@ -10,6 +10,8 @@ mod identities;
 mod log;
 mod messages;
 mod run;
+#[cfg(target_os = "linux")]
+mod scale;
 mod support;
 mod tables;
 mod tools;

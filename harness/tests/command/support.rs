@@ -1,20 +1,25 @@
 //! The built binary, and a hub that it runs.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) fn hubnerite(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hubnerite"));
+    let mut command = Command::new(binary());
     command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HUBNERITE_CA", dir)
         .current_dir(dir);
     command
+}
+
+/// The command under test.
+pub(crate) fn binary() -> PathBuf {
+    hubnerite_tests::binary(env!("CARGO_BIN_EXE_hubnerite"))
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {

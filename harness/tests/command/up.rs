@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::support::{Hub, hubnerite, run, signal};
+use crate::support::{Hub, binary, hubnerite, run, signal};
 
 /// SEMANTICS RUN-6
 #[test]
@@ -94,7 +94,8 @@ fn a_hub_raises_its_bound_of_open_files_itself() {
 
     let dir = tempfile::tempdir().unwrap();
     let ports = "--mqtts-port off --https-port off --admin-port 0";
-    let tool = env!("CARGO_BIN_EXE_hubnerite");
+    let tool = binary();
+    let tool = tool.display();
     let mut hub = Command::new("sh")
         .arg("-c")
         .arg(format!("ulimit -Sn 128; exec {tool} up --json {ports}"))

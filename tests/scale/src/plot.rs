@@ -3,35 +3,71 @@
 
 use std::fmt::Write as _;
 
-use crate::record::Run;
+use crate::growth::Growth;
+use crate::record::as_f64;
 
 /// One plot.
 struct Panel {
     title: &'static str,
+    /// Of the axis.
     unit: &'static str,
-    of: fn(&Run) -> f64,
+    curves: &'static [Curve],
+}
+
+/// One line of a plot.
+struct Curve {
+    /// Empty where the title says it.
+    name: &'static str,
+    /// Of its colour, in the style below.
+    class: &'static str,
+    of: fn(&Growth) -> f64,
+    /// Whether its values stand above its points, or below.
+    is_told_above: bool,
 }
 
 const PANELS: [Panel; 3] = [
     Panel {
-        title: "devices rebooted a second",
-        unit: "",
-        of: Run::rate,
+        title: "Rate",
+        unit: "devices rebooted a second",
+        curves: &[
+            Curve {
+                name: "of CPU time",
+                class: "a",
+                of: Growth::rate_of_cpu,
+                is_told_above: true,
+            },
+            Curve {
+                name: "by the wall",
+                class: "b",
+                of: Growth::rate,
+                is_told_above: false,
+            },
+        ],
     },
     Panel {
-        title: "CPU time for each device",
-        unit: " µs",
-        of: Run::cpu_us,
+        title: "CPU time",
+        unit: "µs for each device",
+        curves: &[Curve {
+            name: "",
+            class: "a",
+            of: Growth::cpu_us,
+            is_told_above: true,
+        }],
     },
     Panel {
-        title: "peak memory for each device",
-        unit: " KB",
-        of: Run::kilobytes,
+        title: "Peak memory",
+        unit: "KB for each device",
+        curves: &[Curve {
+            name: "",
+            class: "a",
+            of: Growth::kilobytes,
+            is_told_above: true,
+        }],
     },
 ];
 
 /// The plots of `runs`, in the order of their size.
-pub(crate) fn svg(runs: &[Run]) -> String {
+pub fn svg(runs: &[Growth]) -> String {
     let width = PANEL_WIDTH * 3.0;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {HEIGHT}\" role=\"img\" \
@@ -41,56 +77,107 @@ pub(crate) fn svg(runs: &[Run]) -> String {
         let left = f64::from(place) * PANEL_WIDTH;
         // Writing to a text cannot fail.
         let _ = writeln!(svg, "<g transform=\"translate({left} 0)\">");
-        draw(&mut svg, panel, runs);
+        frame(&mut svg, panel, runs);
+        let top = top_of(panel, runs);
+        for curve in panel.curves {
+            draw(&mut svg, curve, runs, top);
+        }
         svg.push_str("</g>\n");
     }
     svg.push_str("</svg>\n");
     svg
 }
 
-fn draw(svg: &mut String, panel: &Panel, runs: &[Run]) {
-    let top = nice_above(runs.iter().map(panel.of).fold(0.0, f64::max));
-    let y = |value: f64| TOP + (1.0 - value / top) * (BOTTOM - TOP);
-    let last = f64::from(u32::try_from(runs.len().max(2) - 1).unwrap_or(u32::MAX));
-    let x = |place: u32| LEFT + INSET + f64::from(place) / last * (RIGHT - LEFT - 2.0 * INSET);
-    let title = panel.title;
-    let _ = writeln!(
-        svg,
-        "<text class=\"title\" x=\"{LEFT}\" y=\"18\">{title}</text>"
-    );
-    for part in [0.0, 0.5, 1.0] {
-        let (at, label) = (y(top * part), short(top * part));
-        let unit = panel.unit;
+/// Title, legend, axes and their labels.
+fn frame(svg: &mut String, panel: &Panel, runs: &[Growth]) {
+    let Panel { title, unit, .. } = panel;
+    text(svg, "title", (LEFT, 20.0), title);
+    text(svg, "unit", (LEFT, 38.0), unit);
+    let named = panel.curves.iter().filter(|curve| !curve.name.is_empty());
+    for (place, curve) in (0_u8..).zip(named) {
+        let (from, at) = (LEFT + 106.0 * f64::from(place), 54.0);
+        let (to, class) = (from + 14.0, curve.class);
         let _ = writeln!(
             svg,
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text class=\"y\" x=\"{:.1}\" y=\"{:.1}\">{label}{unit}</text>",
-            LEFT - 6.0,
-            at + 4.0,
+            "<line class=\"{class}\" x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{at}\" y2=\"{at}\"/>"
+        );
+        text(svg, "unit", (to + 4.0, at + 4.0), curve.name);
+    }
+    let top = top_of(panel, runs);
+    for part in [0.0, 0.25, 0.5, 0.75, 1.0] {
+        let at = y_of(top * part, top);
+        let _ = writeln!(
+            svg,
+            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{RIGHT}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>"
+        );
+        text(svg, "y", (LEFT - 6.0, at + 4.0), &short(top * part));
+    }
+    for (run, across) in runs.iter().zip(places(runs.len())) {
+        text(
+            svg,
+            "x",
+            (across, BOTTOM + 17.0),
+            &short(as_f64(run.devices)),
         );
     }
+    text(
+        svg,
+        "x unit",
+        (f64::midpoint(LEFT, RIGHT), BOTTOM + 34.0),
+        "devices",
+    );
+}
+
+/// A line through its points, each with its value.
+fn draw(svg: &mut String, curve: &Curve, runs: &[Growth], top: f64) {
+    let class = curve.class;
     let mut line = String::new();
-    for (place, run) in (0_u32..).zip(runs) {
-        let (across, up) = (x(place), y((panel.of)(run)));
+    for (run, across) in runs.iter().zip(places(runs.len())) {
+        let value = (curve.of)(run);
+        let up = y_of(value, top);
         let _ = write!(line, "{across:.1},{up:.1} ");
         let _ = writeln!(
             svg,
-            "<circle cx=\"{across:.1}\" cy=\"{up:.1}\" r=\"3.5\"/>\
-             <text class=\"value\" x=\"{across:.1}\" y=\"{:.1}\">{}</text>\
-             <text class=\"x\" x=\"{across:.1}\" y=\"{:.1}\">{}</text>",
-            up - 8.0,
-            short((panel.of)(run)),
-            BOTTOM + 18.0,
-            short(run.count()),
+            "<circle class=\"{class}\" cx=\"{across:.1}\" cy=\"{up:.1}\" r=\"3.5\"/>"
         );
+        let beside = if curve.is_told_above { -9.0 } else { 18.0 };
+        text(svg, "value", (across, up + beside), &short(value));
     }
-    let _ = writeln!(svg, "<polyline points=\"{}\"/>", line.trim_end());
+    let points = line.trim_end();
+    let _ = writeln!(svg, "<polyline class=\"{class}\" points=\"{points}\"/>");
 }
 
-/// 1, 2 or 5 times a power of ten, at least `value`.
+fn text(svg: &mut String, class: &str, (x, y): (f64, f64), text: &str) {
+    let _ = writeln!(
+        svg,
+        "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>"
+    );
+}
+
+/// Where the points of runs are: each has ten times the devices of the one before.
+fn places(count: usize) -> impl Iterator<Item = f64> {
+    let last = f64::from(u32::try_from(count.max(2) - 1).unwrap_or(u32::MAX));
+    (0_u32..)
+        .map(move |place| LEFT + INSET + f64::from(place) / last * (RIGHT - LEFT - 2.0 * INSET))
+}
+
+fn y_of(value: f64, top: f64) -> f64 {
+    TOP + (1.0 - value / top) * (BOTTOM - TOP)
+}
+
+/// Where the axis ends, with room for the highest value's label.
+fn top_of(panel: &Panel, runs: &[Growth]) -> f64 {
+    let values = panel
+        .curves
+        .iter()
+        .flat_map(|curve| runs.iter().map(curve.of));
+    nice_above(values.fold(0.0, f64::max) * 1.05)
+}
+
+/// 1, 2, 3, 4, 6 or 8 times a power of ten, at least `value`.
 fn nice_above(value: f64) -> f64 {
     let power = 10_f64.powf(value.max(1e-9).log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0];
+    let steps = [1.0, 2.0, 3.0, 4.0, 6.0, 8.0];
     let step = steps.into_iter().find(|step| step * power >= value);
     step.unwrap_or(10.0) * power
 }
@@ -106,23 +193,25 @@ fn short(value: f64) -> String {
     format!("{scaled:.digits$}{suffix}")
 }
 
-const PANEL_WIDTH: f64 = 300.0;
-const HEIGHT: f64 = 210.0;
-const LEFT: f64 = 62.0;
-const RIGHT: f64 = 272.0;
+const PANEL_WIDTH: f64 = 310.0;
+const HEIGHT: f64 = 264.0;
+const LEFT: f64 = 56.0;
+const RIGHT: f64 = 292.0;
 /// Between the frame and the points, so that a value is not written over the axis.
-const INSET: f64 = 16.0;
-const TOP: f64 = 46.0;
-const BOTTOM: f64 = 176.0;
+const INSET: f64 = 22.0;
+const TOP: f64 = 72.0;
+const BOTTOM: f64 = 222.0;
 const STYLE: &str = "<style>
 text { font: 12px system-ui, sans-serif; fill: #57606a; }
-.title { font-weight: 600; fill: #1f2328; }
+.title { font-size: 14px; font-weight: 600; fill: #1f2328; }
 .y { text-anchor: end; } .x, .value { text-anchor: middle; } .value { fill: #1f2328; }
+.value { paint-order: stroke; stroke: #fff; stroke-width: 3px; }
 .grid { stroke: #d0d7de; }
-polyline { fill: none; stroke: #0969da; stroke-width: 2; } circle { fill: #0969da; }
+polyline { fill: none; } .a { stroke: #0969da; stroke-width: 2; } .b { stroke: #bc4c00; stroke-width: 2; }
+circle.a { fill: #0969da; } circle.b { fill: #bc4c00; }
 @media (prefers-color-scheme: dark) {
-  text { fill: #9198a1; } .title, .value { fill: #f0f6fc; } .grid { stroke: #3d444d; }
-  polyline { stroke: #4493f8; } circle { fill: #4493f8; }
+  text { fill: #9198a1; } .title, .value { fill: #f0f6fc; } .value { stroke: #0d1117; } .grid { stroke: #3d444d; }
+  .a { stroke: #4493f8; } .b { stroke: #f0883e; } circle.a { fill: #4493f8; } circle.b { fill: #f0883e; }
 }
 </style>
 ";
@@ -137,8 +226,8 @@ mod tests {
             (0.9, 1.0),
             (1.0, 1.0),
             (11.0, 20.0),
-            (450.0, 500.0),
-            (7e4, 1e5),
+            (450.0, 600.0),
+            (9e4, 1e5),
         ] {
             assert!((nice_above(value) - above).abs() < above * 1e-9, "{value}");
         }
@@ -154,16 +243,17 @@ mod tests {
     }
 
     #[test]
-    fn every_run_is_a_point_of_every_plot() {
-        let run = |devices| Run {
+    fn every_run_is_a_point_of_every_curve() {
+        let run = |devices| Growth {
             devices,
             seconds: 1.0,
             cpu_seconds: 0.5,
             peak_bytes: devices * 10_000,
         };
         let svg = svg(&[run(1000), run(10_000), run(100_000)]);
-        assert_eq!(svg.matches("<circle").count(), 9);
-        assert_eq!(svg.matches("<polyline").count(), 3);
+        assert_eq!(svg.matches("<circle").count(), 12);
+        assert_eq!(svg.matches("<polyline").count(), 4);
+        assert_eq!(svg.matches(">devices</text>").count(), 3);
         assert!(svg.contains("prefers-color-scheme: dark") && !svg.contains("NaN"));
     }
 }
