@@ -36,6 +36,15 @@ pub(crate) struct Args {
     /// Write every sample and every comparison to FILE as well
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
+    /// Sample the hub under the load of the one figure of --only, and draw where its CPU time goes (needs perf)
+    #[arg(long, value_name = "FILE", conflicts_with = "per_operation")]
+    pub(crate) flame_graph: Option<PathBuf>,
+    /// Count the hub's allocations and system calls for each operation of the figures (needs perf, and root)
+    #[arg(long)]
+    pub(crate) per_operation: bool,
+    /// Write the goals into the table of FILE, docs/PERFORMANCE.md, in place of the rows of the same goals
+    #[arg(long, value_name = "FILE")]
+    pub(crate) goals_in: Option<PathBuf>,
     /// List the figures and measure nothing
     #[arg(long)]
     pub(crate) list: bool,
@@ -65,7 +74,9 @@ Examples (after `cargo run --release --manifest-path tests/benchmarks/Cargo.toml
   --list                              what can be measured
   --only method,rest                  two figures
   --only telemetry --rounds 5         more rounds
-  --binary ./hubnerite --json now.json   a binary that is there; all samples as JSON";
+  --binary ./hubnerite --json now.json   a binary that is there; all samples as JSON
+  --only method --flame-graph method.svg   where the hub's CPU time goes
+  --only method,telemetry --per-operation  allocations and system calls";
 
 impl Args {
     /// The figures asked for, in the order of the suite.
@@ -83,6 +94,15 @@ impl Args {
         let figures: Vec<_> = figure::ALL.iter().filter(wanted).collect();
         figures.first().context("nothing to measure")?;
         Ok(figures)
+    }
+
+    /// The one figure asked for.
+    pub(crate) fn only_figure(&self) -> anyhow::Result<&'static Figure> {
+        ensure!(
+            self.only.len() == 1,
+            "a flame graph is of one figure: --only method"
+        );
+        Ok(self.figures()?[0])
     }
 
     pub(crate) fn measured(&self) -> Duration {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use crate::inspect::Inspection;
 use crate::load::Window;
 use crate::server::{Broker, Hub, HubOptions, Transport, mosquitto_path};
 
@@ -14,6 +15,8 @@ pub(crate) struct Bench {
     pub(crate) hubnerite: PathBuf,
     pub(crate) mosquitto: Option<PathBuf>,
     pub(crate) window: Window,
+    /// What is to be found out of the hub while it is measured.
+    pub(crate) inspection: Option<Inspection>,
 }
 
 impl Bench {
@@ -25,16 +28,18 @@ impl Bench {
                 warm_up: Duration::from_secs(1),
                 measured,
             },
+            inspection: None,
         }
     }
 
     /// A hub as released.
     pub(crate) fn hub(&self, transport: Transport) -> anyhow::Result<Hub> {
-        Hub::start(HubOptions {
+        let hub = Hub::start(HubOptions {
             binary: &self.hubnerite,
             transport,
             authority: None,
-        })
+        })?;
+        Ok(hub.inspected(self.inspection.clone()))
     }
 
     /// A plain hub whose certificate authority is kept in a folder.

@@ -11,6 +11,7 @@
 //! | `serve` | the servers that the suite serves itself |
 //! | `sample` | what one server did in one round; medians |
 //! | `report` | tables and JSON; prints, and nothing else does |
+//! | `inspect` | looks into the hub under load: flame graphs, system calls, allocations |
 //! | `prepare` | builds the hub, finds or installs the peers, sets processes up |
 //! | `machine` | what the figures were measured on |
 //! | `clock` | the one reader of a clock |
@@ -19,6 +20,7 @@ mod args;
 mod bench;
 mod clock;
 mod figure;
+mod inspect;
 mod load;
 mod machine;
 mod prepare;
@@ -59,11 +61,17 @@ fn measure(args: &Args) -> anyhow::Result<()> {
         return Ok(());
     }
     prepare::raise_open_files();
-    let hubnerite = prepare::hubnerite(args.binary.as_deref())?;
+    let hubnerite = prepare::hubnerite(args.binary.as_deref(), args.flame_graph.is_some())?;
     if args.install_peers {
         prepare::install_mosquitto()?;
     }
-    let bench = bench::Bench::new(hubnerite, args.measured());
+    let mut bench = bench::Bench::new(hubnerite, args.measured());
+    if let Some(file) = &args.flame_graph {
+        return inspect::flame_graph(args.only_figure()?, &mut bench, file);
+    }
+    if args.per_operation {
+        return inspect::per_operation(&figures, &mut bench);
+    }
     let machine = machine::Machine::look(&bench);
     report::opening(&machine, args.rounds);
     let mut outcomes = Vec::new();
@@ -73,6 +81,9 @@ fn measure(args: &Args) -> anyhow::Result<()> {
         outcomes.push(outcome);
     }
     report::summary(&outcomes);
+    if let Some(file) = &args.goals_in {
+        report::write_goals(file, &outcomes)?;
+    }
     if let Some(file) = &args.json {
         report::write_json(file, &machine, &outcomes)?;
     }

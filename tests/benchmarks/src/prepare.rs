@@ -12,22 +12,32 @@ use rustix::process::{
 
 use crate::server::mosquitto_path;
 
-/// The binary to measure: the one given, or one built now.
-pub(crate) fn hubnerite(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+/// The binary to measure: the one given, or one built now; with the names of functions left in if so asked, which
+/// is a build of its own.
+pub(crate) fn hubnerite(given: Option<&Path>, with_symbols: bool) -> anyhow::Result<PathBuf> {
     if let Some(binary) = given {
         ensure!(binary.is_file(), "there is no {}", binary.display());
         return Ok(binary.canonicalize()?);
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
+    let mut command = Command::new(cargo);
+    let target = if with_symbols {
+        command.env("CARGO_PROFILE_RELEASE_STRIP", "none");
+        target.join("with-symbols")
+    } else {
+        target
+    };
+    let built = command
         .args(["build", "--release", "--locked", "--quiet"])
         .args(["--package", "harness"])
+        .arg("--target-dir")
+        .arg(&target)
         .current_dir(&root)
         .status()
         .context("cannot run cargo; --binary names a hub that is built")?;
     ensure!(built.success(), "the hub does not build");
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or(root.join("target"), PathBuf::from);
     Ok(target.join("release/hubnerite").canonicalize()?)
 }
 

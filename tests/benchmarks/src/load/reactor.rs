@@ -14,6 +14,7 @@ use super::stream::Stream;
 use super::talker::{Talker, Turn};
 use super::tls::ClientTls;
 use crate::clock::now;
+use crate::inspect::Attached;
 use crate::sample::{CpuReading, Sample};
 use crate::server::Process;
 
@@ -118,9 +119,11 @@ impl Reactor {
         at_once: usize,
     ) -> anyhow::Result<Sample> {
         let count = u64::try_from(plans.len())?;
+        let inspected = server.inspect()?;
         let before = CpuReading::of(server)?;
         let from = now();
         let took = self.open(plans, at_once)?;
+        inspected.map(Attached::end).transpose()?;
         let mut sample = Sample::of(count, from.elapsed(), took);
         sample.cpu = Some(CpuReading::of(server)?.since(before, sample.elapsed));
         Ok(sample)
@@ -142,11 +145,13 @@ impl Reactor {
             })?;
         }
         self.carry(begun + window.warm_up)?;
+        let inspected = server.inspect()?;
         let before = CpuReading::of(server)?;
         self.meter.begin();
         let from = now();
         self.carry(from + window.measured)?;
         let (operations, latency) = self.meter.end();
+        inspected.map(Attached::end).transpose()?;
         let mut sample = Sample::of(operations, from.elapsed(), latency);
         sample.cpu = Some(CpuReading::of(server)?.since(before, sample.elapsed));
         ensure!(operations > 0, "nothing was answered");

@@ -1,7 +1,10 @@
 //! What is printed, and when.
 
+use std::fmt::Write as _;
+
 use super::table::{number, table};
 use crate::figure::{Against, Contestant, Figure, Goal};
+use crate::inspect::PerOperation;
 use crate::machine::Machine;
 use crate::run::Outcome;
 use crate::sample::Measure;
@@ -96,6 +99,27 @@ pub(crate) fn summary(outcomes: &[Outcome]) {
         "figure", "measure", "ours", "value", "peer", "value", "ratio", "goal", "reached",
     ];
     say(&table(&head, &rows));
+}
+
+/// What an operation takes, as it stands in docs/PERFORMANCE.md.
+pub(crate) fn per_operation(rows: &[PerOperation]) {
+    let mut text =
+        String::from("| Figure | Allocations | System calls | of these |\n|---|---|---|---|\n");
+    for row in rows {
+        let all: f64 = row.system_calls.iter().map(|(_, count)| count).sum();
+        let calls: Vec<_> = row
+            .system_calls
+            .iter()
+            .map(|(name, count)| format!("{name} {count:.2}"))
+            .collect();
+        let (figure, allocations, calls) = (row.figure, row.allocations, calls.join(", "));
+        // Writing to a text cannot fail.
+        let _ = writeln!(
+            text,
+            "| `{figure}` | {allocations:.1} | {all:.2} | {calls} |"
+        );
+    }
+    say(&text);
 }
 
 fn goal_text(goal: Goal) -> String {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::http_client::HttpClient;
 use super::process::Process;
 use super::speaks::{Endpoint, SpeaksMqtt, Transport};
+use crate::inspect::Inspection;
 use crate::load::{
     AnswerRoot, ClientTls, Idle, Plan, Publishing, SignedIn, TicketPool, connect_packet,
     publish_packet, subscribe_packet,
@@ -128,6 +129,12 @@ impl Hub {
             Some(std::sync::Arc::clone(pool)),
         )?);
         Ok(self)
+    }
+
+    /// The same, looked into while it is measured.
+    pub(crate) fn inspected(mut self, inspection: Option<Inspection>) -> Self {
+        self.process.inspection = inspection;
+        self
     }
 
     /// A request to the service endpoint, ready to be written.

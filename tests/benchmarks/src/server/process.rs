@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::inspect::{Attached, Inspection};
 use crate::sample::cpu_time;
 
 /// A running server.
@@ -17,6 +18,8 @@ pub(crate) struct Process {
     name: String,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
+    /// What is to be found out of it while it is measured.
+    pub(super) inspection: Option<Inspection>,
     /// Its files, which go with it.
     _files: tempfile::TempDir,
 }
@@ -53,6 +56,7 @@ impl Process {
         Ok(Self {
             input: child.stdin.take(),
             child,
+            inspection: None,
             name,
             output: BufReader::new(output),
             _files: files,
@@ -74,6 +78,12 @@ impl Process {
         let input = self.input.as_mut().context("a pipe")?;
         writeln!(input, "{line}")?;
         Ok(input.flush()?)
+    }
+
+    /// Begins to look into it, if that was asked for.
+    pub(crate) fn inspect(&self) -> anyhow::Result<Option<Attached>> {
+        let inspection = self.inspection.as_ref();
+        inspection.map(|it| it.begin(self.child.id())).transpose()
     }
 
     /// User and system time used so far.
