@@ -64,6 +64,7 @@ impl Shard {
             let (client, common) = self.reach(&id)?;
             let sections = part.assignments.clone();
             let change = apply::write(now.wall, sections, &mut client.twin, &common.limits)?;
+            client.twin.share_shapes(&mut common.shapes);
             if let Some(change) = change {
                 client.notify_desired(now, common, change);
             }
@@ -129,6 +130,7 @@ impl Shard {
                 }
                 let sections = sections.cloned().collect();
                 let written = apply::write(now.wall, sections, &mut client.twin, &common.limits)?;
+                client.twin.share_shapes(&mut common.shapes);
                 if let Some(change) = written {
                     let record = &mut client.configurations;
                     apply::note_writer(record, write, &change, &client.twin.desired);

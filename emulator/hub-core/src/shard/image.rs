@@ -85,6 +85,7 @@ impl Shard {
         if let Some(reported) = reported {
             twin.report(now.wall, &reported, limits)?;
         }
+        twin.share_shapes(&mut common.shapes);
         Ok(())
     }
 
@@ -127,6 +128,7 @@ impl Shard {
         };
         let common = &mut self.common;
         common.stamps.pass(client.registered.generation);
+        client.twin.adopt_shapes(&mut common.shapes);
         let record = client.configurations.as_deref();
         common.configuration_counts.note(record);
         common.event(now, id, fact);

@@ -20,6 +20,7 @@ use crate::link::{Link, LinkId, OnlineLink};
 use crate::method::{CallId, OpenCall, Rid};
 use crate::output::{Output, ToDevice};
 use crate::registry::{DevicePart, Kind, Registered, Stamps, Status};
+use crate::twin::shape::Shapes;
 use crate::twin::{DocumentIdentity, Twin, TwinDocument};
 
 /// The state machine. See the crate's documentation for the law of its use.
@@ -64,6 +65,8 @@ pub(super) struct Common {
     pub(super) history: Option<Box<History>>,
     /// What indexes must be told.
     pub(super) changes: ChangeNotes,
+    /// The keys of all twins, those of equal ones once.
+    pub(super) shapes: Shapes,
     outputs: VecDeque<Output>,
     calls: CallNumbers,
     refusals: u64,
@@ -79,6 +82,7 @@ impl Shard {
             configuration_counts: CountsById::default(),
             history: None,
             changes: ChangeNotes::default(),
+            shapes: Shapes::default(),
             outputs: VecDeque::new(),
             calls: CallNumbers::default(),
             refusals: 0,

@@ -45,6 +45,7 @@ impl Shard {
         let (client, common) = self.reach(id)?;
         if_match.check(&client.twin.etag())?;
         let change = client.twin.update(now.wall, update, mode, &common.limits)?;
+        client.twin.share_shapes(&mut common.shapes);
         if let Some(TagsChange { version, patch }) = change.tags {
             common.event(now, id, EventKind::Tags { version, patch });
         }
@@ -93,6 +94,7 @@ impl Shard {
             client
                 .twin
                 .patch_reported(now.wall, patch.body, patch.if_version, &common.limits);
+        client.twin.share_shapes(&mut common.shapes);
         client.answer_patch(now, common, patch.rid, patched);
     }
 

@@ -59,9 +59,17 @@ fn read_more(bytes: &[u8], at: &mut usize, mut number: usize) -> usize {
     number
 }
 
-/// A number in exactly `N` characters, the lowest bits first; more of it is lost.
-pub(super) fn fixed<const N: usize>(number: u64) -> [u8; N] {
-    std::array::from_fn(|place| (number >> (6 * place)).to_le_bytes()[0] & SIX_BITS)
+/// Appends a number in exactly `width` characters, the lowest bits first; more of it is lost.
+pub(super) fn push_fixed(out: &mut String, number: u64, width: usize) {
+    for place in 0..width {
+        let digit = (number >> (6 * place)).to_le_bytes()[0] & SIX_BITS;
+        out.push(char::from(digit));
+    }
+}
+
+/// How many characters a number needs so; none for 0.
+pub(super) fn fixed_length(number: u64) -> usize {
+    (u64::BITS - number.leading_zeros()).div_ceil(6) as usize
 }
 
 /// The number that all of `bytes` are.
@@ -92,10 +100,21 @@ mod tests {
 
     #[test]
     fn numbers_of_a_fixed_width_are_read_as_they_were_written() {
-        for number in [0, 1, 1 << 35, u64::MAX] {
-            let bytes: [u8; 11] = fixed(number);
-            assert!(bytes.is_ascii());
-            assert_eq!(read_fixed(&bytes), number);
+        for (number, length) in [
+            (0, 0),
+            (1, 1),
+            (63, 1),
+            (64, 2),
+            (1 << 35, 6),
+            (u64::MAX, 11),
+        ] {
+            assert_eq!(fixed_length(number), length);
+            for width in [length, 11] {
+                let mut text = String::new();
+                push_fixed(&mut text, number, width);
+                assert_eq!(text.len(), width);
+                assert_eq!(read_fixed(text.as_bytes()), number);
+            }
         }
     }
 }

@@ -113,10 +113,9 @@ impl Twin {
         out.push_str(",\"modelId\":");
         push_string(&mut out, self.model_id());
         push(&mut out, format_args!(",\"version\":{}", self.version()));
-        let tags = self.tags.members();
-        if !tags.is_empty() {
+        if !self.tags.is_empty() {
             out.push_str(",\"tags\":{");
-            push_members(&mut out, tags);
+            push_members(&mut out, self.tags.members());
             out.push('}');
         }
         out.push_str(",\"properties\":");

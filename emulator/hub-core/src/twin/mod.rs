@@ -7,7 +7,8 @@
 //! start of [`Twin::patch_reported`]) checks every node; the section is made anew beside the one there
 //! is, and its size looked at; then it takes the other's place, which cannot fail.
 //!
-//! A section is one packed text: `tree` reads it, `pen` writes it, `digits` and `stamps` are its parts.
+//! A section is two packed texts: its `shape`, which the twins of a fleet share, and its values. `tree`
+//! reads them, `pen` writes them, `digits` and `stamps` are their parts.
 
 mod digits;
 pub(crate) mod document;
@@ -16,9 +17,12 @@ pub(crate) mod patch;
 mod pen;
 mod rules;
 pub(crate) mod section;
+pub(crate) mod shape;
 pub(crate) mod size;
 mod stamps;
 mod state;
+#[cfg(test)]
+mod tests;
 pub(crate) mod tree;
 mod update;
 

@@ -5,29 +5,71 @@
 
 use super::digits;
 use super::patch::{Patch, PatchNode};
-use super::stamps::{PackedStamps, StampTable};
-use super::tree::{Members, Node, Stamp, Value};
+use super::stamps::StampTable;
+use super::tree::{Members, Node, Place, Stamp, Value};
 
 /// Writes the members of one section.
 #[derive(Debug)]
 pub(super) struct Pen {
-    out: String,
+    shape: ShapePen,
+    values: String,
     stamps: StampTable,
-    /// The number of the stamp of this write.
+    /// The stamp of this write, which becomes the section's own.
+    stamp: Stamp,
+    /// Its number.
     now: usize,
+}
+
+/// What becomes of the shape.
+#[derive(Debug)]
+enum ShapePen {
+    /// It stays as it is: only values are written, each in its place.
+    Keep,
+    Write(String),
 }
 
 /// An object that was begun: where what is between its key and its members must go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Begun(usize);
+pub(super) struct Begun {
+    shape: usize,
+    values: usize,
+}
+
+/// What a pen wrote.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// `None`: as it was.
+    pub(super) shape: Option<String>,
+    pub(super) values: Box<str>,
+}
 
 impl Pen {
-    /// A pen that writes with `stamp`. Of `old`, the members of a whole section, it can copy. The text
-    /// will be about as long as `bytes`.
+    /// A pen that writes with `stamp`, a new shape as well. Of `old`, the members of a whole section, it
+    /// can copy. There will be about as much of both as `bytes`.
     pub(super) fn new(old: Members<'_>, stamp: Stamp, bytes: usize) -> Self {
+        let shape = String::with_capacity(bytes);
+        Self::with_shape(old, stamp, bytes, ShapePen::Write(shape))
+    }
+
+    /// A pen for the values of members that stay the same.
+    pub(super) fn of_values(old: Members<'_>, stamp: Stamp, bytes: usize) -> Self {
+        Self::with_shape(old, stamp, bytes, ShapePen::Keep)
+    }
+
+    fn with_shape(old: Members<'_>, stamp: Stamp, bytes: usize, shape: ShapePen) -> Self {
         let (stamps, now) = StampTable::new(old.stamps, stamp);
-        let out = String::with_capacity(bytes);
-        Self { out, stamps, now }
+        Self {
+            shape,
+            values: String::with_capacity(bytes),
+            stamps,
+            stamp,
+            now,
+        }
+    }
+
+    /// Whether the shape stays as it is.
+    pub(super) fn keeps_shape(&self) -> bool {
+        matches!(self.shape, ShapePen::Keep)
     }
 
     /// The number of the stamp of this write.
@@ -40,32 +82,49 @@ impl Pen {
         self.stamps.add(stamp)
     }
 
-    /// Appends members as they stand in the section that was.
-    pub(super) fn copy(&mut self, members: &str) {
-        self.out.push_str(members);
+    /// Appends members as they stand in the section that was: the stretch between two places.
+    pub(super) fn copy(&mut self, old: Members<'_>, place: Place) {
+        if let ShapePen::Write(shape) = &mut self.shape {
+            shape.push_str(&old.shape[place.shape]);
+        }
+        self.values.push_str(&old.values[place.values]);
     }
 
     /// Appends a member with a scalar or an array.
     pub(super) fn leaf(&mut self, key: &str, stamp: usize, text: &str) {
         self.stamps.take(stamp);
-        self.key(key);
-        digits::push(&mut self.out, stamp);
-        digits::push(&mut self.out, text.len() * 2);
-        self.out.push_str(text);
+        if let ShapePen::Write(shape) = &mut self.shape {
+            push_key(shape, key);
+            digits::push(shape, 0);
+        }
+        digits::push(&mut self.values, stamp);
+        digits::push(&mut self.values, text.len());
+        self.values.push_str(text);
     }
 
     /// Begins a member with an object; its members follow, then [`Pen::end`].
     pub(super) fn begin(&mut self, key: &str) -> Begun {
-        self.key(key);
-        Begun(self.out.len())
+        let shape = match &mut self.shape {
+            ShapePen::Keep => 0,
+            ShapePen::Write(shape) => {
+                push_key(shape, key);
+                shape.len()
+            }
+        };
+        let values = self.values.len();
+        Begun { shape, values }
     }
 
     /// Ends the object that was begun last.
     pub(super) fn end(&mut self, begun: Begun, stamp: usize) {
         self.stamps.take(stamp);
-        let members = self.out.len() - begun.0;
-        digits::insert(&mut self.out, begun.0, members * 2 + 1);
-        digits::insert(&mut self.out, begun.0, stamp);
+        if let ShapePen::Write(shape) = &mut self.shape {
+            let below = shape.len() - begun.shape;
+            digits::insert(shape, begun.shape, below * 2 + 1);
+        }
+        let length = self.values.len() - begun.values;
+        digits::insert(&mut self.values, begun.values, length);
+        digits::insert(&mut self.values, begun.values, stamp);
     }
 
     /// Appends a member that is new, with all below it; null is none.
@@ -108,23 +167,25 @@ impl Pen {
         self.stamps.release(number);
     }
 
-    /// The section that was written.
-    pub(super) fn finish(self) -> Box<str> {
-        if self.out.is_empty() {
-            return Box::default();
+    /// What was written.
+    pub(super) fn finish(self) -> Written {
+        let shape = match self.shape {
+            ShapePen::Keep => None,
+            ShapePen::Write(shape) => Some(shape),
+        };
+        if self.values.is_empty() {
+            let values = Box::default();
+            return Written { shape, values };
         }
-        let stamps = self.stamps.len();
-        let bytes = digits::length(stamps) + PackedStamps::bytes(stamps) + self.out.len();
         // Of the exact size, so that nothing is moved or left over once it is boxed.
-        let mut text = String::with_capacity(bytes);
-        digits::push(&mut text, stamps);
-        self.stamps.pack(&mut text);
-        text.push_str(&self.out);
-        text.into_boxed_str()
+        let mut text = self.stamps.pack(self.stamp, self.values.len());
+        text.push_str(&self.values);
+        let values = text.into_boxed_str();
+        Written { shape, values }
     }
+}
 
-    fn key(&mut self, key: &str) {
-        digits::push(&mut self.out, key.len());
-        self.out.push_str(key);
-    }
+fn push_key(shape: &mut String, key: &str) {
+    digits::push(shape, key.len());
+    shape.push_str(key);
 }

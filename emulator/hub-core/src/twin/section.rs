@@ -6,16 +6,19 @@
 use hub_proto::time::Timestamp;
 
 use super::patch::{Patch, PatchNode};
-use super::pen::Pen;
+use super::pen::{Pen, Written};
+use super::shape::{Shape, Shapes};
 use super::size;
-use super::tree::{Member, Members, Stamp, Value};
+use super::tree::{Member, Members, Place, Stamp, Value};
 use crate::json::push_string;
 
 /// A section.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {
-    /// The members with their stamps; see [`super::tree`].
-    text: Box<str>,
+    /// The keys of the members; see [`super::tree`].
+    shape: Shape,
+    /// Their values and stamps.
+    values: Box<str>,
     /// Of the section itself.
     pub(crate) stamp: Stamp,
     /// `$version`. SDKs read it into 32 bits.
@@ -28,7 +31,8 @@ impl Section {
     /// An empty section.
     pub(crate) fn new(at: Timestamp) -> Self {
         Self {
-            text: Box::default(),
+            shape: Shape::default(),
+            values: Box::default(),
             stamp: Stamp {
                 updated: at,
                 version: 0,
@@ -38,25 +42,59 @@ impl Section {
         }
     }
 
-    /// A section of its parts.
-    pub(super) fn from_parts(text: Box<str>, stamp: Stamp, version: u32) -> Self {
-        let size = size::of_members(Members::of_section(&text));
-        Self {
-            text,
+    /// A section of its parts; `written` is a whole one.
+    pub(super) fn from_parts(written: Written, stamp: Stamp, version: u32) -> Self {
+        let mut section = Self {
+            shape: Shape::new(written.shape.unwrap_or_default()),
+            values: written.values,
             stamp,
             version,
-            size: u32::try_from(size).unwrap_or(u32::MAX),
-        }
+            size: 0,
+        };
+        let size = size::of_members(section.members());
+        section.size = u32::try_from(size).unwrap_or(u32::MAX);
+        section
     }
 
     /// Its members.
     pub(crate) fn members(&self) -> Members<'_> {
-        Members::of_section(&self.text)
+        Members::of_section(self.shape.text(), &self.values, &self.stamp)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shape.is_empty()
+    }
+
+    /// Some byte of its values, to have them fetched; 0 of an empty one.
+    pub(crate) fn first_byte(&self) -> u8 {
+        self.values.as_bytes().first().copied().unwrap_or_default()
+    }
+
+    /// The shape of its members.
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Has it share a shape that came with its last write.
+    pub(super) fn share_shape(&mut self, shapes: &mut Shapes) {
+        if self.shape.is_alone() {
+            shapes.share(&mut self.shape);
+        }
+    }
+
+    /// Has it share its shape, though others have it that came from elsewhere as well.
+    pub(super) fn adopt_shape(&mut self, shapes: &mut Shapes) {
+        shapes.share(&mut self.shape);
+    }
+
+    #[cfg(test)]
+    pub(super) fn value_bytes(&self) -> usize {
+        self.values.len()
     }
 
     /// How many bytes its members take here, which is about what they are as JSON text.
     pub(super) fn text_bytes(&self) -> usize {
-        self.text.len()
+        self.shape.text().len() + self.values.len()
     }
 
     /// What it counts, by the hub's way of counting.
@@ -70,14 +108,30 @@ impl Section {
     pub(crate) fn merged(&self, patch: &Patch, at: Timestamp) -> Option<Self> {
         let stamp = self.next_stamp(at);
         let members = self.members();
-        let pen = Pen::new(members, stamp, self.text.len() + patch.text_bytes());
-        let mut merge = Merge { pen, growth: 0 };
-        merge.merge(members, patch).then(|| Self {
-            text: merge.pen.finish(),
+        if !members.is_empty() {
+            // Most patches set what is there.
+            let bytes = self.values.len() + patch.text_bytes();
+            let pen = Pen::of_values(members, stamp, bytes);
+            let merge = Merge::of(pen, members, patch);
+            if let Ok(merge) = merge {
+                return merge.counted.then(|| self.with(merge, stamp));
+            }
+        }
+        let pen = Pen::new(members, stamp, self.text_bytes() + patch.text_bytes());
+        let merge = Merge::of(pen, members, patch).ok()?;
+        merge.counted.then(|| self.with(merge, stamp))
+    }
+
+    /// The section that a merge made of this one.
+    fn with(&self, merge: Merge, stamp: Stamp) -> Self {
+        let written = merge.pen.finish();
+        Self {
+            shape: written.shape.map_or_else(|| self.shape.clone(), Shape::new),
+            values: written.values,
             stamp,
             version: stamp.version,
             size: u32::try_from(i64::from(self.size) + merge.growth).unwrap_or(u32::MAX),
-        })
+        }
     }
 
     /// The section with `patch` in place of what there was, one version up. `None` if there was nothing,
@@ -104,43 +158,75 @@ impl Section {
 /// A patch on its way into a section.
 struct Merge {
     pen: Pen,
+    /// Whether anything counted.
+    counted: bool,
     /// By how much the section grows.
     growth: i64,
 }
 
+/// Members come or go, or turn from objects into others or back, and the pen keeps the shape.
+struct ShapeChanges;
+
 impl Merge {
+    /// Of a whole section. A pen that writes the shape can do all.
+    fn of(pen: Pen, old: Members<'_>, patch: &Patch) -> Result<Self, ShapeChanges> {
+        let mut merge = Self {
+            pen,
+            counted: false,
+            growth: 0,
+        };
+        merge.counted = merge.merge(old, patch)?;
+        Ok(merge)
+    }
+
     /// Writes an object of which `old` were the members; says whether anything counted.
-    fn merge(&mut self, old: Members<'_>, patch: &Patch) -> bool {
+    fn merge(&mut self, old: Members<'_>, patch: &Patch) -> Result<bool, ShapeChanges> {
         let finder = patch.finder();
         let mut is_old = Marks::default();
         let mut counted = false;
-        let mut copied = 0;
+        let mut copied = (0, 0);
         for member in old {
-            let Some(place) = finder.place(member.key) else {
+            let Some(entry) = finder.place(member.key) else {
                 continue;
             };
-            is_old.set(place);
-            self.pen.copy(&old.text[copied..member.place.start]);
-            copied = member.place.end;
-            counted |= self.change(&member, &patch.entries()[place].1);
+            is_old.set(entry);
+            let place = &member.place;
+            self.pen.copy(
+                old,
+                Place {
+                    shape: copied.0..place.shape.start,
+                    values: copied.1..place.values.start,
+                },
+            );
+            copied = (place.shape.end, place.values.end);
+            counted |= self.change(&member, &patch.entries()[entry].1)?;
         }
-        self.pen.copy(&old.text[copied..]);
+        self.pen.copy(
+            old,
+            Place {
+                shape: copied.0..old.shape.len(),
+                values: copied.1..old.values.len(),
+            },
+        );
         for (place, (key, node)) in patch.entries().iter().enumerate() {
             if *node != PatchNode::Null && !is_old.has(place) {
+                if self.pen.keeps_shape() {
+                    return Err(ShapeChanges);
+                }
                 self.pen.new_member(key, node);
                 self.grow(size::of_string(key) + size::of_patch_node(node));
                 counted = true;
             }
         }
-        counted
+        Ok(counted)
     }
 
     /// Writes what becomes of a member; says whether that counts.
-    fn change(&mut self, old: &Member<'_>, node: &PatchNode) -> bool {
+    fn change(&mut self, old: &Member<'_>, node: &PatchNode) -> Result<bool, ShapeChanges> {
         match (old.node.value, node) {
             (Value::Object(below), PatchNode::Object(patch)) => {
                 let begun = self.pen.begin(old.key);
-                let counted = self.merge(below, patch);
+                let counted = self.merge(below, patch)?;
                 let stamp = if counted {
                     self.pen.now()
                 } else {
@@ -148,19 +234,20 @@ impl Merge {
                 };
                 self.pen.release_stamp(old.node.stamp_number);
                 self.pen.end(begun, stamp);
-                return counted;
+                return Ok(counted);
             }
-            (value, PatchNode::Null) => {
-                self.shrink(size::of_string(old.key) + size::of_value(value));
-            }
-            (value, node) => {
-                self.shrink(size::of_value(value));
-                self.grow(size::of_patch_node(node));
-            }
+            (Value::Leaf(_), PatchNode::Leaf(_)) => {}
+            _ if self.pen.keeps_shape() => return Err(ShapeChanges),
+            _ => {}
         }
+        self.shrink(size::of_value(old.node.value));
+        if *node == PatchNode::Null {
+            self.shrink(size::of_string(old.key));
+        }
+        self.grow(size::of_patch_node(node));
         self.pen.release(old.node);
         self.pen.new_member(old.key, node);
-        true
+        Ok(true)
     }
 
     fn grow(&mut self, bytes: usize) {
@@ -241,12 +328,7 @@ pub(crate) fn print_key(key: &str, start: usize, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
-    use super::super::patch::DollarKeys;
     use super::*;
-    use crate::json::{Reader, check};
-    use crate::limits::Limits;
 
     #[test]
     fn marks_are_where_they_were_set() {
@@ -257,91 +339,5 @@ mod tests {
         }
         let marked: Vec<usize> = (0..400).filter(|place| marks.has(*place)).collect();
         assert_eq!(marked, set);
-    }
-
-    fn patch(text: &str) -> Patch {
-        let text = check(text.as_bytes()).unwrap();
-        let limits = Limits::default();
-        Patch::read(&mut Reader::new(text), "tags", DollarKeys::Refuse, &limits).unwrap()
-    }
-
-    /// Counts who carries which stamp, by looking at every node.
-    fn carried(members: Members<'_>, stamps: &mut Vec<u32>) {
-        for member in members {
-            stamps.push(member.node.stamp().version);
-            carried(member.node.members(), stamps);
-        }
-    }
-
-    fn value() -> impl Strategy<Value = String> {
-        let leaf = prop::sample::select(vec!["null", "1", "\"é\"", "[1,2]", "{}"]);
-        let leaf = leaf.prop_map(str::to_owned);
-        leaf.prop_recursive(3, 12, 4, |inner| {
-            let key = prop::sample::select(vec!["a", "b", "c", "è"]);
-            prop::collection::btree_map(key, inner, 0..4).prop_map(|members| {
-                let members = members
-                    .iter()
-                    .map(|(key, value)| format!("\"{key}\":{value}"));
-                format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-            })
-        })
-    }
-
-    proptest! {
-        /// A number that were free too early would give nodes the stamp of a later write, one that
-        /// were free too late would let a section grow with every write.
-        #[test]
-        fn a_section_holds_the_stamps_that_its_nodes_carry(
-            writes in prop::collection::vec((value(), prop::bool::weighted(0.1)), 1..20)
-        ) {
-            let mut section = Section::new(Timestamp::NEVER);
-            let mut nodes_most = 0;
-            for (second, (text, is_put)) in writes.iter().enumerate() {
-                let at = Timestamp::from_unix_seconds(i64::try_from(second).unwrap());
-                let patch = patch(&format!("{{\"top\":{text}}}"));
-                let new = if *is_put {
-                    section.replaced(&patch, at)
-                } else {
-                    section.merged(&patch, at)
-                };
-                section = new.unwrap_or(section);
-                let mut versions = Vec::new();
-                carried(section.members(), &mut versions);
-                nodes_most = nodes_most.max(versions.len());
-                prop_assert!(section.members().stamps.len() <= nodes_most + 1);
-                versions.sort_unstable();
-                versions.dedup();
-                let mut said: Vec<u32> = section.members().versions().collect();
-                said.sort_unstable();
-                prop_assert_eq!(versions, said);
-                prop_assert_eq!(section.size(), size::of_members(section.members()));
-            }
-        }
-    }
-
-    /// The memory of a twin is that of its texts: what the hub counts, the quotes of strings, three
-    /// or four bytes a member, and 23 a stamp.
-    #[test]
-    fn sections_take_the_memory_they_are_said_to() {
-        // Members, bytes of a key, of a string; then the size by the hub's way of counting and the
-        // bytes, once after one write and once after another of a single member.
-        let cases = [
-            (4, 20, 230, 1000, [1_048, 1_071]),
-            (24, 20, 20, 960, [1_104, 1_127]),
-            (48, 10, 10, 960, [1_224, 1_247]),
-        ];
-        assert_eq!(size_of::<Section>(), 40);
-        for (members, key_bytes, value_bytes, size, bytes) in cases {
-            let value = "v".repeat(value_bytes);
-            let member = |place| format!("\"{place:0>key_bytes$}\":\"{value}\"");
-            let all: Vec<String> = (0..members).map(member).collect();
-            let whole = patch(&format!("{{{}}}", all.join(",")));
-            let section = Section::new(Timestamp::NEVER);
-            let section = section.merged(&whole, Timestamp::NEVER).unwrap();
-            let one = patch(&format!("{{{}}}", member(0)));
-            let later = section.merged(&one, Timestamp::NEVER).unwrap();
-            assert_eq!([section.text.len(), later.text.len()], bytes);
-            assert_eq!([section.size(), later.size()], [size, size]);
-        }
     }
 }

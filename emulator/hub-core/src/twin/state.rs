@@ -8,6 +8,7 @@ use hub_proto::time::Timestamp;
 
 use super::patch::{DollarKeys, Patch};
 use super::section::{Section, print_replacement};
+use super::shape::Shapes;
 use super::update::{SectionUpdate, TwinUpdate, UpdateMode, check_body};
 use crate::error::HubError;
 use crate::json::Reader;
@@ -118,6 +119,21 @@ impl Twin {
     /// Notes the model the device named. Counts as no write.
     pub fn set_model_id(&mut self, model_id: &str) {
         self.model_id = model_id.into();
+    }
+
+    /// Has it share the shapes that came with the last writes. To be called after each write of a twin
+    /// that stays.
+    pub(crate) fn share_shapes(&mut self, shapes: &mut Shapes) {
+        for section in [&mut self.tags, &mut self.desired, &mut self.reported] {
+            section.share_shape(shapes);
+        }
+    }
+
+    /// Has it share all its shapes; for a twin that came from elsewhere.
+    pub(crate) fn adopt_shapes(&mut self, shapes: &mut Shapes) {
+        for section in [&mut self.tags, &mut self.desired, &mut self.reported] {
+            section.adopt_shape(shapes);
+        }
     }
 
     /// Carries out a write of the service: whole or, on an error, not at all.
