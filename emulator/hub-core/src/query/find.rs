@@ -6,12 +6,13 @@ use std::fmt::Write as _;
 use hub_proto::time::Timestamp;
 
 use super::path::{Root, Step};
+use super::spots::{Spots, Which};
 use crate::configuration::Record;
 use crate::json::{Reader, Token, push_string, unquote};
 use crate::twin::Twin;
 use crate::twin::document::{self, MetadataForm};
 use crate::twin::section::Section;
-use crate::twin::tree::{Members, Stamp, Value};
+use crate::twin::tree::{Members, Node, Stamp, Value};
 
 /// What a path leads to, where it lives. Nothing is read or printed before it is needed, so that
 /// numbers come out as they were sent.
@@ -65,22 +66,34 @@ pub(super) fn find_in_twin<'a>(
     twin: &'a Twin,
     root: Root,
     steps: &[Step],
-    writers: Option<&'a Record>,
+    writers: impl Fn() -> Option<&'a Record>,
+    spots: Option<&Spots>,
 ) -> Option<Found<'a>> {
-    let (section, form) = match root {
+    let which = match root {
         // A row has no tags at all when there are none.
-        Root::Tags if twin.tags.members().is_empty() => return None,
-        Root::Tags => return find_in_members(twin.tags.members(), steps),
-        Root::Desired => (&twin.desired, MetadataForm::TimesAndVersions(writers)),
-        Root::Reported => (&twin.reported, MetadataForm::Times),
+        Root::Tags if twin.tags.is_empty() => return None,
+        Root::Tags => Which::Tags,
+        Root::Desired => Which::Desired,
+        Root::Reported => Which::Reported,
         _ => return None,
     };
-    match steps {
-        [] => Some(Found::Section(section, form)),
-        [Step::Key(name)] if **name == *"$version" => Some(Found::Count(section.version.into())),
-        [Step::Key(name), below @ ..] if **name == *"$metadata" => {
-            find_in_metadata(section, form, below)
+    let section = which.of(twin);
+    let form = || match which {
+        Which::Desired => MetadataForm::TimesAndVersions(writers()),
+        Which::Tags | Which::Reported => MetadataForm::Times,
+    };
+    match (steps, spots) {
+        ([], _) if which != Which::Tags => Some(Found::Section(section, form())),
+        ([Step::Key(name), below @ ..], _) if name.starts_with('$') => {
+            match (&**name, below) {
+                // No other key begins so, and tags show no metadata.
+                _ if which == Which::Tags => None,
+                ("$version", []) => Some(Found::Count(section.version.into())),
+                ("$metadata", below) => find_in_metadata(section, form(), below),
+                _ => None,
+            }
         }
+        ([first, below @ ..], Some(spots)) => find_in_node(spots.find(twin, which, first)?, below),
         _ => find_in_members(section.members(), steps),
     }
 }
@@ -124,21 +137,21 @@ fn find_stamp<'a>(stamp: Stamp, form: MetadataForm<'a>, key: &str) -> Option<Fou
     }
 }
 
-fn find_in_members<'a>(mut members: Members<'a>, steps: &[Step]) -> Option<Found<'a>> {
-    for (place, step) in steps.iter().enumerate() {
-        let Step::Key(key) = step else { return None };
-        match members.find(key)?.value {
-            Value::Object(below) => members = below,
-            Value::Leaf(text) => {
-                let below = &steps[place + 1..];
-                if below.is_empty() {
-                    return Some(Found::Json(Cow::Borrowed(text)));
-                }
-                return find_in_text(text, below).map(|text| Found::Json(Cow::Borrowed(text)));
-            }
-        }
+fn find_in_members<'a>(members: Members<'a>, steps: &[Step]) -> Option<Found<'a>> {
+    match steps {
+        [] => Some(Found::Members(members)),
+        [Step::Key(key), below @ ..] => find_in_node(members.find(key)?, below),
+        [Step::Index(_), ..] => None,
     }
-    Some(Found::Members(members))
+}
+
+fn find_in_node<'a>(node: Node<'a>, steps: &[Step]) -> Option<Found<'a>> {
+    let text = match node.value {
+        Value::Object(members) => return find_in_members(members, steps),
+        Value::Leaf(text) if steps.is_empty() => text,
+        Value::Leaf(text) => find_in_text(text, steps)?,
+    };
+    Some(Found::Json(Cow::Borrowed(text)))
 }
 
 /// Follows `steps` into a JSON text, and gives the text of what they lead to.

@@ -53,7 +53,7 @@ pub(crate) enum Added {
     /// It is in, or need not be.
     Done,
     /// There is no room for more with this value. Those that do not have it any more are to go.
-    Full(u64),
+    Full,
 }
 
 impl Query {
@@ -141,11 +141,8 @@ impl Index {
         hash_of(&row.value_at(&self.path))
     }
 
-    /// Names a device, whose row is `row`.
-    pub(crate) fn add(&mut self, device: &DeviceId, row: Row<'_>) -> Added {
-        let Some(value) = self.value_of(row) else {
-            return Added::Done;
-        };
+    /// Names a device whose row has this value; see [`Self::value_of`].
+    pub(crate) fn add(&mut self, device: &DeviceId, value: u64) -> Added {
         let Some(devices) = self.by_value.get_mut(&value) else {
             self.named += 1;
             self.by_value.insert(value, Devices::One(device.clone()));
@@ -163,7 +160,7 @@ impl Index {
             Devices::Few(few) => {
                 if let Err(place) = few.binary_search(device) {
                     if few.len() >= self.few {
-                        return Added::Full(value);
+                        return Added::Full;
                     }
                     few.insert(place, device.clone());
                     self.named += 1;

@@ -26,6 +26,7 @@ mod path;
 mod project;
 mod ranges;
 mod row;
+mod spots;
 mod state;
 mod value;
 
@@ -37,3 +38,5 @@ pub use groups::Groups;
 pub(crate) use index::{Added, Index, Sought};
 pub use ranges::{IdRange, IdRanges};
 pub use row::Row;
+pub(crate) use row::ShowIdentity;
+pub(crate) use spots::Spots;

@@ -1,9 +1,11 @@
 //! What a query looks at: one row of a collection, and what its attributes are.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::find::{Found, find_in_text, find_in_twin};
 use super::path::{Path, Root, Step};
+use super::spots::Spots;
 use crate::configuration::ConfigurationStatus;
 use crate::twin::document::{push_configurations, push_strings, push_thumbprints};
 use crate::twin::{DocumentIdentity, Twin};
@@ -18,16 +20,55 @@ enum Source<'a> {
     Json(&'a str),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct TwinRow<'a> {
     twin: &'a Twin,
-    identity: &'a DocumentIdentity<'a>,
+    identity: IdentitySource<'a>,
+    spots: Option<&'a Spots>,
+}
+
+/// What a document shows of the identity is spread over much memory, and most conditions do not ask.
+#[derive(Clone, Copy)]
+enum IdentitySource<'a> {
+    Known(&'a DocumentIdentity<'a>),
+    Asked(&'a dyn ShowIdentity),
+}
+
+/// Who knows the identity of one row.
+pub(crate) trait ShowIdentity {
+    /// What documents show of it.
+    fn identity(&self) -> DocumentIdentity<'_>;
+}
+
+impl fmt::Debug for TwinRow<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut row = out.debug_struct("TwinRow");
+        row.field("twin", self.twin).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Row<'a> {
     /// A row of `devices` or `devices.modules`: the twin with what its document shows of the identity.
     pub fn twin(twin: &'a Twin, identity: &'a DocumentIdentity<'a>) -> Self {
-        Self(Source::Twin(TwinRow { twin, identity }))
+        Self(Source::Twin(TwinRow {
+            twin,
+            identity: IdentitySource::Known(identity),
+            spots: None,
+        }))
+    }
+
+    /// The same as one of many rows: the identity is asked for if it is needed, and `spots` are of the
+    /// rows before.
+    pub(crate) fn one_of_many(
+        twin: &'a Twin,
+        identity: &'a dyn ShowIdentity,
+        spots: &'a Spots,
+    ) -> Self {
+        Self(Source::Twin(TwinRow {
+            twin,
+            identity: IdentitySource::Asked(identity),
+            spots: Some(spots),
+        }))
     }
 
     /// A row of `devices.jobs`: the text of a JSON object, without white space. Text that is no JSON
@@ -51,7 +92,7 @@ impl<'a> Row<'a> {
     /// The row as it is.
     pub(super) fn document(self) -> Cow<'a, str> {
         match self.0 {
-            Source::Twin(row) => Cow::Owned(row.twin.document(row.identity).json),
+            Source::Twin(row) => Cow::Owned(row.twin.document(&row.identity()).json),
             Source::Json(text) => Cow::Borrowed(text),
         }
     }
@@ -61,8 +102,8 @@ impl<'a> TwinRow<'a> {
     fn find(self, path: &Path) -> Option<Found<'a>> {
         match path.root {
             Root::Tags | Root::Desired | Root::Reported => {
-                let writers = self.identity.configurations;
-                find_in_twin(self.twin, path.root, &path.steps, writers)
+                let writers = || self.identity().configurations;
+                find_in_twin(self.twin, path.root, &path.steps, writers, self.spots)
             }
             Root::X509Thumbprint => self.thumbprint(&path.steps),
             Root::Capabilities => self.capability(&path.steps),
@@ -74,8 +115,15 @@ impl<'a> TwinRow<'a> {
         }
     }
 
+    fn identity(self) -> DocumentIdentity<'a> {
+        match self.identity {
+            IdentitySource::Known(identity) => *identity,
+            IdentitySource::Asked(asked) => asked.identity(),
+        }
+    }
+
     fn attribute(self, root: Root) -> Option<Found<'a>> {
-        let identity = self.identity;
+        let identity = self.identity();
         Some(match root {
             Root::DeviceId => text(identity.client.device_id().as_str()),
             Root::ModuleId => text(identity.client.module_id()?.as_str()),
@@ -114,15 +162,16 @@ impl<'a> TwinRow<'a> {
 
     /// A module has no capabilities, and no place of its own among Edge devices.
     fn is_device(self) -> bool {
-        self.identity.client.module_id().is_none()
+        self.identity().client.module_id().is_none()
     }
 
     /// Documents and Microsoft's descriptions spell the members differently.
     fn thumbprint(self, steps: &[Step]) -> Option<Found<'a>> {
-        let both = self.identity.authentication.thumbprints();
+        let identity = self.identity();
+        let both = identity.authentication.thumbprints();
         let one = |thumbprint: Option<&'a str>| thumbprint.map_or(Found::Null, text);
         match steps {
-            [] => Some(printed(|out| push_thumbprints(out, self.identity))),
+            [] => Some(printed(|out| push_thumbprints(out, &identity))),
             [Step::Key(key)] if key.eq_ignore_ascii_case("primaryThumbprint") => {
                 Some(one(both.and_then(|both| both.primary.as_deref())))
             }
@@ -134,7 +183,7 @@ impl<'a> TwinRow<'a> {
     }
 
     fn capability(self, steps: &[Step]) -> Option<Found<'a>> {
-        let is_edge = self.identity.edge;
+        let is_edge = self.identity().edge;
         match steps {
             _ if !self.is_device() => None,
             [] => Some(printed(|out| {
@@ -150,7 +199,7 @@ impl<'a> TwinRow<'a> {
     }
 
     fn parent_scope(self, steps: &[Step]) -> Option<Found<'a>> {
-        let scopes = self.identity.parent_scopes;
+        let scopes = self.identity().parent_scopes;
         match steps {
             _ if !self.is_device() || scopes.is_empty() => None,
             [] => Some(printed(|out| push_strings(out, scopes))),
@@ -160,7 +209,7 @@ impl<'a> TwinRow<'a> {
     }
 
     fn configuration(self, steps: &[Step]) -> Option<Found<'a>> {
-        let record = self.identity.targeting()?;
+        let record = self.identity().targeting()?;
         let status = |id: &str| record.status(id).map(ConfigurationStatus::name);
         match steps {
             [] => Some(printed(|out| push_configurations(out, record))),

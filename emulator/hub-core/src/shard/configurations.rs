@@ -19,7 +19,7 @@ use crate::configuration::{
 };
 use crate::error::HubError;
 use crate::event::EventKind;
-use crate::query::{Collection, Row};
+use crate::query::{Collection, Row, Spots};
 
 /// How many twins a configuration targets, and in how many of them it stands whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -134,6 +134,7 @@ impl Shard {
         for part in content.parts() {
             let assignments = part.assignments.clone();
             let change = apply::write(now.wall, assignments, &mut device.twin, &common.limits)?;
+            device.twin.share_shapes(&mut common.shapes);
             if let Some(change) = change {
                 device.notify_desired(now, common, change);
             }
@@ -160,6 +161,7 @@ impl Shard {
         let mut last = None;
         let mut seen = 0;
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let spots = Spots::default();
         for client in self.indexed(start).take(limit) {
             let id = client.id();
             let collection = if id.module_id().is_none() {
@@ -170,7 +172,7 @@ impl Shard {
             for (metric, count) in metrics.iter().zip(&mut *counts) {
                 let query = &metric.query;
                 let is_one = query.collection() == collection;
-                let matches = is_one && self.with_row(&client, |row| query.matches(row));
+                let matches = is_one && self.with_row(&client, &spots, |row| query.matches(row));
                 *count += u64::from(matches);
             }
             seen += 1;
@@ -198,6 +200,7 @@ impl Client {
         let (at, limits) = (now.wall, &common.limits);
         let record = &mut self.configurations;
         let facts = apply::apply(at, matching, &mut self.twin, record, limits);
+        self.twin.share_shapes(&mut common.shapes);
         counts.note(record.as_deref());
         self.tell(now, common, facts);
     }

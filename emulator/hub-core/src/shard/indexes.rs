@@ -5,11 +5,13 @@
 //! and until then a search looks at every device noted as well. What a device's row shows at a path that
 //! can have an index changes with a fact for the log only, so that is where notes are made.
 
+use std::ops::Bound;
+
 use hub_proto::ids::{ClientIdentity, DeviceId};
 
-use super::state::{Client, Shard};
+use super::state::Shard;
 use crate::event::EventKind;
-use crate::query::{Added, Collection, IdRanges, Index, Query, Row, Sought};
+use crate::query::{Added, Collection, IdRanges, Index, Query, Row, Sought, Spots};
 
 /// The indexes, those asked for last behind the others.
 #[derive(Debug, Default)]
@@ -173,11 +175,15 @@ impl Shard {
         };
         let mut looked_at = 0;
         let mut last = None;
-        for client in self.devices_after(after.as_ref()).take(looked_at_max) {
-            self.add_to(&mut kept.index, client);
+        let start = after.clone().map(ClientIdentity::Device);
+        let rows = self.indexed(start.map_or(Bound::Unbounded, Bound::Excluded));
+        let rows = rows.take_while(|found| found.id().module_id().is_none());
+        self.walk(rows.take(looked_at_max), |found, row| {
+            self.add_to(&mut kept.index, found.id().device_id(), row);
             looked_at += 1;
-            last = Some(client.id.device_id());
-        }
+            last = Some(found.id().device_id());
+            true
+        });
         kept.progress = if looked_at < looked_at_max {
             Progress::Whole
         } else {
@@ -204,24 +210,26 @@ impl Shard {
     /// Has an index name a device, if it is there.
     fn name_in(&self, index: &mut Index, device: &DeviceId) {
         let id = ClientIdentity::Device(device.clone());
-        if let Some(client) = self.clients.get(&id) {
-            self.add_to(index, client);
+        if let Some(found) = self.indexed_one(&id) {
+            let spots = Spots::default();
+            self.with_row(&found, &spots, |row| self.add_to(index, device, row));
         }
     }
 
-    fn add_to(&self, index: &mut Index, client: &Client) {
-        let identity = self.document_identity(client);
-        let row = Row::twin(&client.twin, &identity);
-        if let Added::Full(value) = index.add(client.id.device_id(), row) {
+    fn add_to(&self, index: &mut Index, device: &DeviceId, row: Row<'_>) {
+        let Some(value) = index.value_of(row) else {
+            return;
+        };
+        if index.add(device, value) == Added::Full {
+            let spots = Spots::default();
             index.retain(value, |index, device| {
                 let id = ClientIdentity::Device(device.clone());
-                self.clients.get(&id).is_some_and(|client| {
-                    let identity = self.document_identity(client);
-                    index.value_of(Row::twin(&client.twin, &identity)) == Some(value)
-                })
+                let found = self.indexed_one(&id);
+                let value_of = |found| self.with_row(&found, &spots, |row| index.value_of(row));
+                found.and_then(value_of) == Some(value)
             });
             // Now there is room, or it is a value of many.
-            index.add(client.id.device_id(), row);
+            index.add(device, value);
         }
     }
 }

@@ -13,9 +13,9 @@ use hub_proto::time::{Now, Timestamp};
 
 use super::history::{History, Seen};
 use super::state::{Client, Shard};
-use crate::query::Row;
+use crate::query::{Row, ShowIdentity, Spots};
 use crate::registry::Kind;
-use crate::twin::DocumentIdentity;
+use crate::twin::{DocumentIdentity, Twin};
 
 /// How far reads lag behind. Zero, the default, is not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,21 +116,21 @@ impl Shard {
         start: Bound<ClientIdentity>,
     ) -> impl Iterator<Item = Indexed<'_>> {
         let live = self.clients.range((start.clone(), Bound::Unbounded));
-        let mut live = live.map(|(_, client)| &**client).peekable();
+        let mut live = live.map(|(id, client)| (id, &**client)).peekable();
         let history = self.common.history.as_deref();
         let mut past = history.map(|history| history.ids(start).peekable());
         std::iter::from_fn(move || {
             let (Some(history), Some(past)) = (history, &mut past) else {
-                return live.next().map(Indexed::Live);
+                return live.next().map(|(id, client)| Indexed::Live(id, client));
             };
             loop {
                 let id = match (live.peek(), past.peek()) {
                     (None, None) => return None,
-                    (Some(client), None) => &client.id,
-                    (None, Some(id)) => id,
-                    (Some(client), Some(id)) => (&client.id).min(*id),
+                    (Some((id, _)), None) | (None, Some(id)) => id,
+                    (Some((live, _)), Some(past)) => (*live).min(*past),
                 };
-                let now = live.next_if(|client| client.id == *id);
+                let now = live.next_if(|(live, _)| *live == id);
+                let now = now.map(|(_, client)| client);
                 past.next_if(|past| *past == id);
                 if let Some(seen) = history.seen(id, now) {
                     return Some(Indexed::Past(history, id, seen));
@@ -143,7 +143,7 @@ impl Shard {
     pub(super) fn indexed_one<'a>(&'a self, id: &'a ClientIdentity) -> Option<Indexed<'a>> {
         let live = self.clients.get(id).map(|client| &**client);
         match self.common.history.as_deref() {
-            None => live.map(Indexed::Live),
+            None => live.map(|client| Indexed::Live(id, client)),
             Some(history) => {
                 let seen = history.seen(id, live)?;
                 Some(Indexed::Past(history, id, seen))
@@ -152,15 +152,34 @@ impl Shard {
     }
 
     /// What `look` makes of the row of a client that was found.
-    pub(super) fn with_row<R>(&self, found: &Indexed<'_>, look: impl FnOnce(Row<'_>) -> R) -> R {
-        match found {
-            Indexed::Live(client) => {
-                let identity = self.document_identity(client);
-                look(Row::twin(&client.twin, &identity))
+    pub(super) fn with_row<R>(
+        &self,
+        found: &Indexed<'_>,
+        spots: &Spots,
+        look: impl FnOnce(Row<'_>) -> R,
+    ) -> R {
+        let shown = Shown { shard: self, found };
+        look(Row::one_of_many(found.twin(), &shown, spots))
+    }
+
+    /// Has `look` see the rows of clients, one after the other, for as long as it says true.
+    pub(super) fn walk<'a>(
+        &'a self,
+        mut rows: impl Iterator<Item = Indexed<'a>>,
+        mut look: impl FnMut(&Indexed<'a>, Row<'_>) -> bool,
+    ) {
+        let spots = Spots::default();
+        let mut some = Vec::with_capacity(WARMED);
+        loop {
+            some.extend(rows.by_ref().take(WARMED));
+            if some.is_empty() {
+                return;
             }
-            Indexed::Past(history, id, seen) => {
-                let identity = self.past_identity(history, id, seen);
-                look(Row::twin(seen.twin, &identity))
+            spots.warm(&some.iter().map(Indexed::twin));
+            for found in some.drain(..) {
+                if !self.with_row(&found, &spots, |row| look(&found, row)) {
+                    return;
+                }
             }
         }
     }
@@ -199,11 +218,27 @@ impl Shard {
     }
 }
 
+/// A client as queries find it, and who can say what its identity shows.
+#[derive(Clone, Copy)]
+struct Shown<'a> {
+    shard: &'a Shard,
+    found: &'a Indexed<'a>,
+}
+
+impl ShowIdentity for Shown<'_> {
+    fn identity(&self) -> DocumentIdentity<'_> {
+        match self.found {
+            Indexed::Live(_, client) => self.shard.document_identity(client),
+            Indexed::Past(history, id, seen) => self.shard.past_identity(history, id, seen),
+        }
+    }
+}
+
 /// A client as queries find it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Indexed<'a> {
-    /// As it is.
-    Live(&'a Client),
+    /// As it is. The id is the one that the tree has, which is nearer.
+    Live(&'a ClientIdentity, &'a Client),
     /// As it was.
     Past(&'a History, &'a ClientIdentity, Seen<'a>),
 }
@@ -211,8 +246,17 @@ pub(super) enum Indexed<'a> {
 impl<'a> Indexed<'a> {
     pub(super) fn id(&self) -> &'a ClientIdentity {
         match self {
-            Self::Live(client) => &client.id,
-            Self::Past(_, id, _) => id,
+            Self::Live(id, _) | Self::Past(_, id, _) => id,
+        }
+    }
+
+    fn twin(&self) -> &'a Twin {
+        match self {
+            Self::Live(_, client) => &client.twin,
+            Self::Past(_, _, seen) => seen.twin,
         }
     }
 }
+
+/// How many rows are looked at together: as many as a processor fetches from memory at once, roughly.
+const WARMED: usize = 16;

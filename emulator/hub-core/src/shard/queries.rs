@@ -9,7 +9,7 @@ use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
 
 use super::lag::Indexed;
 use super::state::Shard;
-use crate::query::{Collection, Condition, Groups, IdRange, IdRanges, Query, Row};
+use crate::query::{Collection, Condition, Groups, IdRange, IdRanges, Query, Row, Spots};
 
 /// How far one step of a search goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,30 +70,31 @@ impl Shard {
         bounds: SearchBounds,
         matches: impl Fn(Row<'_>) -> bool,
     ) -> Search {
-        let mut found = Vec::new();
-        for (place, client) in rows.enumerate() {
-            if self.with_row(&client, &matches) {
+        let (mut found, mut looked_at, mut looked_until) = (Vec::new(), 0, None);
+        self.walk(rows, |client, row| {
+            looked_at += 1;
+            if matches(row) {
                 found.push(client.id().clone());
             }
-            if found.len() >= bounds.found_max || place + 1 >= bounds.looked_at_max {
-                return Search {
-                    is_sparse: found.len() < (place + 1) / SPARSE,
-                    found,
-                    looked_until: Some(client.id().clone()),
-                };
+            let goes_on = found.len() < bounds.found_max && looked_at < bounds.looked_at_max;
+            if !goes_on {
+                looked_until = Some(client.id().clone());
             }
-        }
+            goes_on
+        });
         Search {
+            is_sparse: looked_until.is_some() && found.len() < looked_at / SPARSE,
             found,
-            looked_until: None,
-            is_sparse: false,
+            looked_until,
         }
     }
 
     /// The item of the answer for a client that was found, as JSON, if it is there and still matches.
     pub fn item(&self, query: &Query, id: &ClientIdentity) -> Option<String> {
         let client = self.indexed_one(id)?;
-        self.with_row(&client, |row| query.matches(row).then(|| query.item(row)))
+        self.with_row(&client, &Spots::default(), |row| {
+            query.matches(row).then(|| query.item(row))
+        })
     }
 
     /// Adds clients behind `after` to the groups of a query, `looked_at_max` at most; gives the last one
@@ -121,19 +122,25 @@ impl Shard {
         looked_at_max: usize,
         groups: &mut Groups,
     ) -> Option<ClientIdentity> {
-        for (place, client) in rows.enumerate() {
-            self.with_row(&client, |row| groups.add(query, row));
-            if place + 1 >= looked_at_max {
-                return Some(client.id().clone());
+        let (mut looked_at, mut looked_until) = (0, None);
+        self.walk(rows, |client, row| {
+            looked_at += 1;
+            groups.add(query, row);
+            if looked_at >= looked_at_max {
+                looked_until = Some(client.id().clone());
             }
-        }
-        None
+            looked_until.is_none()
+        });
+        looked_until
     }
 
     /// Those of some devices that are there.
     fn rows_of(&self, devices: Vec<DeviceId>) -> impl Iterator<Item = Indexed<'_>> {
         let devices = devices.into_iter().map(ClientIdentity::Device);
-        devices.filter_map(|id| self.clients.get(&id).map(|client| Indexed::Live(client)))
+        devices.filter_map(|id| {
+            let (id, client) = self.clients.get_key_value(&id)?;
+            Some(Indexed::Live(id, client))
+        })
     }
 
     /// The clients of a collection behind `after` whose device is in `ids`, in their order.
