@@ -322,3 +322,6 @@ const CONFLICT: u16 = 409;
 const TOO_MANY_REQUESTS: u16 = 429;
 const PAUSE_LEAST: Duration = Duration::from_secs(1);
 const PAUSE_MOST: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;
