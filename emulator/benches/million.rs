@@ -4,6 +4,8 @@
 //! writes tags and desired properties. So what is measured is what a process holds after a life, not what
 //! it holds when it was filled from a file.
 //!
+//! At the end direct methods are called while queries walk through all twins, which must not hold them up.
+//!
 //! `cargo bench -p emulator --bench million -- [devices] [flat|nested|arrays] [megabytes of event log]`
 
 #![expect(clippy::unwrap_used, reason = "a measurement that fails is a panic")]
@@ -15,17 +17,20 @@
 
 #[path = "../hub-core/benches/shapes/shape.rs"]
 mod shapes;
+#[path = "support/wire.rs"]
+mod wire;
 
 use std::time::{Duration, Instant};
 
 use emulator::memory::{MemoryConfig, MemoryDoor, MemoryHub};
 use emulator::{HubHandle, ResetOptions};
 use hub_core::Limits;
+use hub_core::method::{InvokeMethod, Timeouts};
 use hub_core::query::Query;
 use hub_core::registry::{Authentication, DeviceSpec, IfMatch, SymmetricKeys};
 use hub_core::twin::{TwinUpdate, UpdateMode};
 use hub_proto::connection_string::ConnectionString;
-use hub_proto::ids::{ClientIdentity, DeviceId};
+use hub_proto::ids::{ClientIdentity, DeviceId, MethodName};
 use hub_proto::sas::{SasKey, sign};
 use hub_proto::time::Timestamp;
 use shapes::Shape;
@@ -84,6 +89,7 @@ async fn main() {
     for condition in CONDITIONS {
         ask(hub.hub(), condition).await;
     }
+    methods_beside_scans(&hub, &token).await;
     let (start, work) = (Instant::now(), worked());
     let count = hub.hub().reset(ResetOptions::default()).identities;
     println!(
@@ -151,45 +157,73 @@ fn device_token(hub: &HubHandle) -> String {
 /// A device connects, reports everything, then two values, and leaves.
 async fn live(door: &MemoryDoor, shape: Shape, device: u32, token: &str) {
     let mut pipe = door.connect().unwrap();
-    let name = id(device);
-    let user = format!("localhost/{name}/?api-version=2021-04-12");
-    let mut connect = [&field("MQTT")[..], &[4, 0b1100_0010, 0, 60]].concat();
-    for text in [name.as_str(), &user, token] {
-        connect.extend(field(text));
-    }
+    let mut packets = wire::connect(id(device).as_str(), token);
     let topic = "$iothub/twin/PATCH/properties/reported/?$rid=1";
-    let mut packets = packet(0x10, &connect);
     for report in [shape.report(device), Shape::later_report(device)] {
-        let body = [&field(topic)[..], report.as_bytes()].concat();
-        packets.extend(packet(0x30, &body));
+        packets.extend(wire::publish(topic, report.as_bytes()));
     }
     packets.extend([0xE0, 0]);
     pipe.write_all(&packets).await.unwrap();
     let mut answer = Vec::new();
     pipe.read_to_end(&mut answer).await.unwrap();
-    assert_eq!(answer, [0x20, 2, 0, 0], "let in, and nothing refused");
+    assert_eq!(answer, wire::CONNACK, "let in, and nothing refused");
 }
 
-fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![kind];
-    let mut length = body.len();
-    loop {
-        let digit = u8::try_from(length % 128).unwrap();
-        length /= 128;
-        if length == 0 {
-            bytes.push(digit);
-            break;
+/// How long calls of a direct method take, first alone and then beside queries that find nothing.
+async fn methods_beside_scans(hub: &MemoryHub, token: &str) {
+    let device = id(0);
+    let pipe = hub.door().connect().unwrap();
+    tokio::spawn(wire::answer_methods(
+        pipe,
+        device.as_str().to_owned(),
+        token.to_owned(),
+    ));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let scanned = hub.hub().clone();
+    for what in ["alone", "beside a scan"] {
+        let scan = (what != "alone").then(|| {
+            let hub = scanned.clone();
+            tokio::spawn(async move {
+                let text = "SELECT * FROM devices WHERE properties.reported.engine.rpm < 0";
+                let query = Query::parse(text).unwrap();
+                loop {
+                    hub.query(&query, None, 100).await.unwrap();
+                }
+            })
+        });
+        let (hub, client) = (hub.hub().clone(), ClientIdentity::Device(device.clone()));
+        let times = tokio::spawn(async move { call(&hub, &client).await });
+        let times = times.await.unwrap();
+        if let Some(scan) = scan {
+            scan.abort();
         }
-        bytes.push(digit | 0x80);
+        println!(
+            "methods {what}: median {:.0?}, 99 % {:.0?}, slowest {:.0?}",
+            times[CALLS / 2],
+            times[CALLS * 99 / 100],
+            times[CALLS - 1],
+        );
     }
-    bytes.extend_from_slice(body);
-    bytes
 }
 
-fn field(text: &str) -> Vec<u8> {
-    let mut bytes = u16::try_from(text.len()).unwrap().to_be_bytes().to_vec();
-    bytes.extend_from_slice(text.as_bytes());
-    bytes
+const CALLS: usize = 20_000;
+
+/// One after the other; the times, sorted.
+async fn call(hub: &HubHandle, client: &ClientIdentity) -> Vec<Duration> {
+    let mut times = Vec::with_capacity(CALLS);
+    for _ in 0..CALLS {
+        let invoke = InvokeMethod {
+            client: client.clone(),
+            name: MethodName::parse("ping").unwrap(),
+            payload: b"null".to_vec(),
+            timeouts: Timeouts::checked(None, None).unwrap(),
+        };
+        let start = Instant::now();
+        hub.invoke_method(invoke).await.unwrap();
+        times.push(start.elapsed());
+    }
+    times.sort_unstable();
+    times
 }
 
 fn id(device: u32) -> DeviceId {
