@@ -202,7 +202,14 @@ const FIRST_ID: &str = "!";
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use hub_proto::time::{Instant, Now, Timestamp};
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::limits::Limits;
+    use crate::registry::{Authentication, DeviceSpec};
 
     #[test]
     fn a_search_begins_no_later_than_its_range() {
@@ -222,5 +229,85 @@ mod tests {
             let module = first_client(Collection::Modules, start);
             assert_eq!(module.to_string(), format!("{expected}/!"), "{start}");
         }
+    }
+
+    fn now() -> Now {
+        Now {
+            mono: Instant::from_start(Duration::ZERO),
+            wall: Timestamp::NEVER,
+        }
+    }
+
+    /// Devices with these documents for twins: `d0`, `d1` and so on.
+    fn shard<'a>(twins: impl IntoIterator<Item = &'a str>) -> Shard {
+        let mut shard = Shard::new(Limits::default());
+        for (number, twin) in twins.into_iter().enumerate() {
+            let id = DeviceId::parse(&format!("d{number}")).unwrap();
+            let spec = DeviceSpec::enabled(id.clone(), Authentication::None);
+            shard.create_device(now(), spec).unwrap();
+            let id = ClientIdentity::Device(id);
+            shard.seed_twin(now(), &id, twin.as_bytes()).unwrap();
+        }
+        shard
+    }
+
+    const TWINS: [&str; 7] = [
+        "{}",
+        r#"{"tags":{"a":1,"b":{"c":"x"}},"properties":{"reported":{"a":1}}}"#,
+        r#"{"tags":{"a":2,"b":{"c":"x"}},"properties":{"reported":{"a":2}}}"#,
+        r#"{"tags":{"b":{"c":"y"},"a":1},"properties":{"desired":{"a":1}}}"#,
+        r#"{"tags":{"a":{"c":1},"b":[1,2]}}"#,
+        r#"{"properties":{"reported":{"a":1,"b":{"c":"x"}},"desired":{"b":2}}}"#,
+        r#"{"properties":{"reported":{"a":{"c":"x"}}}}"#,
+    ];
+
+    proptest! {
+        /// What a search learns from one row must not show in the answer for another: each device is
+        /// looked for by itself as well.
+        #[test]
+        fn a_search_finds_what_each_row_says_for_itself(
+            twins in prop::collection::vec(prop::sample::select(TWINS.to_vec()), 1..80)
+        ) {
+            let shard = shard(twins.iter().copied());
+            let bounds = SearchBounds { found_max: 100, looked_at_max: 100 };
+            let found = |condition: &str| {
+                let query = Query::parse(&format!("SELECT * FROM devices WHERE {condition}")).unwrap();
+                shard.search(&query, query.ids(), None, bounds).found
+            };
+            for condition in [
+                "tags.a = 1",
+                "tags.b.c = 'x' AND NOT properties.reported.a = 2",
+                "properties.reported.b.c = tags.b.c OR properties.desired.a = 1",
+                "is_defined(properties.reported.a.c) OR tags.b[1] = 2",
+                "properties.reported.$version > 1 AND status = 'enabled'",
+            ] {
+                let alone = (0..twins.len()).flat_map(|number| {
+                    found(&format!("deviceId = 'd{number}' AND ({condition})"))
+                });
+                let mut alone: Vec<_> = alone.collect();
+                alone.sort_unstable();
+                prop_assert_eq!(found(condition), alone, "{}", condition);
+            }
+        }
+    }
+
+    #[test]
+    fn the_twins_of_a_shard_share_their_shapes() {
+        let twins = || TWINS.into_iter().cycle().take(70);
+        // Whatever section they are of: tags of one device are a shape like the reported of another.
+        let shapes = 6;
+        let mut first = shard(twins());
+        assert_eq!(first.common.shapes.len(), shapes);
+        // From a snapshot, from another shard.
+        let mut second = Shard::new(Limits::default());
+        second.import(now(), &first.export(now())).unwrap();
+        assert_eq!(second.common.shapes.len(), shapes);
+        first.replace_with(now(), second);
+        assert_eq!(first.common.shapes.len(), shapes);
+        let shape = |id: &str| {
+            let id = ClientIdentity::Device(DeviceId::parse(id).unwrap());
+            first.clients[&id].twin.tags.shape().clone()
+        };
+        assert!(shape("d1").is(&shape("d9")) && !shape("d1").is(&shape("d3")));
     }
 }
