@@ -117,7 +117,7 @@ impl Emulator {
     pub async fn start(config: Config) -> Result<RunningEmulator, StartError> {
         let machine = MachineClock::start();
         let clock = match config.clock {
-            ClockMode::Machine => Clock::Machine(machine),
+            ClockMode::Machine => Clock::machine(machine),
             ClockMode::Virtual => Clock::Virtual(VirtualClock::start()),
         };
         let mut config = config;

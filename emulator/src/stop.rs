@@ -19,7 +19,7 @@ pub(crate) struct StopSwitch {
 #[derive(Clone, Debug)]
 pub(crate) struct StopToken {
     stopping: watch::Receiver<bool>,
-    _open: mpsc::Sender<Infallible>,
+    open: mpsc::Sender<Infallible>,
 }
 
 impl StopSwitch {
@@ -32,7 +32,7 @@ impl StopSwitch {
             open,
             token: StopToken {
                 stopping: watcher,
-                _open: guard,
+                open: guard,
             },
         }
     }
@@ -60,7 +60,20 @@ impl StopSwitch {
     }
 }
 
+/// What is left of a token for who needs no telling: the stop waits for it.
+#[derive(Debug)]
+pub(crate) struct StopGuard {
+    _open: mpsc::Sender<Infallible>,
+}
+
 impl StopToken {
+    /// Keeps the stop waiting as the token does.
+    pub(crate) fn guard(&self) -> StopGuard {
+        StopGuard {
+            _open: self.open.clone(),
+        }
+    }
+
     /// Whether the emulator stops.
     pub(crate) fn is_stopping(&self) -> bool {
         *self.stopping.borrow() || self.stopping.has_changed().is_err()

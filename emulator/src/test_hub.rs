@@ -60,9 +60,20 @@ impl TestHub {
         throttling: Option<Throttling>,
         auto_create: bool,
     ) -> Self {
+        let clock = Clock::start_at(Timestamp::from_unix_seconds(now_unix_s));
+        Self::start_by(clock, host, limits, throttling, auto_create)
+    }
+
+    pub(crate) fn start_by(
+        clock: Clock,
+        host: &str,
+        limits: Limits,
+        throttling: Option<Throttling>,
+        auto_create: bool,
+    ) -> Self {
         let switch = StopSwitch::new();
         let directory = Directory::start(DirectoryParts {
-            clock: Clock::start_at(Timestamp::from_unix_seconds(now_unix_s)),
+            clock,
             limits,
             throttling,
             lags: hub_core::Lags::default(),

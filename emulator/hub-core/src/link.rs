@@ -202,7 +202,7 @@ pub(crate) struct Subscriptions {
     pub(crate) desired_changes: bool,
     all_methods: bool,
     /// Methods subscribed to by name; as a rule none.
-    methods: Vec<MethodName>,
+    methods: Box<[MethodName]>,
 }
 
 /// A device subscribed to more single methods than it may.
@@ -227,7 +227,9 @@ impl Subscriptions {
                     if self.methods.len() >= method_filters_max {
                         return Err(TooManyFilters);
                     }
-                    self.methods.push(name.clone());
+                    let mut methods = mem::take(&mut self.methods).into_vec();
+                    methods.push(name.clone());
+                    self.methods = methods.into_boxed_slice();
                 }
             }
             // Nothing is ever sent to a module's input here.
@@ -244,9 +246,12 @@ impl Subscriptions {
             Subscription::DesiredChanges => mem::take(&mut self.desired_changes),
             Subscription::Methods => mem::take(&mut self.all_methods),
             Subscription::Method(name) => {
-                let held = self.methods.len();
-                self.methods.retain(|method| method != name);
-                self.methods.len() < held
+                let mut methods = mem::take(&mut self.methods).into_vec();
+                let held = methods.len();
+                methods.retain(|method| method != name);
+                let is_fewer = methods.len() < held;
+                self.methods = methods.into_boxed_slice();
+                is_fewer
             }
             Subscription::ModuleInputs => false,
         }

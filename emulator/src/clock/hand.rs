@@ -280,6 +280,14 @@ impl VirtualClock {
         self.tell(is_settled);
     }
 
+    /// The first instant that a task waits for, to which the clock would go.
+    #[cfg(test)]
+    pub(crate) fn first_waited_for(&self) -> Option<Instant> {
+        let state = self.state();
+        let waited_for = state.timers.values().filter(|timer| timer.waker.is_some());
+        waited_for.filter_map(|timer| timer.at).min()
+    }
+
     /// Something is under way that the clock waits for.
     pub(super) fn hold(&self) {
         self.state().unsettled += 1;

@@ -8,14 +8,18 @@
 //! | Module | Responsible for |
 //! |---|---|
 //! | `machine` | the machine's clock |
+//! | `alarms` | many owners' alarms by the machine's clock, on one timer of the runtime |
+//! | `queue` | which alarm is due next |
 //! | `hand` | the clock that moves by hand |
 //! | `timer` | waiting for an instant by either clock |
 //! | `hold` | work under way in a task, which the clock that moves by hand waits for |
 //! | `reading` | [`Clock`]: either of them |
 
+mod alarms;
 mod hand;
 mod hold;
 mod machine;
+mod queue;
 mod reading;
 #[cfg(test)]
 mod tests;

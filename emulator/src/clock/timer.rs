@@ -6,50 +6,94 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 
+use futures_util::task::AtomicWaker;
 use hub_proto::time::Instant;
 use tokio::time::Sleep;
 
+use super::alarms::Alarms;
 use super::hand::{TimerId, VirtualClock};
 use super::hold::Hold;
-use super::machine::MachineClock;
+use super::queue::AlarmId;
 use super::reading::Clock;
 
 /// A timer, to be kept as long as its owner lives and set again and again. Every connection has one.
 #[derive(Debug)]
 pub(crate) struct Timer {
-    clock: TimerClock,
     at: Option<Instant>,
-    /// Made when it is first needed.
-    sleep: Option<Pin<Box<Sleep>>>,
+    by: By,
 }
 
 #[derive(Debug)]
-enum TimerClock {
-    Machine(MachineClock),
-    /// With its place there.
-    Virtual(VirtualClock, TimerId),
+enum By {
+    Machine {
+        alarms: Alarms,
+        alarm: AlarmId,
+        /// The task to be woken; none where the owner sees to that.
+        task: Option<Arc<Task>>,
+    },
+    /// In a box, since a clock moved by hand is for tests.
+    Virtual(Box<ByHand>),
+}
+
+/// The task that waits for a timer.
+#[derive(Debug, Default)]
+struct Task(AtomicWaker);
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        self.0.wake();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake();
+    }
+}
+
+/// A timer by a clock that moves by hand.
+#[derive(Debug)]
+struct ByHand {
+    clock: VirtualClock,
+    id: TimerId,
+    /// While the clock runs. Made when it is first needed.
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
     pub(super) fn new(clock: &Clock) -> Self {
-        let clock = match clock {
-            Clock::Machine(clock) => TimerClock::Machine(*clock),
-            Clock::Virtual(clock) => TimerClock::Virtual(clock.clone(), clock.new_timer()),
+        let task = Arc::new(Task::default());
+        let waker = Waker::from(Arc::clone(&task));
+        Self::made(clock, waker, Some(task))
+    }
+
+    /// See [`Clock::timer_that_rings`].
+    pub(super) fn that_rings(clock: &Clock, bell: Waker) -> Self {
+        Self::made(clock, bell, None)
+    }
+
+    fn made(clock: &Clock, waker: Waker, task: Option<Arc<Task>>) -> Self {
+        let by = match clock {
+            Clock::Machine(alarms) => By::Machine {
+                alarm: alarms.add(waker),
+                alarms: alarms.clone(),
+                task,
+            },
+            Clock::Virtual(clock) => By::Virtual(Box::new(ByHand {
+                id: clock.new_timer(),
+                clock: clock.clone(),
+                sleep: None,
+            })),
         };
-        Self {
-            clock,
-            at: None,
-            sleep: None,
-        }
+        Self { at: None, by }
     }
 
     /// Its owner was handed something to do: whoever moves the clock waits as if the timer had fallen
     /// due, until the owner waits for it the next time.
     pub(crate) fn take_over(&mut self, hold: Hold) {
-        if let TimerClock::Virtual(clock, id) = &self.clock {
-            clock.unsettle_timer(*id);
+        if let By::Virtual(by_hand) = &self.by {
+            by_hand.clock.unsettle_timer(by_hand.id);
         }
         drop(hold);
     }
@@ -57,13 +101,9 @@ impl Timer {
     /// Sets it to `at`, or to never.
     pub(crate) fn set(&mut self, at: Option<Instant>) {
         self.at = at;
-        match (&self.clock, at) {
-            (TimerClock::Machine(_), None) => {}
-            (TimerClock::Machine(clock), Some(at)) => {
-                let at = clock.timer_instant(at);
-                self.sleep_until(at);
-            }
-            (TimerClock::Virtual(clock, id), at) => clock.set_timer(*id, at),
+        match &self.by {
+            By::Machine { alarms, alarm, .. } => alarms.set(*alarm, at),
+            By::Virtual(by_hand) => by_hand.clock.set_timer(by_hand.id, at),
         }
     }
 
@@ -72,29 +112,27 @@ impl Timer {
         self.at
     }
 
-    /// Ready when the instant has come; never, if it is not set.
+    /// Ready when the instant has come; never, if it is not set. One that rings by the machine's clock
+    /// is never ready: its owner hears it, and looks at the time.
     pub(crate) fn poll_due(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(at) = self.at else {
             return Poll::Pending;
         };
-        if let TimerClock::Virtual(clock, id) = &self.clock {
-            match clock.poll_timer(*id, at, context.waker()) {
-                Poll::Ready(()) => return Poll::Ready(()),
-                // It stands; whoever moves it or lets it run wakes this task.
-                Poll::Pending if !clock.is_running() => return Poll::Pending,
-                Poll::Pending => {
-                    let left = at.saturating_since(clock.now().mono);
-                    let until = tokio::time::Instant::now().checked_add(left);
-                    let Some(until) = until else {
-                        return Poll::Pending;
-                    };
-                    self.sleep_until(until);
+        match &mut self.by {
+            By::Machine { task: None, .. } => Poll::Pending,
+            By::Machine {
+                alarms,
+                task: Some(task),
+                ..
+            } => {
+                task.0.register(context.waker());
+                if alarms.machine().now().mono < at {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
                 }
             }
-        }
-        match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().poll(context),
-            None => Poll::Pending,
+            By::Virtual(by_hand) => by_hand.poll_due(at, context),
         }
     }
 
@@ -102,19 +140,41 @@ impl Timer {
     pub(crate) async fn due(&mut self) {
         poll_fn(|context| self.poll_due(context)).await;
     }
+}
 
-    fn sleep_until(&mut self, at: tokio::time::Instant) {
-        match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().reset(at),
-            None => self.sleep = Some(Box::pin(tokio::time::sleep_until(at))),
+impl ByHand {
+    fn poll_due(&mut self, at: Instant, context: &mut Context<'_>) -> Poll<()> {
+        match self.clock.poll_timer(self.id, at, context.waker()) {
+            Poll::Ready(()) => Poll::Ready(()),
+            // It stands; whoever moves it or lets it run wakes this task.
+            Poll::Pending if !self.clock.is_running() => Poll::Pending,
+            Poll::Pending => {
+                let left = at.saturating_since(self.clock.now().mono);
+                let until = tokio::time::Instant::now().checked_add(left);
+                match until {
+                    Some(until) => self.sleep_until(until).poll(context),
+                    None => Poll::Pending,
+                }
+            }
         }
+    }
+
+    fn sleep_until(&mut self, until: tokio::time::Instant) -> Pin<&mut Sleep> {
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
+        if sleep.deadline() != until {
+            sleep.as_mut().reset(until);
+        }
+        sleep.as_mut()
     }
 }
 
 impl Drop for Timer {
     fn drop(&mut self) {
-        if let TimerClock::Virtual(clock, id) = &self.clock {
-            clock.drop_timer(*id);
+        match &self.by {
+            By::Machine { alarms, alarm, .. } => alarms.remove(*alarm),
+            By::Virtual(by_hand) => by_hand.clock.drop_timer(by_hand.id),
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::host_names::{HostNames, HubNames};
 
 fn hub(limits: Limits) -> HubHandle {
     start(HubParts {
-        clock: Clock::Machine(MachineClock::start()),
+        clock: Clock::machine(MachineClock::start()),
         limits,
         throttling: None,
         lags: hub_core::Lags::default(),

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Waker;
 
 use hub_core::link::LinkClose;
 use hub_core::throttle::Refusal;
@@ -27,6 +28,7 @@ use super::mailbox::Mailbox;
 use super::operations::Operation;
 use crate::hub::{DeviceLink, HubHandle};
 use crate::listener::ConnectionContext;
+use crate::stop::StopToken;
 
 /// The server's side of one connection.
 #[derive(Debug)]
@@ -65,9 +67,20 @@ impl Conversation {
         }
     }
 
+    /// Says when the emulator stops; there until CONNECT, after which the hub says so.
+    pub(super) fn stop(&self) -> Option<StopToken> {
+        let arrival = self.arrival.as_ref()?;
+        Some(arrival.stop.clone())
+    }
+
     /// The time by the clock that all hubs share.
     pub(super) fn now(&self) -> Instant {
         self.hub.now().mono
+    }
+
+    /// Wakes the connection's task: for its timer.
+    pub(super) fn bell(&self) -> Waker {
+        Waker::from(Arc::clone(&self.mailbox))
     }
 
     /// What waits to be written to the device.

@@ -17,9 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::conversation::Conversation;
 use super::end::{End, NotLetIn};
 use super::input::{Input, Read, poll_discard};
+use super::peer::Peer;
 use crate::clock::Timer;
 use crate::listener::ConnectionContext;
-use crate::stop::StopToken;
 
 /// Speaks MQTT on `io` until one side ends it.
 ///
@@ -30,15 +30,15 @@ pub(crate) fn serve<IO>(io: IO, context: ConnectionContext) -> impl Future<Outpu
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let (peer, stop) = (context.peer, context.stop.clone());
+    let (peer, open) = (Peer::from(context.peer), context.stop.guard());
     let mut connection = Connection::new(io, context);
     async move {
-        let end = match Box::pin(connection.arrive(stop.clone())).await {
+        let end = match Box::pin(connection.arrive()).await {
             None => poll_fn(|context| connection.poll_until(context, Goal::End)).await,
             end => end,
         };
-        Box::pin(connection.leave(peer, end)).await;
-        drop(stop);
+        Box::pin(connection.leave(peer.into(), end)).await;
+        drop(open);
     }
 }
 
@@ -48,7 +48,8 @@ struct Connection<IO> {
     conversation: Conversation,
     input: Input,
     output: Output,
-    /// It may be set to an earlier instant than the deadline, never to a later one.
+    /// It may be set to an earlier instant than the deadline. It is never set to a later one, nor to
+    /// none, when anything is written: whoever reads that may move the clock.
     timer: Timer,
 }
 
@@ -72,9 +73,9 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send,
 {
     fn new(io: IO, context: ConnectionContext) -> Self {
-        let mut timer = context.hub.clock().timer();
+        let clock = context.hub.clock().clone();
         let conversation = Conversation::new(context);
-        timer.set(Some(conversation.poll_deadline()));
+        let timer = clock.timer_that_rings(conversation.bell());
         let (input, output) = (Input::default(), Output::default());
         Self {
             io,
@@ -86,7 +87,9 @@ where
     }
 
     /// Comes back when the device was let in, or, with its end, when it will not be.
-    async fn arrive(&mut self, mut stop: StopToken) -> Option<End> {
+    async fn arrive(&mut self) -> Option<End> {
+        // It is there until CONNECT.
+        let mut stop = self.conversation.stop()?;
         let end = tokio::select! {
             // By chance is not by seed.
             biased;
@@ -115,6 +118,12 @@ where
         self.conversation.mailbox().unregister();
         loop {
             let now = self.conversation.now();
+            let deadline = self.conversation.poll_deadline();
+            if self.timer.at().is_none_or(|at| deadline < at) {
+                self.timer.set(Some(deadline));
+                // What has come already is seen below.
+                let _ = self.timer.poll_due(context);
+            }
             if let Some(end) = self
                 .poll_write(context)
                 .or_else(|| self.check_deadline(now))
@@ -220,6 +229,10 @@ where
         let deadline = self.conversation.poll_deadline();
         if self.timer.at().is_none_or(|at| deadline < at || at <= now) {
             self.timer.set(Some(deadline));
+        }
+        if self.conversation.mailbox().take_ring() {
+            // The time is read again.
+            return Poll::Ready(());
         }
         self.timer.poll_due(context)
     }

@@ -4,8 +4,9 @@
 //! that task alone takes out and writes. One buffer for both keeps an answer behind what came
 //! before it.
 
-use std::sync::{Mutex, MutexGuard};
-use std::task::Waker;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Wake, Waker};
 
 use futures_util::task::AtomicWaker;
 use hub_core::link::{LinkAccepted, LinkClose};
@@ -29,13 +30,16 @@ const APPEND_BYTES: usize = 64;
 pub(super) struct Mailbox {
     state: Mutex<State>,
     writer: AtomicWaker,
+    /// Whether the connection's timer went off.
+    has_rung: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     bytes: Vec<u8>,
     /// Set once: the hub has forgotten the link. What is in `bytes` may still be written.
-    closed: Option<LinkClose>,
+    /// In a box, since most are open.
+    closed: Option<Box<LinkClose>>,
 }
 
 /// What the connection's task finds in the mailbox.
@@ -68,13 +72,13 @@ impl Mailbox {
         let mut state = self.state();
         Mail {
             bytes: std::mem::take(&mut state.bytes),
-            closed: state.closed.clone(),
+            closed: state.closed.as_deref().cloned(),
         }
     }
 
     /// Why the hub closed the link, if it did.
     pub(super) fn closed(&self) -> Option<LinkClose> {
-        self.state().closed.clone()
+        self.state().closed.as_deref().cloned()
     }
 
     /// How many bytes wait.
@@ -96,6 +100,12 @@ impl Mailbox {
     /// Who is woken when something is put in.
     pub(super) fn register(&self, waker: &Waker) {
         self.writer.register(waker);
+    }
+
+    /// Whether the connection's timer went off since this was asked.
+    pub(super) fn take_ring(&self) -> bool {
+        // A look is cheap, and nearly always all.
+        self.has_rung.load(Ordering::Acquire) && self.has_rung.swap(false, Ordering::AcqRel)
     }
 
     fn append(&self, write: impl FnOnce(&mut Vec<u8>)) -> Result<(), LinkClose> {
@@ -125,6 +135,19 @@ impl Mailbox {
     }
 }
 
+/// As the bell of the connection's timer.
+impl Wake for Mailbox {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Noted first: the task may be at work, and looks when it has said whom to wake.
+        self.has_rung.store(true, Ordering::Release);
+        self.writer.wake();
+    }
+}
+
 impl LinkOutlet for Mailbox {
     fn accepted(&self, accepted: LinkAccepted) {
         let session_present = accepted.session_present;
@@ -141,7 +164,7 @@ impl LinkOutlet for Mailbox {
     }
 
     fn close(&self, reason: LinkClose) {
-        self.state().closed.get_or_insert(reason);
+        self.state().closed.get_or_insert(Box::new(reason));
         self.writer.wake();
     }
 }

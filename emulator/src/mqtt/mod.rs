@@ -10,6 +10,7 @@
 //! | `operations` | what devices do, as the ledger has it |
 //! | `gate` | which packets wait at the throttles |
 //! | `end` | why a connection ended |
+//! | `peer` | the address at the other end |
 //! | `websocket` | a WebSocket as a byte stream |
 //!
 //! Nothing here knows a shard, a route of HTTP or how a listener came by its stream.
@@ -23,6 +24,7 @@ mod input;
 mod link;
 mod mailbox;
 mod operations;
+mod peer;
 #[cfg(test)]
 mod tests;
 pub(crate) mod websocket;

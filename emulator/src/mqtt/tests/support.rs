@@ -11,6 +11,7 @@ use hub_proto::sas::{self, SasKey};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
+use crate::clock::{Clock, VirtualClock};
 use crate::config::Throttling;
 use crate::directory::Directory;
 use crate::hub::HubHandle;
@@ -59,8 +60,22 @@ impl Bench {
 
     fn with(limits: Limits, throttling: Option<Throttling>) -> Self {
         let start = EXPIRY - i64::try_from(TOKEN_LIFE.as_secs()).unwrap();
-        let TestHub { context, switch } =
-            TestHub::start_with(HOST, start, limits, throttling, false);
+        Self::of(TestHub::start_with(HOST, start, limits, throttling, false))
+    }
+
+    /// A hub whose time is moved by hand, from the machine's on.
+    pub(super) fn by_hand(clock: &VirtualClock) -> Self {
+        let clock = Clock::Virtual(clock.clone());
+        Self::of(TestHub::start_by(
+            clock,
+            HOST,
+            Limits::default(),
+            None,
+            false,
+        ))
+    }
+
+    fn of(TestHub { context, switch }: TestHub) -> Self {
         let (directory, hub) = (context.directory, context.hub);
         let bench = Self {
             directory,

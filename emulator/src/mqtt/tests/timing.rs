@@ -1,11 +1,19 @@
 //! Time limits of a connection, in virtual time.
 
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hub_core::Limits;
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
 use tokio::time::{Instant, sleep};
 
 use super::support::{Bench, CONNACK, Connect, PINGREQ, PINGRESP, TOKEN_LIFE};
+use crate::clock::VirtualClock;
 
 /// How far a timer may be late.
 const TICK: Duration = Duration::from_millis(5);
@@ -138,4 +146,78 @@ async fn a_stopping_hub_ends_connections_let_in_and_not_yet_let_in() {
     assert_eq!(bench.disconnects()[0], "the hub is stopping");
     assert!(bench.switch.drained(Duration::from_secs(2)).await);
     assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+/// A stream that notes, whenever something is written, up to when the hub's clock could be moved at once.
+struct Watched {
+    io: DuplexStream,
+    clock: VirtualClock,
+    notes: Arc<Mutex<Vec<Option<Duration>>>>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let first = self.clock.first_waited_for();
+        let since_start = first.map(hub_proto::time::Instant::since_start);
+        self.notes.lock().unwrap().push(since_start);
+        Pin::new(&mut self.io).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+}
+
+/// Whoever has read the CONNACK may move the clock. When it was written before the connection waited
+/// for its deadline, the clock could pass that by, and the connection ended late or not in its turn.
+#[tokio::test]
+async fn who_reads_that_it_is_let_in_cannot_move_the_clock_past_the_keep_alive() {
+    // CLK-2
+    for connects_at_once in [true, false] {
+        let clock = VirtualClock::start();
+        let bench = Bench::by_hand(&clock);
+        let (mut device, io) = duplex(1024);
+        let notes = Arc::new(Mutex::new(Vec::new()));
+        let watched = Watched {
+            io,
+            clock,
+            notes: Arc::clone(&notes),
+        };
+        let connect = Connect {
+            keep_alive_s: 10,
+            ..Connect::of("dev1")
+        };
+        let serving = crate::mqtt::serve(watched, bench.arrival());
+        if connects_at_once {
+            device.write_all(&connect.packet()).await.unwrap();
+            tokio::spawn(serving);
+        } else {
+            tokio::spawn(serving);
+            tokio::task::yield_now().await;
+            device.write_all(&connect.packet()).await.unwrap();
+        }
+        let mut connack = [0; CONNACK.len()];
+        device.read_exact(&mut connack).await.unwrap();
+        assert_eq!(connack, CONNACK);
+        let notes = notes.lock().unwrap();
+        assert_eq!(notes[..], [Some(Duration::from_secs(15))]);
+    }
 }
