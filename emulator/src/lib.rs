@@ -108,6 +108,7 @@ mod news;
 mod random;
 mod rest;
 mod seed;
+mod serving;
 mod stop;
 #[cfg(test)]
 mod test_hub;

@@ -5,7 +5,6 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,11 +25,9 @@ use crate::hub::HubHandle;
 use crate::mqtt;
 use crate::rest;
 use crate::seed;
+use crate::serving::{self, Serving};
 use crate::stop::StopToken;
-use crate::tls::{self, Authority, TlsStream, TrustFiles};
-
-/// A connection as it is served.
-type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+use crate::tls::{self, Accepted, Authority, TlsStream, TrustFiles};
 
 /// What a front end needs to serve one connection. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -300,26 +297,25 @@ async fn pause_after(error: &io::Error, hub: &HubHandle) {
 }
 
 impl Service {
-    /// Serves a connection. In a box each, of its own size: an idle device connection is not to occupy
-    /// what the largest of them needs.
+    /// Serves a connection.
     fn serve(self, socket: TcpStream, context: ConnectionContext) -> Serving {
-        match self {
+        Serving::Open(match self {
             Self::Mqtt => Box::pin(mqtt::serve(socket, context)),
             Self::Http => Box::pin(rest::serve_connection(socket, context)),
             Self::Mqtts(authority) => {
-                after_handshake(socket, authority, context, |stream, context| {
+                return after_handshake(socket, authority, context, |stream, context| {
                     Box::pin(mqtt::serve(stream, context))
-                })
+                });
             }
             Self::Amqps(authority) => {
-                after_handshake(socket, authority, context, |stream, context| {
+                return after_handshake(socket, authority, context, |stream, context| {
                     Box::pin(amqp::serve(stream, context))
-                })
+                });
             }
             Self::Https(authority) => {
-                after_handshake(socket, authority, context, |stream, context| {
+                return after_handshake(socket, authority, context, |stream, context| {
                     Box::pin(rest::serve_connection(stream, context))
-                })
+                });
             }
             Self::Blob(folder) => {
                 let ConnectionContext { peer, stop, .. } = context;
@@ -345,23 +341,21 @@ impl Service {
                 };
                 Box::pin(admin::serve_connection(socket, context))
             }
-        }
+        })
     }
 }
 
-/// Shakes hands, and serves what comes of it. What the handshake needed is gone by then.
+/// Shakes hands, and serves what comes of it.
 fn after_handshake(
     socket: TcpStream,
     authority: Arc<Authority>,
     context: ConnectionContext,
-    serve: fn(Box<TlsStream<TcpStream>>, ConnectionContext) -> Serving,
+    serve: fn(Box<TlsStream<TcpStream>>, ConnectionContext) -> serving::Service,
 ) -> Serving {
-    let handshake = Box::pin(shake_hands(socket, authority, context));
-    Box::pin(async move {
-        if let Some((stream, context)) = handshake.await {
-            serve(stream, context).await;
-        }
-    })
+    Serving::ShakingHands(Box::pin(async move {
+        let (stream, context) = shake_hands(socket, authority, context).await?;
+        Some(serve(stream, context))
+    }))
 }
 
 /// A handshake in bounded time; `None` if it came to nothing, which is in the log then.
@@ -376,8 +370,8 @@ async fn shake_hands(
     let accept = tls::accept(socket, &authority, local, now);
     tokio::select! {
         accepted = tokio::time::timeout(HANDSHAKE_WITHIN, accept) => match accepted {
-            Ok(Ok(stream)) => {
-                context.door = door(stream.server_name(), &context.directory);
+            Ok(Ok(Accepted { stream, server_name })) => {
+                context.door = door(server_name.as_deref(), &context.directory);
                 return Some((Box::new(stream), context));
             }
             Ok(Err(reason)) => {

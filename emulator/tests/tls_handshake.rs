@@ -69,7 +69,7 @@ async fn dial(
 ) -> (std::io::Result<Seen>, Result<(), AcceptError>) {
     let (near, far) = tokio::io::duplex(16 * 1024);
     let server = async {
-        let mut stream = accept(far, authority, local, now()).await?;
+        let mut stream = accept(far, authority, local, now()).await?.stream;
         stream.write_all(b"x").await?;
         stream.flush().await?;
         // Until the client is gone, so that it has had the ticket.
@@ -203,7 +203,10 @@ async fn bytes_arrive_whole_and_in_order_however_they_are_cut() {
     for version in [&TLS12, &TLS13] {
         let (near, far) = tokio::io::duplex(1024);
         let server = async {
-            let mut stream = accept(far, &authority, LOOPBACK, now()).await.unwrap();
+            let mut stream = accept(far, &authority, LOOPBACK, now())
+                .await
+                .unwrap()
+                .stream;
             let (mut received, mut room) = (Vec::new(), [0; 999]);
             loop {
                 match stream.read(&mut room).await.unwrap() {
@@ -235,7 +238,10 @@ async fn a_connection_that_ends_without_a_farewell_may_have_been_cut() {
     let authority = authority(dir.path());
     let (near, far) = tokio::io::duplex(16 * 1024);
     let server = async {
-        let mut stream = accept(far, &authority, LOOPBACK, now()).await.unwrap();
+        let mut stream = accept(far, &authority, LOOPBACK, now())
+            .await
+            .unwrap()
+            .stream;
         stream.write_all(b"x").await.unwrap();
         stream.read(&mut [0]).await.unwrap_err().kind()
     };

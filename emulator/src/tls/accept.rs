@@ -22,6 +22,15 @@ pub enum AcceptError {
     Refused(#[from] TlsError),
 }
 
+/// A connection whose handshake is over.
+#[derive(Debug)]
+pub struct Accepted<IO> {
+    /// The connection.
+    pub stream: TlsStream<IO>,
+    /// The name that the client asked for.
+    pub server_name: Option<Box<str>>,
+}
+
 /// Reads the client's hello from `io`, takes the leaf it asks for and completes the handshake.
 ///
 /// `local` is the address the client dialled (the socket's own address): it decides the leaf where
@@ -32,7 +41,7 @@ pub async fn accept<IO>(
     authority: &Authority,
     local: IpAddr,
     now: Now,
-) -> Result<TlsStream<IO>, AcceptError>
+) -> Result<Accepted<IO>, AcceptError>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
@@ -41,7 +50,11 @@ where
     match authority.server_config(server_name.as_deref(), local, now) {
         Ok(config) => {
             let session = UnbufferedServerConnection::new(config).map_err(io::Error::other)?;
-            Ok(TlsStream::accept(io, session, server_name, hello).await?)
+            let stream = TlsStream::accept(io, session, hello).await?;
+            Ok(Accepted {
+                stream,
+                server_name,
+            })
         }
         Err(error) => {
             let alert = match error {

@@ -16,7 +16,7 @@ mod leaf;
 mod stream;
 mod subject_hash;
 
-pub use accept::{AcceptError, accept};
+pub use accept::{AcceptError, Accepted, accept};
 pub use authority::Authority;
 pub use error::TlsError;
 pub use export::{TRUST_STORE_PASSWORD, TrustFiles, export};

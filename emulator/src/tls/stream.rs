@@ -20,7 +20,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct TlsStream<IO> {
     io: IO,
     session: UnbufferedServerConnection,
-    server_name: Option<Box<str>>,
+    /// Nothing while the connection is idle.
+    pending: Option<Box<Pending>>,
+    is_ended: bool,
+}
+
+/// Bytes that wait on a connection.
+#[derive(Default)]
+struct Pending {
     /// The front of a record whose rest has not come.
     cut: Vec<u8>,
     /// What was decrypted and found no room with the reader.
@@ -29,7 +36,6 @@ pub struct TlsStream<IO> {
     out: Vec<u8>,
     /// How much of `out` is written.
     written: usize,
-    is_ended: bool,
 }
 
 /// What the session waits for.
@@ -56,17 +62,12 @@ where
     pub(super) async fn accept(
         io: IO,
         session: UnbufferedServerConnection,
-        server_name: Option<Box<str>>,
         mut hello: Vec<u8>,
     ) -> io::Result<Self> {
         let mut stream = Self {
             io,
             session,
-            server_name,
-            cut: Vec::new(),
-            plain: Vec::new(),
-            out: Vec::new(),
-            written: 0,
+            pending: None,
             is_ended: false,
         };
         let mut stage = stream.take_in(&mut hello, None);
@@ -90,11 +91,6 @@ where
         }
     }
 
-    /// The name that the client asked for.
-    pub fn server_name(&self) -> Option<&str> {
-        self.server_name.as_deref()
-    }
-
     /// Reads once, and acts on the records that are whole.
     fn poll_receive(
         &mut self,
@@ -102,7 +98,7 @@ where
         reader: Option<&mut ReadBuf<'_>>,
     ) -> Poll<io::Result<Stage>> {
         with_buffer(|buffer| {
-            let kept = self.cut.len();
+            let kept = self.pending.as_ref().map_or(0, |pending| pending.cut.len());
             if kept == buffer.len() {
                 return Poll::Ready(Err(invalid("a TLS message is too long")));
             }
@@ -113,9 +109,13 @@ where
                 // Without a farewell: what is missing may have been cut off by somebody else.
                 return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
             }
-            buffer[..kept].copy_from_slice(&self.cut);
-            self.cut = Vec::new();
-            Poll::Ready(self.take_in(&mut buffer[..end], reader))
+            if let Some(pending) = &mut self.pending {
+                buffer[..kept].copy_from_slice(&pending.cut);
+                pending.cut = Vec::new();
+            }
+            let stage = self.take_in(&mut buffer[..end], reader);
+            self.tidy();
+            Poll::Ready(stage)
         })
     }
 
@@ -134,12 +134,12 @@ where
                     while let Some(record) = traffic.next_record() {
                         let record = record.map_err(invalid)?;
                         discard += record.discard;
-                        hand_out(record.payload, reader.as_deref_mut(), &mut self.plain);
+                        hand_out(record.payload, reader.as_deref_mut(), &mut self.pending);
                     }
                     Next::GoOn
                 }
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    append(&mut self.out, |room| data.encode(room))?;
+                    append(&mut self.pending, |room| data.encode(room))?;
                     Next::GoOn
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => {
@@ -167,7 +167,9 @@ where
                 }
             }
         }
-        self.cut = records[used..].to_vec();
+        if used < records.len() {
+            self.pending.get_or_insert_default().cut = records[used..].to_vec();
+        }
         Ok(if self.session.is_handshaking() {
             Stage::Handshake
         } else {
@@ -180,7 +182,7 @@ where
         while let Ok(state) = self.session.process_tls_records(&mut []).state {
             match state {
                 ConnectionState::EncodeTlsData(mut data) => {
-                    append(&mut self.out, |room| data.encode(room))?;
+                    append(&mut self.pending, |room| data.encode(room))?;
                 }
                 ConnectionState::TransmitTlsData(data) => data.done(),
                 _ => break,
@@ -189,40 +191,101 @@ where
         Ok(())
     }
 
+    /// Forgets that there was something pending, if there is nothing any more.
+    fn tidy(&mut self) {
+        if self
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.is_empty())
+        {
+            self.pending = None;
+        }
+    }
+
+    /// How many bytes wait to be written.
+    fn unsent_bytes(&self) -> usize {
+        self.pending
+            .as_ref()
+            .map_or(0, |pending| pending.unsent().len())
+    }
+
     /// Writes what waits to be written.
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.out.len() {
-            let rest = &self.out[self.written..];
-            let count = ready!(Pin::new(&mut self.io).poll_write(context, rest))?;
-            if count == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        if let Some(pending) = &mut self.pending {
+            while !pending.unsent().is_empty() {
+                let count = ready!(Pin::new(&mut self.io).poll_write(context, pending.unsent()))?;
+                if count == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                pending.written += count;
             }
-            self.written += count;
+            pending.out = Vec::new();
+            pending.written = 0;
         }
-        self.out = Vec::new();
-        self.written = 0;
+        self.tidy();
         Poll::Ready(Ok(()))
     }
 
-    /// Has the session say something, after what it has to say by itself.
-    fn speak(
+    /// Has the session say something, behind what it has to say by itself, and writes what can go at once.
+    /// The rest goes with what follows, or at the flush.
+    fn say(
         &mut self,
-        say: impl FnOnce(&mut WriteTraffic<'_>, &mut Vec<u8>) -> io::Result<()>,
+        context: &mut Context<'_>,
+        say: impl FnOnce(&mut WriteTraffic<'_>, &mut [u8]) -> Result<usize, EncryptError>,
     ) -> io::Result<()> {
+        with_buffer(|buffer| {
+            let count = self.encrypt(|traffic| say(traffic, buffer))?;
+            let mut rest = &buffer[..count];
+            while self.unsent_bytes() == 0 && !rest.is_empty() {
+                match Pin::new(&mut self.io).poll_write(context, rest)? {
+                    Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Poll::Ready(count) => rest = &rest[count..],
+                    Poll::Pending => break,
+                }
+            }
+            if rest.is_empty() {
+                return Ok(());
+            }
+            self.pending
+                .get_or_insert_default()
+                .out
+                .extend_from_slice(rest);
+            match self.poll_send(context) {
+                Poll::Ready(sent) => sent,
+                Poll::Pending => Ok(()),
+            }
+        })
+    }
+
+    /// Has the session encrypt something; says how many bytes that was.
+    fn encrypt(
+        &mut self,
+        encrypt: impl FnOnce(&mut WriteTraffic<'_>) -> Result<usize, EncryptError>,
+    ) -> io::Result<usize> {
         loop {
             match self.session.process_tls_records(&mut []).state {
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    append(&mut self.out, |room| data.encode(room))?;
+                    append(&mut self.pending, |room| data.encode(room))?;
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
-                    return say(&mut traffic, &mut self.out);
+                    return encrypt(&mut traffic).map_err(io::Error::other);
                 }
                 Ok(ConnectionState::PeerClosed) => self.is_ended = true,
                 Ok(_) => return Err(io::ErrorKind::BrokenPipe.into()),
                 Err(error) => return Err(invalid(error)),
             }
         }
+    }
+}
+
+impl Pending {
+    fn unsent(&self) -> &[u8] {
+        &self.out[self.written..]
+    }
+
+    fn is_empty(&self) -> bool {
+        self.cut.is_empty() && self.plain.is_empty() && self.unsent().is_empty()
     }
 }
 
@@ -239,9 +302,10 @@ where
     ) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
         let before = reader.filled().len();
-        if !stream.plain.is_empty() {
-            let plain = std::mem::take(&mut stream.plain);
-            hand_out(&plain, Some(reader), &mut stream.plain);
+        if let Some(pending) = &mut stream.pending {
+            let plain = std::mem::take(&mut pending.plain);
+            hand_out(&plain, Some(reader), &mut stream.pending);
+            stream.tidy();
         }
         while reader.filled().len() == before && reader.remaining() > 0 && !stream.is_ended {
             if let Err(error) = ready!(stream.poll_receive(context, Some(reader))) {
@@ -264,16 +328,12 @@ where
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let stream = self.get_mut();
-        if stream.out.len() - stream.written >= OUT_BYTES_HIGH {
+        if stream.unsent_bytes() >= OUT_BYTES_HIGH {
             ready!(stream.poll_send(context))?;
         }
         let bytes = &bytes[..bytes.len().min(OUT_BYTES_HIGH)];
-        stream.speak(|traffic, out| append(out, |room| traffic.encrypt(bytes, room)))?;
-        // What cannot go yet goes with what follows, or at the flush.
-        match stream.poll_send(context) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Ready(Ok(())) | Poll::Pending => Poll::Ready(Ok(bytes.len())),
-        }
+        stream.say(context, |traffic, room| traffic.encrypt(bytes, room))?;
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -285,7 +345,11 @@ where
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
         // Said once, however often this is polled; a session that is over has nothing to say.
-        let _ = stream.speak(|traffic, out| append(out, |room| traffic.queue_close_notify(room)));
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method alone is one of a single lifetime"
+        )]
+        let _ = stream.say(context, |traffic, room| traffic.queue_close_notify(room));
         ready!(stream.poll_send(context))?;
         Pin::new(&mut stream.io).poll_shutdown(context)
     }
@@ -295,57 +359,35 @@ where
 impl<IO> fmt::Debug for TlsStream<IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsStream")
-            .field("server_name", &self.server_name)
             .field("is_ended", &self.is_ended)
             .finish_non_exhaustive()
     }
 }
 
 /// Gives the reader what it has room for, and keeps the rest behind what is kept already.
-fn hand_out(payload: &[u8], reader: Option<&mut ReadBuf<'_>>, kept: &mut Vec<u8>) {
+fn hand_out(payload: &[u8], reader: Option<&mut ReadBuf<'_>>, kept: &mut Option<Box<Pending>>) {
+    let waits = kept.as_ref().is_some_and(|kept| !kept.plain.is_empty());
     let fits = match reader {
-        Some(reader) if kept.is_empty() => {
+        Some(reader) if !waits => {
             let fits = payload.len().min(reader.remaining());
             reader.put_slice(&payload[..fits]);
             fits
         }
         _ => 0,
     };
-    kept.extend_from_slice(&payload[fits..]);
-}
-
-/// What did not fit into the room it was given.
-trait NoRoom {
-    /// How much it needs, if that is what was wrong.
-    fn required(&self) -> Option<usize>;
-}
-
-impl NoRoom for EncodeError {
-    fn required(&self) -> Option<usize> {
-        match self {
-            Self::InsufficientSize(error) => Some(error.required_size),
-            Self::AlreadyEncoded => None,
-        }
+    if fits < payload.len() {
+        let plain = &mut kept.get_or_insert_default().plain;
+        plain.extend_from_slice(&payload[fits..]);
     }
 }
 
-impl NoRoom for EncryptError {
-    fn required(&self) -> Option<usize> {
-        match self {
-            Self::InsufficientSize(error) => Some(error.required_size),
-            Self::EncryptExhausted => None,
-        }
-    }
-}
-
-/// Appends what `write` puts into the room it is given, which is made as large as it says.
-fn append<E>(
-    out: &mut Vec<u8>,
-    mut write: impl FnMut(&mut [u8]) -> Result<usize, E>,
-) -> io::Result<()>
-where
-    E: NoRoom + std::error::Error + Send + Sync + 'static,
-{
+/// Appends to what is to be sent what `write` puts into the room it is given, which is made as large as
+/// it says.
+fn append(
+    pending: &mut Option<Box<Pending>>,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, EncodeError>,
+) -> io::Result<()> {
+    let out = &mut pending.get_or_insert_default().out;
     let start = out.len();
     loop {
         match write(&mut out[start..]) {
@@ -353,10 +395,12 @@ where
                 out.truncate(start + count);
                 return Ok(());
             }
-            Err(error) => match error.required() {
-                Some(required) if start + required > out.len() => out.resize(start + required, 0),
-                _ => return Err(io::Error::other(error)),
-            },
+            Err(EncodeError::InsufficientSize(error))
+                if start + error.required_size > out.len() =>
+            {
+                out.resize(start + error.required_size, 0);
+            }
+            Err(error) => return Err(io::Error::other(error)),
         }
     }
 }
@@ -373,7 +417,7 @@ fn with_buffer<R>(work: impl FnOnce(&mut [u8]) -> R) -> R {
     BUFFER.with_borrow_mut(|buffer| work(buffer))
 }
 
-/// The longest handshake message fits, and several records.
+/// The longest handshake message fits, several records, and what is written at a time, encrypted.
 const BUFFER_BYTES: usize = 80 * 1024;
 /// More than this does not wait to be written.
 const OUT_BYTES_HIGH: usize = 32 * 1024;
