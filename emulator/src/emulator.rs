@@ -12,15 +12,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
-use crate::blob::BlobFolder;
 use crate::clock::{Clock, MachineClock, VirtualClock};
-use crate::config::{BlobEndpoint, ClockMode, Config, Ports};
+use crate::config::{ClockMode, Config, Ports};
 use crate::directory::{CreateHubError, Directory, DirectoryParts, HubRules, When};
-use crate::entrance::Entrance;
+use crate::endpoints::{self, Endpoints, Entrances, bind_blobs, blob_url};
 use crate::event_log::EventLog;
 use crate::host_names::{HostNames, HubHost};
 use crate::hub::HubHandle;
-use crate::listener::{self, AdminService, BindError, Bound, Service};
+use crate::listener::{AdminService, Service};
 use crate::seed::{SeedError, plant_file};
 use crate::stop::StopSwitch;
 use crate::tls::{self, Authority, TlsError, TrustFiles};
@@ -157,7 +156,7 @@ impl Emulator {
             endpoints.serve(&authority, &admin, &directory, (&entrances, &switch));
         if let Some((bound, folder)) = blobs {
             let service = Service::Blob(folder);
-            accept_loops.extend(serve(
+            accept_loops.extend(endpoints::serve(
                 bound,
                 &service,
                 &directory,
@@ -182,22 +181,6 @@ impl Emulator {
     }
 }
 
-/// Who asks after the hub is answered while it is away, too.
-#[derive(Debug)]
-struct Entrances {
-    hub: Arc<Entrance>,
-    admin: Arc<Entrance>,
-}
-
-impl Entrances {
-    fn new() -> Self {
-        Self {
-            hub: Arc::new(Entrance::new()),
-            admin: Arc::new(Entrance::new()),
-        }
-    }
-}
-
 /// What an outage does to the connections there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
@@ -211,172 +194,6 @@ pub enum Links {
 #[derive(Debug, thiserror::Error)]
 #[error("some endpoints cannot listen on their ports again, which somebody else may have taken")]
 pub struct ReopenError(());
-
-/// The bound listeners of each endpoint.
-struct Endpoints {
-    /// Those that could be bound.
-    addresses: Vec<IpAddr>,
-    mqtts: Option<Bound>,
-    amqps: Option<Bound>,
-    https: Option<Bound>,
-    mqtt: Option<Bound>,
-    http: Option<Bound>,
-    admin: Option<Bound>,
-}
-
-impl Endpoints {
-    fn bind(
-        addresses: &[IpAddr],
-        admin_addresses: &[IpAddr],
-        ports: Ports,
-    ) -> Result<Self, StartError> {
-        if addresses.is_empty() {
-            return Err(StartError::NoAddress);
-        }
-        let bind_on = |addresses: &[IpAddr], what: &'static str, port: Option<u16>| {
-            let bound = port.map(|port| listener::bind(addresses, port)).transpose();
-            bound.map_err(|BindError { addr, source }| StartError::Bind { what, addr, source })
-        };
-        let bind = |what, port| bind_on(addresses, what, port);
-        let mut endpoints = Self {
-            addresses: Vec::new(),
-            mqtts: bind("MQTT over TLS", ports.mqtts)?,
-            amqps: bind("AMQP over TLS", ports.amqps)?,
-            https: bind("HTTPS", ports.https)?,
-            mqtt: bind("MQTT", ports.mqtt)?,
-            http: bind("HTTP", ports.http)?,
-            admin: bind_on(admin_addresses, "admin", ports.admin)?,
-        };
-        let bound = [
-            &endpoints.mqtts,
-            &endpoints.amqps,
-            &endpoints.https,
-            &endpoints.mqtt,
-            &endpoints.http,
-            &endpoints.admin,
-        ];
-        let bound = bound
-            .into_iter()
-            .flatten()
-            .flat_map(|bound| &bound.listeners);
-        let local = bound.filter_map(|listener| Some(listener.local_addr().ok()?.ip()));
-        let local: Vec<IpAddr> = local.collect();
-        endpoints.addresses = addresses
-            .iter()
-            .copied()
-            .filter(|address| local.contains(address))
-            .collect();
-        Ok(endpoints)
-    }
-
-    /// Where the admin endpoint is, if there is one.
-    fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin.as_ref()?.address()
-    }
-
-    fn ports(&self) -> Ports {
-        let port = |bound: &Option<Bound>| bound.as_ref().map(|bound| bound.port);
-        Ports {
-            mqtts: port(&self.mqtts),
-            amqps: port(&self.amqps),
-            https: port(&self.https),
-            mqtt: port(&self.mqtt),
-            http: port(&self.http),
-            admin: port(&self.admin),
-        }
-    }
-
-    /// On how many sockets clients are waited for, the admin endpoint's not counted.
-    fn listeners(&self) -> usize {
-        let bound = [
-            &self.mqtts,
-            &self.amqps,
-            &self.https,
-            &self.mqtt,
-            &self.http,
-        ];
-        let bound = bound.into_iter().flatten();
-        bound.map(|bound| bound.listeners.len()).sum()
-    }
-
-    /// Starts an accept loop for every listener.
-    fn serve(
-        self,
-        authority: &Arc<Authority>,
-        admin: &AdminService,
-        directory: &Directory,
-        (entrances, switch): (&Entrances, &StopSwitch),
-    ) -> Vec<JoinHandle<()>> {
-        let services = [
-            (self.mqtts, Service::Mqtts(Arc::clone(authority))),
-            (self.amqps, Service::Amqps(Arc::clone(authority))),
-            (self.https, Service::Https(Arc::clone(authority))),
-            (self.mqtt, Service::Mqtt),
-            (self.http, Service::Http),
-            (self.admin, Service::Admin(admin.clone())),
-        ];
-        let mut accept_loops = Vec::new();
-        for (bound, service) in services {
-            let entrance = match &service {
-                Service::Admin(_) => &entrances.admin,
-                _ => &entrances.hub,
-            };
-            let bound = bound.into_iter();
-            accept_loops.extend(
-                bound.flat_map(|bound| serve(bound, &service, directory, entrance, switch)),
-            );
-        }
-        accept_loops
-    }
-}
-
-/// Starts an accept loop for every listener of an endpoint.
-fn serve(
-    bound: Bound,
-    service: &Service,
-    directory: &Directory,
-    entrance: &Arc<Entrance>,
-    switch: &StopSwitch,
-) -> Vec<JoinHandle<()>> {
-    let serve = |listener| {
-        entrance.note_listening(true);
-        let (service, directory) = (service.clone(), directory.clone());
-        let (entrance, stop) = (Arc::clone(entrance), switch.token());
-        tokio::spawn(listener::run(listener, service, directory, entrance, stop))
-    };
-    bound.listeners.into_iter().map(serve).collect()
-}
-
-/// Where containers are: beneath the one account.
-fn blob_url(address: SocketAddr) -> String {
-    let mut dialled = address;
-    if dialled.ip().is_unspecified() {
-        dialled.set_ip(match address {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    format!("http://{dialled}/devstoreaccount1")
-}
-
-/// The folder of blobs and its listeners.
-fn bind_blobs(
-    addresses: &[IpAddr],
-    endpoint: &BlobEndpoint,
-) -> Result<(Bound, Arc<BlobFolder>), StartError> {
-    let BlobEndpoint { dir, port } = endpoint;
-    let bound = listener::bind(addresses, *port);
-    let bound = bound.map_err(|BindError { addr, source }| StartError::Bind {
-        what: "blobs",
-        addr,
-        source,
-    })?;
-    let folder = BlobFolder::open(dir).map_err(|source| StartError::BlobFolder {
-        dir: dir.clone(),
-        source,
-    })?;
-    Ok((bound, Arc::new(folder)))
-}
 
 /// The names that certificates are issued for: those of every hub.
 fn certified_names(config: &Config, bound: &[IpAddr]) -> HostNames {

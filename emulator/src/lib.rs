@@ -95,6 +95,7 @@ mod clock;
 pub mod config;
 mod directory;
 mod emulator;
+mod endpoints;
 mod entrance;
 pub mod event_log;
 mod host_names;
