@@ -10,7 +10,7 @@ use hub_proto::time::{Now, Timestamp};
 use rcgen::KeyPair;
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
-use rustls::crypto::ring::{Ticketer, default_provider, sign};
+use rustls::crypto::ring::{Ticketer, sign};
 use rustls::pki_types::{DnsName, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
@@ -18,6 +18,7 @@ use rustls::version::{TLS12, TLS13};
 
 use super::TlsError;
 use super::ca::Ca;
+use super::keys;
 use super::leaf::{self, Subject};
 use crate::host_names::HostNames;
 
@@ -61,7 +62,7 @@ impl Authority {
             host_names: HostNames::default(),
             signing_key: sign::any_ecdsa_type(&private_key)?,
             leaf_key,
-            provider: Arc::new(default_provider()),
+            provider: Arc::new(keys::provider()),
             tickets: Ticketer::new()?,
             configs: DashMap::new(),
         })

@@ -12,6 +12,7 @@ mod ca;
 mod error;
 mod export;
 mod files;
+mod keys;
 mod leaf;
 mod stream;
 mod subject_hash;
