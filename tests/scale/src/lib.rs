@@ -11,10 +11,12 @@
 //! | `process` | what a process takes, read from `/proc` |
 //! | `machine` | what the figures were measured on |
 //! | `record` | the tables: `docs/growth.csv`, `docs/sockets.csv` |
+//! | `page` | the tables of docs/PERFORMANCE.md that are made of them |
 //! | `plot` | `docs/images/growth.svg` |
 
 mod growth;
 mod machine;
+mod page;
 mod plot;
 mod process;
 mod record;
@@ -22,6 +24,7 @@ mod sockets;
 
 pub use growth::{Growth, SIZES, in_memory};
 pub use machine::Machine;
+pub use page::with_tables;
 pub use plot::svg;
 pub use record::{Row, add_to, read, replace_in};
 pub use sockets::{Latency, Sockets, on_sockets};

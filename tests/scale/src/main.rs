@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use hubnerite_scale::{
-    Growth, Machine, Row, SIZES, add_to, in_memory, on_sockets, read, replace_in, svg,
+    Growth, Machine, Row, SIZES, Sockets, add_to, in_memory, on_sockets, read, replace_in, svg,
+    with_tables,
 };
 
 /// What fleets of growing size cost
@@ -42,7 +43,7 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value_os_t = document("sockets.csv"))]
         record: PathBuf,
     },
-    /// Draw docs/growth.csv as docs/images/growth.svg
+    /// Draw docs/growth.csv as docs/images/growth.svg, and write the tables of docs/PERFORMANCE.md
     Plot,
 }
 
@@ -78,6 +79,10 @@ fn main() -> anyhow::Result<()> {
         Command::Plot => {
             let runs: Vec<Growth> = read(&document("growth.csv"))?;
             std::fs::write(document("images/growth.svg"), svg(&runs))?;
+            let sockets: Vec<Sockets> = read(&document("sockets.csv"))?;
+            let page = document("PERFORMANCE.md");
+            let text = std::fs::read_to_string(&page)?;
+            std::fs::write(page, with_tables(&text, &runs, &sockets)?)?;
             Ok(())
         }
     }
