@@ -107,6 +107,7 @@ pub mod memory;
 mod mqtt;
 mod news;
 mod random;
+mod read_buffer;
 mod rest;
 mod seed;
 mod serving;

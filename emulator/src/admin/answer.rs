@@ -1,17 +1,12 @@
 //! What the endpoint says: whole bodies, streams, and problems that name their remedy (RFC 9457).
 
-use std::convert::Infallible;
-
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// An answer; its body may be a stream.
-pub(super) type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
+pub(super) use crate::http::Answer;
+use crate::http::Pieces;
 
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -74,8 +69,8 @@ impl Problem {
             body["mistakes"] = self.mistakes.into();
         }
         let mut answer = whole(self.status, PROBLEM, body.to_string());
-        if let Some(allow) = self.allow.and_then(|verbs| verbs.try_into().ok()) {
-            answer.headers_mut().insert(ALLOW, allow);
+        if let Some(allow) = self.allow {
+            answer.push("allow", &allow);
         }
         answer
     }
@@ -113,19 +108,16 @@ pub(super) fn whole(
     content_type: &'static str,
     body: impl Into<Bytes>,
 ) -> Answer {
-    answer(status, content_type, Full::new(body.into()).boxed_unsync())
+    described(Answer::new(status, body), content_type)
 }
 
-/// An answer with any body.
-pub(super) fn answer(
-    status: StatusCode,
-    content_type: &'static str,
-    body: UnsyncBoxBody<Bytes, Infallible>,
-) -> Answer {
-    let mut answer = Response::new(body);
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// 200 with a body that is made while it is sent.
+pub(super) fn stream(content_type: &'static str, pieces: Pieces) -> Answer {
+    described(Answer::stream(pieces, None), content_type)
+}
+
+fn described(mut answer: Answer, content_type: &'static str) -> Answer {
+    answer.push("content-type", content_type);
+    answer.push("cache-control", "no-store");
     answer
 }

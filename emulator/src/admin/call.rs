@@ -3,17 +3,15 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Bytes};
-use hyper::header::HeaderMap;
-use hyper::{StatusCode, Uri};
+use hyper::StatusCode;
+use hyper::body::Bytes;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use super::answer::Problem;
 use super::route::{RequestBody, Route};
 use super::serve::AdminContext;
-use crate::http::query_parameter;
+use crate::http::{Body, BodyFault, Head, query_parameter};
 use crate::hub::HubHandle;
 
 /// A request as its operation sees it.
@@ -24,8 +22,7 @@ pub(super) struct Call {
     pub(super) hub: HubHandle,
     /// The name under which the endpoint was asked, without port.
     pub(super) host: String,
-    pub(super) uri: Uri,
-    pub(super) headers: HeaderMap,
+    pub(super) head: Head,
     /// What stands in place of the path's segments in braces, in order.
     pub(super) values: Vec<String>,
     /// Empty where the operation takes none.
@@ -40,7 +37,7 @@ impl Call {
 
     /// A parameter of the query.
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        query_parameter(&self.uri, name).map(Cow::into_owned)
+        query_parameter(&self.head, name).map(Cow::into_owned)
     }
 
     /// A number of the query.
@@ -76,8 +73,8 @@ impl Call {
 }
 
 /// Refuses parameters that the operation does not know: a misspelt one would change what is asked.
-pub(super) fn check_parameters(uri: &Uri, route: &Route) -> Result<(), Problem> {
-    let pairs = uri.query().unwrap_or_default().split('&');
+pub(super) fn check_parameters(head: &Head, route: &Route) -> Result<(), Problem> {
+    let pairs = head.query().unwrap_or_default().split('&');
     for pair in pairs.filter(|pair| !pair.is_empty()) {
         let name = pair.split_once('=').map_or(pair, |(name, _)| name);
         let name = percent_decode_str(name).decode_utf8_lossy();
@@ -100,26 +97,24 @@ pub(super) fn check_parameters(uri: &Uri, route: &Route) -> Result<(), Problem> 
 }
 
 /// Reads a body in bounded room and time.
-pub(super) async fn read_body<B>(body: B, expected: &RequestBody) -> Result<Bytes, Problem>
-where
-    B: Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+pub(super) async fn read_body(
+    mut body: Body<'_>,
+    expected: &RequestBody,
+) -> Result<Bytes, Problem> {
     let max = expected.bytes_max;
-    let collected = Box::pin(Limited::new(body, max).collect());
-    let bytes = match tokio::time::timeout(BODY_PATIENCE, collected).await {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+    let bytes = match body.whole(max, BODY_PATIENCE).await {
+        Ok(bytes) => bytes,
+        Err(BodyFault::TooLarge) => {
             let detail = format!("the body has more than {max} bytes");
             return Err(
                 Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail).with_remedy(expected.too_large)
             );
         }
-        Ok(Err(error)) => {
+        Err(BodyFault::Torn(error)) => {
             let detail = format!("the body broke off: {error}");
             return Err(Problem::bad_request(detail));
         }
-        Err(_) => {
+        Err(BodyFault::TooSlow) => {
             let detail = format!("the body did not come within {BODY_PATIENCE:?}");
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
         }

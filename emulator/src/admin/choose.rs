@@ -1,13 +1,13 @@
 //! Which hub an admin request is about: the one that `?hub=NAME` names, or else the one under whose
 //! host name the request came. Makes none: to look is not to create.
 
-use hyper::{StatusCode, Uri};
+use hyper::StatusCode;
 
 use super::answer::Problem;
 use super::route::{Parameter, ParameterKind};
 use crate::directory::{Directory, NoHub};
 use crate::host_names::{HubHost, HubNameError};
-use crate::http::query_parameter;
+use crate::http::{Head, query_parameter};
 use crate::hub::HubHandle;
 
 /// What every operation that is about a hub takes.
@@ -18,8 +18,8 @@ pub(super) const PARAMETER: Parameter = Parameter {
 };
 
 /// The hub that a request is about; `host` is the one it came under.
-pub(super) fn hub(directory: &Directory, uri: &Uri, host: &str) -> Result<HubHandle, Problem> {
-    let Some(name) = query_parameter(uri, PARAMETER.name) else {
+pub(super) fn hub(directory: &Directory, head: &Head, host: &str) -> Result<HubHandle, Problem> {
+    let Some(name) = query_parameter(head, PARAMETER.name) else {
         return directory.existing(host).map_err(|why| no_hub(&why));
     };
     named(directory, &name)

@@ -1,22 +1,21 @@
 //! The event log as a response body: pages on demand, so that a slow reader costs no memory.
 
-use std::convert::Infallible;
+use std::io;
 use std::time::Duration;
 
-use futures_util::stream::{self, Stream};
-use http_body_util::{BodyExt, StreamBody};
+use futures_util::stream::{Stream, unfold};
 use hub_core::event::Event;
-use hyper::body::{Bytes, Frame};
-use hyper::header::{ACCEPT, HeaderMap};
+use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::answer::{Answer, JSON, Problem, answer, whole};
+use super::answer::{Answer, JSON, Problem, stream, whole};
 use super::call::Call;
 use super::event_json::{write_event, write_gap};
 use super::matcher::{Calls, Clause, Matcher, known_type};
 use super::route::{Handler, Parameter, ParameterKind, ResponseBody, Route};
 use crate::event_log::EventLog;
+use crate::http::{Head, printable};
 use crate::stop::StopToken;
 
 const NDJSON: &str = "application/x-ndjson";
@@ -112,8 +111,7 @@ fn show(call: &Call) -> Result<Answer, Problem> {
     let content_type = selection.form.content_type();
     let stop = call.context.connection.stop.clone();
     let lines = lines(call.hub.event_log().clone(), stop, selection);
-    let body = StreamBody::new(lines).boxed_unsync();
-    Ok(answer(StatusCode::OK, content_type, body))
+    Ok(stream(content_type, Box::pin(lines)))
 }
 
 fn show_one(call: &Call) -> Result<Answer, Problem> {
@@ -159,9 +157,8 @@ enum Form {
 
 impl Form {
     /// As the client's `Accept` asks.
-    fn of(headers: &HeaderMap) -> Self {
-        let accepts = headers.get_all(ACCEPT).iter();
-        let mut accepts = accepts.filter_map(|accept| accept.to_str().ok());
+    fn of(head: &Head) -> Self {
+        let mut accepts = head.all("accept").filter_map(printable);
         if accepts.any(|accept| accept.contains(SERVER_SENT)) {
             Self::ServerSent
         } else {
@@ -215,10 +212,10 @@ pub(super) struct Selection {
 
 impl Selection {
     fn of(call: &Call) -> Result<Self, Problem> {
-        let form = Form::of(&call.headers);
+        let form = Form::of(&call.head);
         // A browser's `EventSource` that comes back goes on where it was.
-        let last_seen = call.headers.get("last-event-id");
-        let last_seen = last_seen.and_then(|seen| seen.to_str().ok()?.parse().ok());
+        let last_seen = call.head.text("last-event-id");
+        let last_seen = last_seen.and_then(|seen| seen.parse().ok());
         Ok(Self {
             after: last_seen.or(call.number("after")?).unwrap_or(0),
             limit: call.number("limit")?.unwrap_or(u64::MAX),
@@ -273,7 +270,7 @@ pub(super) fn lines(
     log: EventLog,
     stop: StopToken,
     selection: Selection,
-) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send {
+) -> impl Stream<Item = io::Result<Bytes>> + Send {
     let until = if selection.follow {
         u64::MAX
     } else {
@@ -285,7 +282,7 @@ pub(super) fn lines(
     } else {
         Calls::default()
     };
-    stream::unfold(
+    unfold(
         Reader {
             calls,
             log,
@@ -295,7 +292,7 @@ pub(super) fn lines(
         },
         |mut reader| async move {
             let chunk = reader.next_chunk().await?;
-            Some((Ok(Frame::data(Bytes::from(chunk))), reader))
+            Some((Ok(Bytes::from(chunk)), reader))
         },
     )
 }

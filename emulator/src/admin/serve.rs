@@ -4,10 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::{Body, Bytes};
-use hyper::header::{HeaderMap, ORIGIN};
-use hyper::{Request, StatusCode, Uri};
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper::body::Bytes;
+use hyper::{StatusCode, Uri};
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
@@ -17,7 +15,7 @@ use super::choose;
 use super::route::{self, Found, Handler};
 use crate::config::Ports;
 use crate::directory::Directory;
-use crate::http::{self, HeadBounds};
+use crate::http::{self, Body, Head, HeadBounds, Service, Transport, printable};
 use crate::listener::ConnectionContext;
 use crate::seed::SeedCodec;
 use crate::tls::TrustFiles;
@@ -49,52 +47,39 @@ pub(crate) struct AdminContext {
 /// Serves HTTP/1.1 on `io` until the client goes or the emulator stops.
 pub(crate) async fn serve_connection<I>(io: I, context: AdminContext)
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: Transport,
 {
     let (peer, stop) = (context.connection.peer, context.connection.stop.clone());
-    let ended = http::serve(io, HEAD_BOUNDS, stop, |request| {
-        let context = context.clone();
-        async move { handle(&context, request).await }
-    })
-    .await;
-    if let Err(error) = ended {
+    if let Err(error) = http::serve(io, HEAD_BOUNDS, stop, &context).await {
         debug!(%peer, %error, "an admin connection ended early");
     }
 }
 
-/// Answers one request.
-pub(super) async fn handle<B>(context: &AdminContext, request: Request<B>) -> Answer
-where
-    B: Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    match dispatch(context, request).await {
-        Ok(answer) => answer,
-        Err(problem) => problem.into_answer(),
+impl Service for AdminContext {
+    async fn answer(&self, head: Head, body: Body<'_>) -> Answer {
+        match dispatch(self, head, body).await {
+            Ok(answer) => answer,
+            Err(problem) => problem.into_answer(),
+        }
     }
 }
 
-async fn dispatch<B>(context: &AdminContext, request: Request<B>) -> Result<Answer, Problem>
-where
-    B: Body,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let host = http::host(&request).unwrap_or_default();
+async fn dispatch(context: &AdminContext, head: Head, body: Body<'_>) -> Result<Answer, Problem> {
+    let host = http::host(&head).unwrap_or_default();
     let directory = &context.connection.directory;
     check_host(directory, &host)?;
-    check_origin(directory, request.headers())?;
-    let (route, values) = match route::find(request.method(), request.uri().path()) {
+    check_origin(directory, &head)?;
+    let (route, values) = match route::find(head.method(), head.path()) {
         Found::Route(route, values) => (route, values),
-        Found::OtherVerbs(verbs) => return Err(wrong_verb(&request, verbs)),
-        Found::Nothing => return Err(no_such_path(request.uri())),
+        Found::OtherVerbs(verbs) => return Err(wrong_verb(&head, verbs)),
+        Found::Nothing => return Err(no_such_path(&head)),
     };
-    check_parameters(request.uri(), route)?;
+    check_parameters(&head, route)?;
     let hub = if route.is_about_a_hub() {
-        choose::hub(directory, request.uri(), &host)?
+        choose::hub(directory, &head, &host)?
     } else {
         directory.default_hub().clone()
     };
-    let (head, body) = request.into_parts();
     let body = match &route.request {
         Some(expected) => read_body(body, expected).await?,
         None => Bytes::new(),
@@ -103,8 +88,7 @@ where
         context: context.clone(),
         hub,
         host,
-        uri: head.uri,
-        headers: head.headers,
+        head,
         values,
         body,
     };
@@ -131,11 +115,12 @@ fn check_host(directory: &Directory, host: &str) -> Result<(), Problem> {
 
 /// A page of the web can also post to `localhost` itself, without reading the answer. Browsers then
 /// say where the page is from.
-fn check_origin(directory: &Directory, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(origin) = headers.get(ORIGIN) else {
+fn check_origin(directory: &Directory, head: &Head) -> Result<(), Problem> {
+    let Some(origin) = head.get("origin") else {
         return Ok(());
     };
-    let page = origin.to_str().ok().and_then(|origin| origin.parse().ok());
+    let origin = printable(origin).unwrap_or_default();
+    let page = origin.parse().ok();
     let is_ours =
         page.is_some_and(|page: Uri| page.host().is_some_and(|host| directory.accepts(host)));
     if is_ours {
@@ -147,19 +132,15 @@ fn check_origin(directory: &Directory, headers: &HeaderMap) -> Result<(), Proble
         .with_remedy("serve the page from localhost, or start the hub with --host NAME"))
 }
 
-fn wrong_verb<B>(request: &Request<B>, verbs: String) -> Problem {
-    let detail = format!(
-        "{} does not answer {}",
-        request.uri().path(),
-        request.method()
-    );
+fn wrong_verb(head: &Head, verbs: String) -> Problem {
+    let detail = format!("{} does not answer {}", head.path(), head.method());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
         .with_remedy(format!("it answers {verbs}"))
         .allowing(verbs)
 }
 
-fn no_such_path(uri: &Uri) -> Problem {
-    let detail = format!("there is no {:?} here", uri.path());
+fn no_such_path(head: &Head) -> Problem {
+    let detail = format!("there is no {:?} here", head.path());
     Problem::new(StatusCode::NOT_FOUND, detail)
         .with_remedy("see / for what there is, /admin/openapi.json for programs")
 }

@@ -360,6 +360,7 @@ fn no_such(name: &str) -> Problem {
 mod tests {
     use super::super::call::read_body;
     use super::*;
+    use crate::http::testing::with_body;
     use crate::test_hub::TestHub;
 
     #[tokio::test(start_paused = true)]
@@ -375,8 +376,8 @@ mod tests {
             bytes_max: text.len() - 1,
             ..SNAPSHOT
         };
-        let body = http_body_util::Full::new(hyper::body::Bytes::from(text));
-        let given = read_body(body, &expected).await.unwrap_err();
+        let given = with_body(&text, async |body| read_body(body, &expected).await);
+        let given = given.await.unwrap_err();
         insta::assert_debug_snapshot!([taken, given]);
     }
 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
-use http_body_util::BodyExt;
 use http_body_util::Full;
 use hub_core::event::{Event, EventKind};
 use hub_proto::ids::DeviceId;
@@ -17,11 +16,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::watch;
 
 use super::events::{Selection, lines};
-use super::serve::{AdminContext, handle, serve_connection};
+use super::serve::{AdminContext, serve_connection};
 use crate::config::{EventLogLimits, Ports};
 use crate::directory::When;
 use crate::event_log::EventLog;
 use crate::host_names::HubHost;
+use crate::http::testing;
 use crate::stop::StopSwitch;
 use crate::test_hub::{TestHub, spec};
 use crate::tls::TrustFiles;
@@ -85,10 +85,9 @@ async fn answer_to(
     body: &str,
 ) -> (u16, String) {
     let body = Full::new(Bytes::copy_from_slice(body.as_bytes()));
-    let answer = handle(context, request.body(body).unwrap()).await;
+    let answer = testing::ask(context, request.body(body).unwrap()).await;
     let status = answer.status().as_u16();
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
-    (status, String::from_utf8(body.to_vec()).unwrap())
+    (status, String::from_utf8(answer.into_body().await).unwrap())
 }
 
 #[tokio::test]
@@ -181,9 +180,12 @@ async fn unknown_paths_verbs_and_parameters_are_problems_that_name_the_remedy() 
     insta::assert_snapshot!(told);
     let request = Request::delete("/admin/events").header(HOST, "localhost");
     let request = request.body(Full::<Bytes>::default()).unwrap();
-    let answer = handle(&context, request).await;
-    assert_eq!(answer.headers()["allow"], "GET");
-    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    let answer = testing::ask(&context, request).await;
+    assert_eq!(answer.field("allow"), Some("GET"));
+    assert_eq!(
+        answer.field("content-type"),
+        Some("application/problem+json")
+    );
     assert_eq!(ask(&context, "HEAD", "/health", "localhost").await.0, 200);
 }
 
@@ -330,10 +332,10 @@ async fn a_browser_that_comes_back_goes_on_behind_the_event_it_saw_last() {
         .header(ACCEPT, "text/event-stream")
         .header("Last-Event-ID", "2");
     let request = request.body(Full::<Bytes>::default()).unwrap();
-    let answer = handle(&context, request).await;
-    assert_eq!(answer.headers()["content-type"], "text/event-stream");
-    let frame = answer.into_body().frame().await.unwrap().unwrap();
-    let text = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
+    let answer = testing::ask(&context, request).await;
+    assert_eq!(answer.field("content-type"), Some("text/event-stream"));
+    let piece = answer.into_pieces().next().await.unwrap().unwrap();
+    let text = String::from_utf8(piece.to_vec()).unwrap();
     assert!(text.starts_with("id: 3\ndata: {\"seq\":3,"), "{text}");
     assert!(text.ends_with("}\n\n"), "{text}");
 }
@@ -344,9 +346,9 @@ async fn a_follower_gets_what_happens_later() {
     let context = context(&hub, dir.path());
     let request = Request::get("/admin/events?follow=true").header(HOST, "localhost");
     let request = request.body(Full::<Bytes>::default()).unwrap();
-    let mut body = handle(&context, request).await.into_body();
-    let (frame, ()) = tokio::join!(body.frame(), async { hub.create("late") });
-    let line = frame.unwrap().unwrap().into_data().unwrap();
+    let mut pieces = testing::ask(&context, request).await.into_pieces();
+    let (piece, ()) = tokio::join!(pieces.next(), async { hub.create("late") });
+    let line = piece.unwrap().unwrap();
     assert!(
         String::from_utf8(line.to_vec())
             .unwrap()
@@ -389,10 +391,7 @@ async fn events_that_fell_out_of_the_log_are_told_as_a_gap() {
     let selection = Selection::after(1);
     let switch = StopSwitch::new();
     let lines: Vec<_> = lines(log, switch.token(), selection).collect().await;
-    let text: Vec<u8> = lines
-        .into_iter()
-        .flat_map(|frame| frame.unwrap().into_data().unwrap())
-        .collect();
+    let text: Vec<u8> = lines.into_iter().flat_map(|piece| piece.unwrap()).collect();
     let text = String::from_utf8(text).unwrap();
     let types: Vec<&str> = text.lines().map(|line| &line[..10]).collect();
     assert_eq!(

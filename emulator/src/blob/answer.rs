@@ -3,14 +3,11 @@
 use std::fmt::Write;
 use std::io;
 
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{Response, StatusCode};
 
-/// An answer, whose body may be a file that is still read.
-pub(super) type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
+pub(super) use crate::http::Answer;
+use crate::http::{is_token, is_value};
 
 /// Why a request is not granted: the service's status and code, and words of Hubnerite's own.
 #[derive(Debug)]
@@ -19,7 +16,7 @@ pub(super) struct Refusal {
     pub(super) code: &'static str,
     pub(super) text: String,
     /// Beside the usual ones.
-    pub(super) header: Option<(HeaderName, String)>,
+    pub(super) header: Option<(&'static str, String)>,
 }
 
 impl Refusal {
@@ -61,8 +58,8 @@ impl Refusal {
             self.code
         )
         .expect("a String takes any text");
-        let mut answer = with_body(self.status, xml.into());
-        set(&mut answer, CONTENT_TYPE, "application/xml");
+        let mut answer = Answer::new(self.status, xml);
+        set(&mut answer, "content-type", "application/xml");
         set(&mut answer, ERROR_CODE, self.code);
         if let Some((name, value)) = self.header {
             set(&mut answer, name, &value);
@@ -80,26 +77,19 @@ impl From<io::Error> for Refusal {
 }
 
 pub(super) fn empty(status: StatusCode) -> Answer {
-    with_body(status, Bytes::new())
-}
-
-pub(super) fn with_body(status: StatusCode, body: Bytes) -> Answer {
-    let body = Full::new(body).map_err(|never| match never {});
-    let mut answer = Response::new(body.boxed_unsync());
-    *answer.status_mut() = status;
-    answer
+    Answer::new(status, Bytes::new())
 }
 
 pub(super) fn xml(body: String) -> Answer {
-    let mut answer = with_body(StatusCode::OK, body.into());
-    set(&mut answer, CONTENT_TYPE, "application/xml");
+    let mut answer = Answer::new(StatusCode::OK, body);
+    set(&mut answer, "content-type", "application/xml");
     answer
 }
 
 /// Sets a header; one that cannot be printed is left out.
-pub(super) fn set(answer: &mut Answer, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        answer.headers_mut().insert(name, value);
+pub(super) fn set(answer: &mut Answer, name: &str, value: &str) {
+    if is_value(value) && name.bytes().all(is_token) {
+        answer.set(name, value);
     }
 }
 
@@ -121,4 +111,4 @@ pub(super) fn escaped(text: &str) -> String {
 }
 
 pub(super) const XML: &str = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
-const ERROR_CODE: HeaderName = HeaderName::from_static("x-ms-error-code");
+const ERROR_CODE: &str = "x-ms-error-code";

@@ -6,14 +6,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::stream::try_unfold;
-use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Body, Bytes, Frame, Incoming as RequestBody};
-use hyper::header::{
-    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
-    HeaderValue, LAST_MODIFIED,
-};
-use hyper::http::request::Parts;
-use hyper::{Response, StatusCode, Uri};
+use hyper::StatusCode;
+use hyper::body::Bytes;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
@@ -22,7 +16,7 @@ use super::folder::{BlobFolder, BlockId, Incoming, Properties, Stamp};
 use super::list::{Item, Listing, OCTETS};
 use super::name::{BlobName, ContainerName};
 use super::target::{check_read, check_write, range};
-use crate::http::query_parameter;
+use crate::http::{Body, Head, printable, query_parameter};
 
 pub(super) async fn list_containers(folder: &BlobFolder) -> Result<Answer, Refusal> {
     let mut body = format!("{XML}<EnumerationResults><Containers>");
@@ -44,9 +38,9 @@ pub(super) async fn list_containers(folder: &BlobFolder) -> Result<Answer, Refus
 pub(super) async fn create_container(
     folder: &BlobFolder,
     container: &ContainerName,
-    head: &Parts,
+    head: &Head,
 ) -> Result<Answer, Refusal> {
-    if !metadata(&head.headers)?.is_empty() {
+    if !metadata(head)?.is_empty() {
         return Err(Refusal::not_built("metadata of containers"));
     }
     if !folder.create_container(container).await? {
@@ -58,7 +52,7 @@ pub(super) async fn create_container(
         ));
     }
     let mut answer = get_container(folder, container).await?;
-    *answer.status_mut() = StatusCode::CREATED;
+    answer.set_status(StatusCode::CREATED);
     Ok(answer)
 }
 
@@ -87,9 +81,9 @@ pub(super) async fn delete_container(
 pub(super) async fn list_blobs(
     folder: &BlobFolder,
     container: &ContainerName,
-    uri: &Uri,
+    head: &Head,
 ) -> Result<Answer, Refusal> {
-    let listing = read_listing(uri)?;
+    let listing = read_listing(head)?;
     check_container(folder, container).await?;
     let blobs = folder.blobs(container).await?;
     let names: Vec<&str> = blobs.iter().map(BlobName::as_str).collect();
@@ -112,8 +106,8 @@ pub(super) async fn list_blobs(
     Ok(xml(body))
 }
 
-fn read_listing(uri: &Uri) -> Result<Listing, Refusal> {
-    let parameter = |name: &str| query_parameter(uri, name).unwrap_or_default();
+fn read_listing(head: &Head) -> Result<Listing, Refusal> {
+    let parameter = |name: &str| query_parameter(head, name).unwrap_or_default();
     let limit = match &*parameter("maxresults") {
         "" => LIST_MAX,
         text => text
@@ -145,9 +139,9 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    pub(super) async fn put(self, head: &Parts, body: RequestBody) -> Result<Answer, Refusal> {
-        let kind = head.headers.get("x-ms-blob-type");
-        match kind.map(HeaderValue::as_bytes) {
+    pub(super) async fn put(self, head: &Head, body: Body<'_>) -> Result<Answer, Refusal> {
+        let kind = head.get("x-ms-blob-type");
+        match kind {
             Some(b"BlockBlob") => {}
             Some(_) => return Err(Refusal::not_built("blobs other than block blobs")),
             None => {
@@ -155,10 +149,10 @@ impl Place<'_> {
                 return Err(Refusal::bad("MissingRequiredHeader", text));
             }
         }
-        check_length(&head.headers)?;
-        let mut properties = read_properties(&head.headers)?;
-        if let Some(of_body) = header(&head.headers, CONTENT_TYPE.as_str())? {
-            let own = properties.headers.entry(CONTENT_TYPE.to_string());
+        check_length(head)?;
+        let mut properties = read_properties(head)?;
+        if let Some(of_body) = header(head, "content-type")? {
+            let own = properties.headers.entry("content-type".to_owned());
             own.or_insert(of_body);
         }
         self.check_write(head).await?;
@@ -166,19 +160,15 @@ impl Place<'_> {
         self.commit(head, content, &properties).await
     }
 
-    pub(super) async fn put_block(
-        self,
-        head: &Parts,
-        body: RequestBody,
-    ) -> Result<Answer, Refusal> {
-        let id = query_parameter(&head.uri, "blockid");
+    pub(super) async fn put_block(self, head: &Head, body: Body<'_>) -> Result<Answer, Refusal> {
+        let id = query_parameter(head, "blockid");
         let id = id.and_then(|id| read_block_id(&id)).ok_or_else(|| {
             Refusal::bad(
                 "InvalidQueryParameterValue",
                 "blockid is base64 of 1 to 64 bytes",
             )
         })?;
-        check_length(&head.headers)?;
+        check_length(head)?;
         check_container(self.folder, self.container).await?;
         let content = self.receive(body).await?;
         self.folder
@@ -189,20 +179,17 @@ impl Place<'_> {
 
     pub(super) async fn put_block_list(
         self,
-        head: &Parts,
-        body: RequestBody,
+        head: &Head,
+        mut body: Body<'_>,
     ) -> Result<Answer, Refusal> {
-        let properties = read_properties(&head.headers)?;
+        let properties = read_properties(head)?;
         self.check_write(head).await?;
-        let list = http_body_util::Limited::new(body, LIST_BYTES_MAX).collect();
-        let list = tokio::time::timeout(PIECE_WITHIN, list).await;
-        let list = list.ok().and_then(Result::ok).ok_or_else(|| {
-            Refusal::bad(
-                "InvalidXmlDocument",
-                "the list of blocks does not arrive whole",
-            )
+        let list = body.whole(LIST_BYTES_MAX, PIECE_WITHIN).await;
+        let list = list.map_err(|fault| {
+            let text = format!("the list of blocks does not arrive whole: {fault}");
+            Refusal::bad("InvalidXmlDocument", text)
         })?;
-        let blocks = read_block_list(&list.to_bytes())?;
+        let blocks = read_block_list(&list)?;
         let mut content = self.folder.incoming().await?;
         for block in &blocks {
             let (container, blob) = (self.container, self.blob);
@@ -217,7 +204,7 @@ impl Place<'_> {
         self.commit(head, content, &properties).await
     }
 
-    pub(super) async fn get(self, head: &Parts) -> Result<Answer, Refusal> {
+    pub(super) async fn get(self, head: &Head) -> Result<Answer, Refusal> {
         check_container(self.folder, self.container).await?;
         if self
             .folder
@@ -228,55 +215,53 @@ impl Place<'_> {
             return Err(Refusal::no_blob());
         }
         let (mut file, stamp) = self.folder.open_blob(self.container, self.blob).await?;
-        check_read(&head.headers, &stamp)?;
-        let range = range(&head.headers, stamp.bytes)?;
+        check_read(head, &stamp)?;
+        let range = range(head, stamp.bytes)?;
         let (first, bytes) = match range {
             Some((first, last)) => (first, last - first + 1),
             None => (0, stamp.bytes),
         };
         file.seek(io::SeekFrom::Start(first)).await?;
-        let mut answer = Response::new(StreamBody::new(pieces(file, bytes)).boxed_unsync());
+        let mut answer = Answer::stream(Box::pin(pieces(file, bytes)), Some(bytes));
         self.describe(&mut answer, &stamp).await?;
-        set(&mut answer, CONTENT_LENGTH, &bytes.to_string());
         if let Some((first, last)) = range {
-            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+            answer.set_status(StatusCode::PARTIAL_CONTENT);
             let text = format!("bytes {first}-{last}/{}", stamp.bytes);
-            set(&mut answer, CONTENT_RANGE, &text);
+            set(&mut answer, "content-range", &text);
         }
         Ok(answer)
     }
 
-    pub(super) async fn get_properties(self, head: &Parts) -> Result<Answer, Refusal> {
+    pub(super) async fn get_properties(self, head: &Head) -> Result<Answer, Refusal> {
         check_container(self.folder, self.container).await?;
         let stamp = self.folder.stamp(self.container, self.blob).await?;
         let stamp = stamp.ok_or_else(Refusal::no_blob)?;
-        check_read(&head.headers, &stamp)?;
-        let mut answer = empty(StatusCode::OK);
+        check_read(head, &stamp)?;
+        let mut answer = Answer::described(stamp.bytes);
         self.describe(&mut answer, &stamp).await?;
-        set(&mut answer, CONTENT_LENGTH, &stamp.bytes.to_string());
         Ok(answer)
     }
 
-    pub(super) async fn delete(self, head: &Parts) -> Result<Answer, Refusal> {
+    pub(super) async fn delete(self, head: &Head) -> Result<Answer, Refusal> {
         check_container(self.folder, self.container).await?;
         let stamp = self.folder.stamp(self.container, self.blob).await?;
         let stamp = stamp.ok_or_else(Refusal::no_blob)?;
-        check_read(&head.headers, &stamp)?;
+        check_read(head, &stamp)?;
         if !self.folder.delete(self.container, self.blob).await? {
             return Err(Refusal::no_blob());
         }
         Ok(empty(StatusCode::ACCEPTED))
     }
 
-    async fn check_write(self, head: &Parts) -> Result<(), Refusal> {
+    async fn check_write(self, head: &Head) -> Result<(), Refusal> {
         check_container(self.folder, self.container).await?;
         let stamp = self.folder.stamp(self.container, self.blob).await?;
-        check_write(&head.headers, stamp)
+        check_write(head, stamp)
     }
 
     async fn commit(
         self,
-        head: &Parts,
+        head: &Head,
         content: Incoming,
         properties: &Properties,
     ) -> Result<Answer, Refusal> {
@@ -293,51 +278,47 @@ impl Place<'_> {
     }
 
     /// Writes a body to the disk as it comes.
-    async fn receive(self, mut body: RequestBody) -> Result<Incoming, Refusal> {
+    async fn receive(self, mut body: Body<'_>) -> Result<Incoming, Refusal> {
         let too_large = || {
             let text = format!("at most {CONTENT_BYTES_MAX} bytes in one request; use blocks");
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestBodyTooLarge", text)
         };
-        if body.size_hint().lower() > CONTENT_BYTES_MAX {
+        if body
+            .announced()
+            .is_some_and(|bytes| bytes > CONTENT_BYTES_MAX)
+        {
             return Err(too_large());
         }
         let mut content = self.folder.incoming().await?;
         let mut bytes = 0;
         loop {
             let torn = || Refusal::bad("InvalidInput", "the body does not arrive whole");
-            let frame = tokio::time::timeout(PIECE_WITHIN, body.frame()).await;
-            let frame = match frame.map_err(|_| torn())? {
-                Some(frame) => frame.map_err(|_| torn())?,
-                None => break,
+            let piece = tokio::time::timeout(PIECE_WITHIN, body.piece()).await;
+            let piece = piece.map_err(|_| torn())?.map_err(|_| torn())?;
+            let Some(piece) = piece else {
+                break;
             };
-            if let Ok(piece) = frame.into_data() {
-                bytes += piece.len() as u64;
-                if bytes > CONTENT_BYTES_MAX {
-                    return Err(too_large());
-                }
-                content.write(&piece).await?;
+            bytes += piece.len() as u64;
+            if bytes > CONTENT_BYTES_MAX {
+                return Err(too_large());
             }
+            content.write(&piece).await?;
         }
         Ok(content)
     }
 
     async fn describe(self, answer: &mut Answer, stamp: &Stamp) -> Result<(), Refusal> {
         let properties = self.folder.properties(self.container, self.blob).await?;
-        set(answer, CONTENT_TYPE, OCTETS);
+        set(answer, "content-type", OCTETS);
         for (name, value) in &properties.headers {
-            // As they were read from headers.
-            if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-                set(answer, name, value);
-            }
+            set(answer, name, value);
         }
         for (name, value) in &properties.metadata {
-            if let Ok(name) = HeaderName::from_bytes(format!("x-ms-meta-{name}").as_bytes()) {
-                set(answer, name, value);
-            }
+            set(answer, &format!("x-ms-meta-{name}"), value);
         }
         set_stamp(answer, stamp);
         set_lease(answer);
-        set(answer, ACCEPT_RANGES, "bytes");
+        set(answer, "accept-ranges", "bytes");
         set(answer, BLOB_TYPE, "BlockBlob");
         set(answer, CREATION_TIME, &stamp.last_modified());
         set(answer, SERVER_ENCRYPTED, "false");
@@ -346,8 +327,8 @@ impl Place<'_> {
 }
 
 fn set_stamp(answer: &mut Answer, stamp: &Stamp) {
-    set(answer, ETAG, &stamp.etag());
-    set(answer, LAST_MODIFIED, &stamp.last_modified());
+    set(answer, "ETag", &stamp.etag());
+    set(answer, "last-modified", &stamp.last_modified());
 }
 
 /// There are no leases.
@@ -357,10 +338,7 @@ fn set_lease(answer: &mut Answer) {
 }
 
 /// A file's next bytes, a piece at a time.
-fn pieces(
-    file: File,
-    bytes: u64,
-) -> impl futures_util::Stream<Item = io::Result<Frame<Bytes>>> + Send {
+fn pieces(file: File, bytes: u64) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
     try_unfold((file, bytes), |(mut file, left)| async move {
         let wanted = usize::try_from(left).unwrap_or(usize::MAX).min(PIECE_BYTES);
         if wanted == 0 {
@@ -372,18 +350,15 @@ fn pieces(
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         piece.truncate(read);
-        Ok(Some((
-            Frame::data(piece.into()),
-            (file, left - read as u64),
-        )))
+        Ok(Some((piece.into(), (file, left - read as u64))))
     })
 }
 
-fn header(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refusal> {
-    let Some(value) = headers.get(name) else {
+fn header(head: &Head, name: &str) -> Result<Option<String>, Refusal> {
+    let Some(value) = head.get(name) else {
         return Ok(None);
     };
-    let text = value.to_str().map_err(|_| {
+    let text = printable(value).ok_or_else(|| {
         Refusal::bad(
             "InvalidHeaderValue",
             format!("{name} is not printable ASCII"),
@@ -393,8 +368,8 @@ fn header(headers: &HeaderMap, name: &str) -> Result<Option<String>, Refusal> {
 }
 
 /// A blob that is written says how long it is, also where that is zero: without it the service refuses.
-fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
-    if headers.contains_key(CONTENT_LENGTH) {
+fn check_length(head: &Head) -> Result<(), Refusal> {
+    if head.has("content-length") {
         return Ok(());
     }
     Err(Refusal::new(
@@ -404,13 +379,13 @@ fn check_length(headers: &HeaderMap) -> Result<(), Refusal> {
     ))
 }
 
-fn read_properties(headers: &HeaderMap) -> Result<Properties, Refusal> {
+fn read_properties(head: &Head) -> Result<Properties, Refusal> {
     let mut properties = Properties {
-        metadata: metadata(headers)?,
+        metadata: metadata(head)?,
         ..Properties::default()
     };
     for (asked, given) in KEPT {
-        if let Some(value) = header(headers, asked)? {
+        if let Some(value) = header(head, asked)? {
             properties.headers.insert(given.to_owned(), value);
         }
     }
@@ -418,10 +393,11 @@ fn read_properties(headers: &HeaderMap) -> Result<Properties, Refusal> {
 }
 
 /// Names of metadata are those of C#.
-fn metadata(headers: &HeaderMap) -> Result<std::collections::BTreeMap<String, String>, Refusal> {
+fn metadata(head: &Head) -> Result<std::collections::BTreeMap<String, String>, Refusal> {
     let mut metadata = std::collections::BTreeMap::new();
-    for header_name in headers.keys() {
-        let Some(name) = header_name.as_str().strip_prefix("x-ms-meta-") else {
+    for (written, _) in head.fields() {
+        let header_name = String::from_utf8_lossy(written).to_ascii_lowercase();
+        let Some(name) = header_name.strip_prefix("x-ms-meta-") else {
             continue;
         };
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -429,7 +405,7 @@ fn metadata(headers: &HeaderMap) -> Result<std::collections::BTreeMap<String, St
             let text = format!("'{name}' is no name of metadata");
             return Err(Refusal::bad("InvalidMetadata", text));
         }
-        let value = header(headers, header_name.as_str())?.unwrap_or_default();
+        let value = header(head, &header_name)?.unwrap_or_default();
         metadata.insert(name.to_owned(), value);
     }
     Ok(metadata)
@@ -479,8 +455,8 @@ const LIST_BYTES_MAX: usize = 8 * 1024 * 1024;
 const CONTENT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 const PIECE_BYTES: usize = 64 * 1024;
 const PIECE_WITHIN: Duration = Duration::from_mins(1);
-const BLOB_TYPE: HeaderName = HeaderName::from_static("x-ms-blob-type");
-const CREATION_TIME: HeaderName = HeaderName::from_static("x-ms-creation-time");
-const LEASE_STATUS: HeaderName = HeaderName::from_static("x-ms-lease-status");
-const LEASE_STATE: HeaderName = HeaderName::from_static("x-ms-lease-state");
-const SERVER_ENCRYPTED: HeaderName = HeaderName::from_static("x-ms-server-encrypted");
+const BLOB_TYPE: &str = "x-ms-blob-type";
+const CREATION_TIME: &str = "x-ms-creation-time";
+const LEASE_STATUS: &str = "x-ms-lease-status";
+const LEASE_STATE: &str = "x-ms-lease-state";
+const SERVER_ENCRYPTED: &str = "x-ms-server-encrypted";

@@ -4,17 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::header::{HeaderName, SERVER};
-use hyper::{Method, Request};
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper::Method;
 use tracing::{debug, warn};
 
 use super::answer::{Answer, Refusal, set};
 use super::folder::BlobFolder;
 use super::operations;
 use super::target::{Target, check_credential, refuse_what_is_not_built};
-use crate::http::{self, HeadBounds, query_parameter};
+use crate::http::{self, Body, Head, HeadBounds, Service, Transport, query_parameter};
 use crate::random;
 use crate::stop::StopToken;
 
@@ -25,21 +22,22 @@ pub(crate) async fn serve_connection<I>(
     stop: StopToken,
     folder: Arc<BlobFolder>,
 ) where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: Transport,
 {
-    let ended = http::serve(io, HEAD_BOUNDS, stop, |request| {
-        let folder = Arc::clone(&folder);
-        async move { handle(&folder, request).await }
-    })
-    .await;
-    if let Err(error) = ended {
+    if let Err(error) = http::serve(io, HEAD_BOUNDS, stop, &*folder).await {
         debug!(%peer, %error, "a blob connection ended early");
     }
 }
 
-async fn handle(folder: &BlobFolder, request: Request<Incoming>) -> Answer {
-    let verb = request.method().clone();
-    let outcome = route(folder, request).await;
+impl Service for BlobFolder {
+    async fn answer(&self, head: Head, body: Body<'_>) -> Answer {
+        handle(self, &head, body).await
+    }
+}
+
+async fn handle(folder: &BlobFolder, head: &Head, body: Body<'_>) -> Answer {
+    let verb = head.method();
+    let outcome = route(folder, head, body).await;
     let mut answer = outcome.unwrap_or_else(|refusal| {
         // Paths only: queries carry signatures.
         let Refusal {
@@ -52,31 +50,30 @@ async fn handle(folder: &BlobFolder, request: Request<Incoming>) -> Answer {
         }
         refusal.into_answer()
     });
-    set(&mut answer, REQUEST_ID, &random::uuid());
-    set(&mut answer, VERSION, STORAGE_VERSION);
+    set(&mut answer, "x-ms-request-id", &random::uuid());
+    set(&mut answer, "x-ms-version", STORAGE_VERSION);
     set(
         &mut answer,
-        SERVER,
+        "server",
         concat!("Hubnerite/", env!("CARGO_PKG_VERSION")),
     );
     answer
 }
 
-async fn route(folder: &BlobFolder, request: Request<Incoming>) -> Result<Answer, Refusal> {
-    let (head, body) = request.into_parts();
-    let target = Target::of(&head.uri)?;
-    check_credential(&head.uri, &head.headers)?;
-    refuse_what_is_not_built(&head.headers)?;
-    let parameter = |name: &str| query_parameter(&head.uri, name);
+async fn route(folder: &BlobFolder, head: &Head, body: Body<'_>) -> Result<Answer, Refusal> {
+    let target = Target::of(head.path())?;
+    check_credential(head)?;
+    refuse_what_is_not_built(head)?;
+    let parameter = |name: &str| query_parameter(head, name);
     let (restype, comp) = (parameter("restype"), parameter("comp"));
     let comp = comp.as_deref().unwrap_or_default();
     if parameter("snapshot").is_some() || parameter("versionid").is_some() {
         return Err(Refusal::not_built("snapshots and versions"));
     }
-    match (&target, &head.method, restype.as_deref(), comp) {
+    match (&target, head.method(), restype.as_deref(), comp) {
         (Target::Account, &Method::GET, None, "list") => operations::list_containers(folder).await,
         (Target::Container(container), &Method::PUT, Some("container"), "") => {
-            operations::create_container(folder, container, &head).await
+            operations::create_container(folder, container, head).await
         }
         (Target::Container(container), &(Method::GET | Method::HEAD), Some("container"), "") => {
             operations::get_container(folder, container).await
@@ -85,7 +82,7 @@ async fn route(folder: &BlobFolder, request: Request<Incoming>) -> Result<Answer
             operations::delete_container(folder, container).await
         }
         (Target::Container(container), &Method::GET, Some("container"), "list") => {
-            operations::list_blobs(folder, container, &head.uri).await
+            operations::list_blobs(folder, container, head).await
         }
         (Target::Blob(container, blob), verb, None, comp) => {
             let place = operations::Place {
@@ -94,16 +91,16 @@ async fn route(folder: &BlobFolder, request: Request<Incoming>) -> Result<Answer
                 blob,
             };
             match (verb, comp) {
-                (&Method::PUT, "") => place.put(&head, body).await,
-                (&Method::PUT, "block") => place.put_block(&head, body).await,
-                (&Method::PUT, "blocklist") => place.put_block_list(&head, body).await,
-                (&Method::GET, "") => place.get(&head).await,
-                (&Method::HEAD, "") => place.get_properties(&head).await,
-                (&Method::DELETE, "") => place.delete(&head).await,
-                _ => Err(not_built(&head.method, comp)),
+                (&Method::PUT, "") => place.put(head, body).await,
+                (&Method::PUT, "block") => place.put_block(head, body).await,
+                (&Method::PUT, "blocklist") => place.put_block_list(head, body).await,
+                (&Method::GET, "") => place.get(head).await,
+                (&Method::HEAD, "") => place.get_properties(head).await,
+                (&Method::DELETE, "") => place.delete(head).await,
+                _ => Err(not_built(head.method(), comp)),
             }
         }
-        _ => Err(not_built(&head.method, comp)),
+        _ => Err(not_built(head.method(), comp)),
     }
 }
 
@@ -121,6 +118,4 @@ const HEAD_BOUNDS: HeadBounds = HeadBounds {
     within: Duration::from_mins(2),
     bytes: 32 * 1024,
 };
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
-const VERSION: HeaderName = HeaderName::from_static("x-ms-version");
 const STORAGE_VERSION: &str = "2021-12-02";

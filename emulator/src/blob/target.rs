@@ -1,13 +1,12 @@
 //! What a request is about: container and blob of its path, its range, its conditions.
 
-use hyper::header::{HeaderMap, IF_MATCH, IF_NONE_MATCH};
-use hyper::{StatusCode, Uri};
+use hyper::StatusCode;
 use percent_encoding::percent_decode_str;
 
 use super::answer::Refusal;
 use super::folder::Stamp;
 use super::name::{BlobName, ContainerName};
-use crate::http::query_parameter;
+use crate::http::{Head, printable, query_parameter};
 
 /// The one account, as emulators of the storage call it.
 pub(super) const ACCOUNT: &str = "devstoreaccount1";
@@ -21,8 +20,8 @@ pub(super) enum Target {
 }
 
 impl Target {
-    pub(super) fn of(uri: &Uri) -> Result<Self, Refusal> {
-        let path = uri.path().trim_start_matches('/');
+    pub(super) fn of(path: &str) -> Result<Self, Refusal> {
+        let path = path.trim_start_matches('/');
         let (account, rest) = path.split_once('/').unwrap_or((path, ""));
         if account != ACCOUNT {
             let text = format!("the path begins with /{ACCOUNT}/ and the container");
@@ -55,9 +54,9 @@ impl Target {
 }
 
 /// Whether the request says who it is. What it says is not looked at.
-pub(super) fn check_credential(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
-    let signature = query_parameter(uri, "sig").filter(|signature| !signature.is_empty());
-    if signature.is_some() || headers.contains_key("authorization") {
+pub(super) fn check_credential(head: &Head) -> Result<(), Refusal> {
+    let signature = query_parameter(head, "sig").filter(|signature| !signature.is_empty());
+    if signature.is_some() || head.has("authorization") {
         return Ok(());
     }
     let text = "the request has neither a shared access signature (sig) nor an Authorization; \
@@ -70,8 +69,8 @@ pub(super) fn check_credential(uri: &Uri, headers: &HeaderMap) -> Result<(), Ref
 }
 
 /// What would change what a request means, and is not built, is refused.
-pub(super) fn refuse_what_is_not_built(headers: &HeaderMap) -> Result<(), Refusal> {
-    let not_built = NOT_BUILT.iter().find(|name| headers.contains_key(**name));
+pub(super) fn refuse_what_is_not_built(head: &Head) -> Result<(), Refusal> {
+    let not_built = NOT_BUILT.iter().find(|name| head.has(name));
     not_built.map_or(Ok(()), |name| {
         Err(Refusal::not_built(&format!("the header {name}")))
     })
@@ -97,8 +96,8 @@ const NOT_BUILT: [&str; 16] = [
 ];
 
 /// Checks `If-Match` and `If-None-Match` for a write, where `now` is the blob that is there.
-pub(super) fn check_write(headers: &HeaderMap, now: Option<Stamp>) -> Result<(), Refusal> {
-    let (if_match, if_none_match) = (text(headers, &IF_MATCH), text(headers, &IF_NONE_MATCH));
+pub(super) fn check_write(head: &Head, now: Option<Stamp>) -> Result<(), Refusal> {
+    let (if_match, if_none_match) = (head.text("if-match"), head.text("if-none-match"));
     if if_none_match == Some("*") && now.is_some() {
         let text = "The specified blob already exists.";
         return Err(Refusal::new(
@@ -115,12 +114,12 @@ pub(super) fn check_write(headers: &HeaderMap, now: Option<Stamp>) -> Result<(),
 }
 
 /// The same for reading, where an `If-None-Match` that names what is there is 304.
-pub(super) fn check_read(headers: &HeaderMap, now: &Stamp) -> Result<(), Refusal> {
+pub(super) fn check_read(head: &Head, now: &Stamp) -> Result<(), Refusal> {
     let is_named = |etag: &str| etag == "*" || same(etag, now);
-    if text(headers, &IF_MATCH).is_some_and(|etag| !is_named(etag)) {
+    if head.text("if-match").is_some_and(|etag| !is_named(etag)) {
         return Err(condition_not_met());
     }
-    if text(headers, &IF_NONE_MATCH).is_some_and(is_named) {
+    if head.text("if-none-match").is_some_and(is_named) {
         let text = "the blob is the one that is named";
         return Err(Refusal::new(
             StatusCode::NOT_MODIFIED,
@@ -140,14 +139,10 @@ fn same(etag: &str, stamp: &Stamp) -> bool {
     etag.trim_matches('"') == stamp.etag().trim_matches('"')
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &hyper::header::HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
-}
-
 /// The first and the last byte that are asked for; `None`: all.
-pub(super) fn range(headers: &HeaderMap, bytes: u64) -> Result<Option<(u64, u64)>, Refusal> {
-    let asked = headers.get("x-ms-range").or_else(|| headers.get("range"));
-    let Some(asked) = asked.and_then(|value| value.to_str().ok()) else {
+pub(super) fn range(head: &Head, bytes: u64) -> Result<Option<(u64, u64)>, Refusal> {
+    let asked = head.get("x-ms-range").or_else(|| head.get("range"));
+    let Some(asked) = asked.and_then(printable) else {
         return Ok(None);
     };
     // What is no single range is as if it were not there (RFC 9110, section 14.2).
@@ -168,7 +163,7 @@ pub(super) fn range(headers: &HeaderMap, bytes: u64) -> Result<Option<(u64, u64)
         let text = "The range specified is invalid for the current size of the resource.";
         let mut refusal = Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange", text);
         let size = format!("bytes */{bytes}");
-        refusal.header = Some((hyper::header::CONTENT_RANGE, size));
+        refusal.header = Some(("content-range", size));
         return Err(refusal);
     }
     Ok(Some((first, last.min(bytes - 1))))
@@ -176,16 +171,14 @@ pub(super) fn range(headers: &HeaderMap, bytes: u64) -> Result<Option<(u64, u64)
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
-
     use super::*;
+    use crate::http::testing;
 
     #[test]
     fn a_range_is_cut_to_the_blob_and_one_behind_it_is_refused() {
         let range_of = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-ms-range", HeaderValue::from_static(text));
-            range(&headers, 10).map_err(|refusal| refusal.status.as_u16())
+            let head = format!("GET / HTTP/1.1\r\nx-ms-range: {text}\r\n\r\n");
+            range(&testing::head(&head), 10).map_err(|refusal| refusal.status.as_u16())
         };
         assert_eq!(range_of("bytes=0-3"), Ok(Some((0, 3))));
         assert_eq!(range_of("bytes=4-99"), Ok(Some((4, 9))));
@@ -198,11 +191,11 @@ mod tests {
 
     #[test]
     fn a_path_names_account_container_or_blob() {
-        let of = |path: &str| Target::of(&path.parse().unwrap()).map_err(|refusal| refusal.code);
+        let of = |path: &str| Target::of(path).map_err(|refusal| refusal.code);
         assert_eq!(of("/devstoreaccount1"), Ok(Target::Account));
         let container = ContainerName::parse("abc").unwrap();
         assert_eq!(
-            of("/devstoreaccount1/abc/?x=1"),
+            of("/devstoreaccount1/abc/"),
             Ok(Target::Container(container.clone()))
         );
         let blob = BlobName::parse("../../x").unwrap();

@@ -17,14 +17,7 @@ pub(crate) struct MachineClock {
 impl MachineClock {
     /// A clock that starts now, at the machine's wall time. Needs no runtime.
     pub(crate) fn start() -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this module is the one reader of clocks"
-        )]
-        let since_epoch = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
-        Self::start_at(Timestamp::from_unix(since_epoch))
+        Self::start_at(Timestamp::from_unix(unix_time()))
     }
 
     /// A clock that starts now and shows `wall_at_start`.
@@ -51,6 +44,16 @@ impl MachineClock {
             // Beyond what the platform can name is "never"; a year is far enough to ask again.
             .unwrap_or_else(|| self.started + Duration::from_hours(365 * 24))
     }
+}
+
+/// The machine's wall time since 1970, whatever the hub's clock shows.
+pub(crate) fn unix_time() -> Duration {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this module is the one reader of clocks"
+    )]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
 }
 
 #[cfg(test)]

@@ -28,6 +28,6 @@ mod timer;
 pub(crate) use hand::Due;
 pub use hand::{Unsettled, VirtualClock};
 pub(crate) use hold::{Bell, Hold};
-pub(crate) use machine::MachineClock;
+pub(crate) use machine::{MachineClock, unix_time};
 pub(crate) use reading::Clock;
 pub(crate) use timer::Timer;

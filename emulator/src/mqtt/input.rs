@@ -3,12 +3,13 @@
 //! A thread reads for all its connections into one buffer, and what is read is acted on before the
 //! thread turns to another connection. Only the rest of a cut packet is kept.
 
-use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::AsyncRead;
+
+use crate::read_buffer::with_read_buffer;
 
 /// The rest of a cut packet.
 #[derive(Debug, Default)]
@@ -102,16 +103,6 @@ where
         }
     }
 }
-
-fn with_read_buffer<R>(read: impl FnOnce(&mut ReadBuf<'_>) -> R) -> R {
-    thread_local! {
-        static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
-    }
-    // Never entered twice: a connection is polled by its own task only, never by another's.
-    READ_BUFFER.with_borrow_mut(|buffer| read(&mut ReadBuf::new(buffer)))
-}
-
-const READ_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

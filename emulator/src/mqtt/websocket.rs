@@ -6,28 +6,22 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use futures_util::{Sink, Stream};
 use hyper::body::Bytes;
-use hyper::header::{
-    CONNECTION, HeaderMap, HeaderName, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
-    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
-};
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tracing::debug;
 
 use super::link;
+use crate::http::{Answer, Head, Transport, printable};
 use crate::listener::ConnectionContext;
 
 /// Why a request is not upgraded.
@@ -44,97 +38,78 @@ pub(crate) enum UpgradeRefusal {
     Amqp,
 }
 
-/// Reads a handshake. The answer is 101 with an empty body; once the caller has returned it to
-/// hyper, which must serve with upgrades, the MQTT connection runs in a task of its own.
+/// Reads a handshake. The answer is 101; once it is written, the connection goes on with [`open`].
 ///
 /// Extensions are declined by silence (RFC 6455, section 9.1): SDKs offer permessage-deflate.
-pub(crate) fn upgrade<B>(
-    request: Request<B>,
-    context: ConnectionContext,
-) -> Result<Response<()>, UpgradeRefusal> {
-    let (accept, protocol) = read_handshake(request.method(), request.headers())?;
-    tokio::spawn(serve_upgraded(hyper::upgrade::on(request), context));
-    let mut response = Response::new(());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
-    headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-    Ok(response)
+pub(crate) fn upgrade(head: &Head) -> Result<Answer, UpgradeRefusal> {
+    let (accept, protocol) = read_handshake(head)?;
+    let mut answer = Answer::new(StatusCode::SWITCHING_PROTOCOLS, Bytes::new());
+    answer.push("connection", "Upgrade");
+    answer.push("upgrade", "websocket");
+    answer.push("sec-websocket-accept", &accept);
+    answer.push("sec-websocket-protocol", protocol);
+    Ok(answer)
 }
 
-async fn serve_upgraded(upgrade: hyper::upgrade::OnUpgrade, context: ConnectionContext) {
-    let peer = context.peer;
-    match tokio::time::timeout(UPGRADE_WITHIN, upgrade).await {
-        Ok(Ok(upgraded)) => {
-            let config = Some(config());
-            let io = TokioIo::new(upgraded);
-            let frames = WebSocketStream::from_raw_socket(io, Role::Server, config).await;
-            link::serve(WebSocketIo::new(frames), context).await;
-        }
-        Ok(Err(error)) => debug!(%peer, %error, "WebSocket upgrade failed"),
-        Err(_) => debug!(%peer, "WebSocket upgrade did not come about in time"),
-    }
+/// A device connection in a WebSocket, until its end.
+pub(crate) type Link = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Speaks MQTT inside the frames on `io`, of which `read` was read already.
+pub(crate) async fn open<I>(io: I, read: Bytes, context: ConnectionContext) -> Link
+where
+    I: Transport + 'static,
+{
+    let read = read.into();
+    let frames = WebSocketStream::from_partially_read(io, read, Role::Server, Some(config())).await;
+    Box::pin(link::serve(WebSocketIo::new(frames), context))
 }
 
 /// The values of `Sec-WebSocket-Accept` and `Sec-WebSocket-Protocol`.
-fn read_handshake(
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<(HeaderValue, HeaderValue), UpgradeRefusal> {
+fn read_handshake(head: &Head) -> Result<(String, &str), UpgradeRefusal> {
     use UpgradeRefusal::{Amqp, NotAHandshake, SubProtocol};
-    let has = |name: HeaderName, token: &str| {
-        tokens(headers, &name).any(|value| value.eq_ignore_ascii_case(token))
-    };
-    if method != Method::GET {
-        return Err(NotAHandshake("the method is not GET"));
+    let has =
+        |name: &str, token: &str| tokens(head, name).any(|value| value.eq_ignore_ascii_case(token));
+    if *head.method() != Method::GET || head.is_http_10() {
+        return Err(NotAHandshake("it is no GET of HTTP/1.1"));
     }
-    if !has(UPGRADE, "websocket") || !has(CONNECTION, "upgrade") {
+    if !has("upgrade", "websocket") || !has("connection", "upgrade") {
         return Err(NotAHandshake("it does not ask for an upgrade to websocket"));
     }
-    if !has(SEC_WEBSOCKET_VERSION, "13") {
+    if !has("sec-websocket-version", "13") {
         return Err(NotAHandshake("the version is not 13"));
     }
-    let key = headers
-        .get(SEC_WEBSOCKET_KEY)
+    let key = head
+        .get("sec-websocket-key")
         .ok_or(NotAHandshake("there is no key"))?;
     if !is_key(key) {
         return Err(NotAHandshake("the key is not 16 bytes in base64"));
     }
-    let mut protocols = tokens(headers, &SEC_WEBSOCKET_PROTOCOL);
+    let mut protocols = tokens(head, PROTOCOL);
     let Some(protocol) = protocols.find(|offered| offered.eq_ignore_ascii_case("mqtt")) else {
-        return Err(if has(SEC_WEBSOCKET_PROTOCOL, "AMQPWSB10") {
+        return Err(if has(PROTOCOL, "AMQPWSB10") {
             Amqp
         } else {
             SubProtocol
         });
     };
-    let accept = derive_accept_key(key.as_bytes())
-        .parse()
-        .expect("base64 is a header value");
     // Echoed as spelled: clients compare.
-    let protocol = protocol.parse().expect("it came out of a header");
-    Ok((accept, protocol))
+    Ok((derive_accept_key(key), protocol))
 }
 
 /// Whether a key decodes as RFC 6455, section 4.2.1, wants it. The bits of its last digit that do not
 /// count may be set: some clients draw the text instead of the bytes.
-fn is_key(key: &HeaderValue) -> bool {
+fn is_key(key: &[u8]) -> bool {
     let engine = GeneralPurpose::new(
         &STANDARD,
         GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
     );
-    let bytes = engine.decode(key.as_bytes());
+    let bytes = engine.decode(key);
     bytes.is_ok_and(|bytes| bytes.len() == KEY_BYTES)
 }
 
 /// The comma-separated values of a header, over all its lines.
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
+fn tokens<'a>(head: &'a Head, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = head.all(name).filter_map(printable);
     lines.flat_map(|line| line.split(',')).map(str::trim)
 }
 
@@ -258,8 +233,7 @@ const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 const FRAME_HEADER_BYTES_MAX: usize = 14;
 /// What a client draws for a key (RFC 6455, section 4.1).
 const KEY_BYTES: usize = 16;
-/// How long hyper may take to hand the stream over, once the answer is written.
-const UPGRADE_WITHIN: Duration = Duration::from_secs(10);
+const PROTOCOL: &str = "sec-websocket-protocol";
 
 #[cfg(test)]
 mod tests {
@@ -267,74 +241,74 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     use super::*;
+    use crate::http::testing::head;
 
-    fn handshake(changes: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
+    fn handshake(first_line: &str, changes: &[(&str, &str)]) -> Head {
+        let mut text = format!("{first_line}\r\n");
         for (name, value) in [
-            ("connection", "keep-alive, Upgrade"),
-            ("upgrade", "websocket"),
-            ("sec-websocket-version", "13"),
-            ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-            ("sec-websocket-protocol", "mqtt"),
+            ("Connection", "keep-alive, Upgrade"),
+            ("Upgrade", "websocket"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("Sec-WebSocket-Protocol", "mqtt"),
             (
-                "sec-websocket-extensions",
+                "Sec-WebSocket-Extensions",
                 "permessage-deflate; client_max_window_bits",
             ),
         ] {
-            headers.insert(name, HeaderValue::from_static(value));
+            let other = changes.iter().find(|(of, _)| *of == name);
+            let value = other.map_or(value, |(_, value)| value);
+            text.extend([name, ": ", value, "\r\n"]);
         }
-        for (name, value) in changes {
-            headers.insert(*name, HeaderValue::from_static(value));
-        }
-        headers
+        head(&(text + "\r\n"))
     }
+
+    fn accepted(changes: &[(&str, &str)]) -> Result<(String, String), UpgradeRefusal> {
+        let head = handshake(GET, changes);
+        let (accept, protocol) = read_handshake(&head)?;
+        Ok((accept, protocol.to_owned()))
+    }
+
+    const GET: &str = "GET / HTTP/1.1";
 
     #[test]
     fn the_key_of_rfc_6455_gets_its_answer_and_the_protocol_is_echoed() {
-        let answer = read_handshake(&Method::GET, &handshake(&[])).unwrap();
+        let answer = accepted(&[]).unwrap();
         // RFC 6455, section 1.3.
         assert_eq!(answer.0, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(answer.1, "mqtt");
-        let several = handshake(&[("sec-websocket-protocol", "AMQPWSB10, MQTT")]);
-        assert_eq!(read_handshake(&Method::GET, &several).unwrap().1, "MQTT");
+        let several = accepted(&[("Sec-WebSocket-Protocol", "AMQPWSB10, MQTT")]);
+        assert_eq!(several.unwrap().1, "MQTT");
     }
 
     #[test]
     fn what_is_no_handshake_for_mqtt_is_refused_by_its_fault() {
+        let no_upgrade = "it does not ask for an upgrade to websocket";
+        let no_key = "the key is not 16 bytes in base64";
         let cases = [
-            (
-                ("upgrade", "h2c"),
-                "it does not ask for an upgrade to websocket",
-            ),
-            (
-                ("connection", "keep-alive"),
-                "it does not ask for an upgrade to websocket",
-            ),
-            (("sec-websocket-version", "8"), "the version is not 13"),
-            (
-                ("sec-websocket-key", "eA=="),
-                "the key is not 16 bytes in base64",
-            ),
-            (
-                ("sec-websocket-key", ""),
-                "the key is not 16 bytes in base64",
-            ),
+            (("Upgrade", "h2c"), no_upgrade),
+            (("Connection", "keep-alive"), no_upgrade),
+            (("Sec-WebSocket-Version", "8"), "the version is not 13"),
+            (("Sec-WebSocket-Key", "eA=="), no_key),
+            (("Sec-WebSocket-Key", ""), no_key),
         ];
         for (change, fault) in cases {
-            let refusal = read_handshake(&Method::GET, &handshake(&[change])).unwrap_err();
+            let refusal = accepted(&[change]).unwrap_err();
             assert_eq!(refusal, UpgradeRefusal::NotAHandshake(fault));
         }
-        let posted = read_handshake(&Method::POST, &handshake(&[])).unwrap_err();
-        assert_eq!(
-            posted,
-            UpgradeRefusal::NotAHandshake("the method is not GET")
-        );
+        for first_line in ["POST / HTTP/1.1", "GET / HTTP/1.0"] {
+            let head = handshake(first_line, &[]);
+            assert_eq!(
+                read_handshake(&head),
+                Err(UpgradeRefusal::NotAHandshake("it is no GET of HTTP/1.1"))
+            );
+        }
         for (protocol, refusal) in [
             ("AMQPWSB10", UpgradeRefusal::Amqp),
             ("chat", UpgradeRefusal::SubProtocol),
         ] {
-            let headers = handshake(&[("sec-websocket-protocol", protocol)]);
-            assert_eq!(read_handshake(&Method::GET, &headers), Err(refusal));
+            let change = ("Sec-WebSocket-Protocol", protocol);
+            assert_eq!(accepted(&[change]), Err(refusal));
         }
     }
 

@@ -9,14 +9,13 @@ use std::sync::Arc;
 use hub_proto::error_code::ErrorCode;
 use hub_proto::sas::{Resource, SasError, SasToken};
 use hub_proto::time::Timestamp;
-use hyper::HeaderMap;
-use hyper::header::{AUTHORIZATION, HeaderValue};
 use thiserror::Error;
 use tracing::warn;
 
 use super::error::Refusal;
 use super::operation::Operation;
 use crate::config::{Permissions, Policies};
+use crate::http::{Head, printable};
 use crate::hub::HubHandle;
 
 /// What an operation asks of its caller.
@@ -82,7 +81,7 @@ enum Fault {
 #[derive(Debug)]
 pub(super) struct Bearer {
     /// The whole header; clients send the same one until their token is about to run out.
-    authorization: HeaderValue,
+    authorization: Unprinted,
     /// As they were when the signature was checked.
     policies: Arc<Policies>,
     policy: String,
@@ -90,11 +89,20 @@ pub(super) struct Bearer {
     expiry: Timestamp,
 }
 
+/// A value that is a secret.
+struct Unprinted(Box<[u8]>);
+
+impl std::fmt::Debug for Unprinted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
 /// Checks that the caller may do what `operation` asks. `known` is a bearer that this hub has let in, or
 /// nobody; the new one takes its place.
 pub(super) fn authorise(
     hub: &HubHandle,
-    headers: &HeaderMap,
+    head: &Head,
     operation: &Operation,
     known: &mut Option<Bearer>,
 ) -> Result<(), Refusal> {
@@ -102,32 +110,30 @@ pub(super) fn authorise(
     if need == Need::Nothing {
         return Ok(());
     }
-    if is_bearer(headers) {
+    if is_bearer(head) {
         return Err(Refusal::not_implemented(
             "Entra ID tokens (Authorization: Bearer)",
         ));
     }
-    check(hub, headers, need, known).map_err(|fault| {
+    check(hub, head, need, known).map_err(|fault| {
         let operation = operation.name;
         warn!(reason = %fault, operation, "a service request was refused with 401");
         Refusal::new(ErrorCode::IotHubUnauthorizedAccess, "Unauthorized")
     })
 }
 
-pub(super) fn is_bearer(headers: &HeaderMap) -> bool {
-    let scheme = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| value.as_bytes().get(..7));
+pub(super) fn is_bearer(head: &Head) -> bool {
+    let scheme = head.get("authorization").and_then(|value| value.get(..7));
     scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
 }
 
 fn check(
     hub: &HubHandle,
-    headers: &HeaderMap,
+    head: &Head,
     need: Need,
     known: &mut Option<Bearer>,
 ) -> Result<(), Fault> {
-    let authorization = headers.get(AUTHORIZATION).ok_or(Fault::NoHeader)?;
+    let authorization = head.get("authorization").ok_or(Fault::NoHeader)?;
     let policies = hub.policies();
     let bearer = match known.take() {
         Some(bearer) if bearer.is_still(authorization, &policies) => bearer,
@@ -146,18 +152,18 @@ fn check(
 
 impl Bearer {
     /// Whether nothing has changed since the token was looked at.
-    fn is_still(&self, authorization: &HeaderValue, policies: &Arc<Policies>) -> bool {
-        Arc::ptr_eq(&self.policies, policies) && self.authorization == *authorization
+    fn is_still(&self, authorization: &[u8], policies: &Arc<Policies>) -> bool {
+        Arc::ptr_eq(&self.policies, policies) && *self.authorization.0 == *authorization
     }
 }
 
 /// Who bears a token, run out or not.
 fn identify(
     hub: &HubHandle,
-    authorization: &HeaderValue,
+    authorization: &[u8],
     policies: Arc<Policies>,
 ) -> Result<Bearer, Fault> {
-    let text = authorization.to_str().map_err(|_| Fault::NotText)?;
+    let text = printable(authorization).ok_or(Fault::NotText)?;
     let token = SasToken::parse(text).map_err(Fault::Token)?;
     let name = token
         .key_name()
@@ -172,11 +178,8 @@ fn identify(
     if !token.covers(|host| hub.is_host(without_port(host)), Resource::Hub) {
         return Err(Fault::Audience);
     }
-    let mut authorization = authorization.clone();
-    // For `Debug`.
-    authorization.set_sensitive(true);
     Ok(Bearer {
-        authorization,
+        authorization: Unprinted(authorization.into()),
         policy: name.to_owned(),
         permissions: policy.permissions,
         expiry: token.expiry(),

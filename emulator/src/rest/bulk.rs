@@ -13,7 +13,6 @@ use hub_core::registry::{Authentication, DeviceSpec, IfMatch, ModuleSpec, Symmet
 use hub_core::twin::{TwinUpdate, UpdateMode};
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
-use hyper::header::HeaderName;
 use hyper::{Method, StatusCode};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -24,7 +23,7 @@ use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::json::{JsonObject, parse_list};
 use super::operation::{Answer, Fidelity, Operation};
-use super::reply::{Reply, set, to_json, with_json};
+use super::reply::{Reply, to_json, with_json};
 use super::{devices, modules};
 use crate::hub::HubHandle;
 use crate::random::fresh_keys;
@@ -86,8 +85,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 const ROWS_MAX: usize = 100;
 /// C# reads this header, and no other, to learn that the body of a 400 is a result.
-const BULK_ERROR: HeaderName = HeaderName::from_static("iothuberrorcode");
-const ERROR: HeaderName = HeaderName::from_static("iothub-errorcode");
+const BULK_ERROR: &str = "iothuberrorcode";
+const ERROR: &str = "iothub-errorcode";
 
 /// `POST /devices`.
 fn update(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
@@ -96,7 +95,7 @@ fn update(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
     let mut errors = Vec::new();
     for (client, row) in rows {
         let done = if seen.insert(client.clone()) {
-            carry_out(&call.hub, &client, row)
+            carry_out(call.hub, &client, row)
         } else {
             Err(Refusal::new(
                 ErrorCode::DeviceDefinedMultipleTimes,
@@ -117,8 +116,8 @@ fn update(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
     }
     let mut reply = with_json(StatusCode::BAD_REQUEST, result);
     let name = ErrorCode::BulkRegistryOperationFailure.name();
-    set(&mut reply, ERROR, name);
-    set(&mut reply, BULK_ERROR, name);
+    reply.set(ERROR, name);
+    reply.set(BULK_ERROR, name);
     Ok(reply)
 }
 
@@ -406,7 +405,7 @@ fn regenerate(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
     let rows = read_rows("devices", rows.as_bytes())?;
     let (mut rotated, mut errors) = (Vec::new(), Vec::new());
     for (client, _) in rows {
-        match renew_keys(&call.hub, &client, policy_key) {
+        match renew_keys(call.hub, &client, policy_key) {
             Ok(keys) => rotated.push(RotatedKeys::of(&client, &keys)),
             Err(error) => errors.push(RowError::of(ID, &client, &error.into())),
         }
@@ -424,7 +423,7 @@ fn regenerate(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
     let mut reply = with_json(status, result);
     if status == StatusCode::BAD_REQUEST {
         let name = ErrorCode::BulkRegenerateDeviceKeyOperationFailure.name();
-        set(&mut reply, ERROR, name);
+        reply.set(ERROR, name);
     }
     Ok(reply)
 }

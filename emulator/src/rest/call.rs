@@ -5,40 +5,29 @@ use std::borrow::Cow;
 use hub_core::HubError;
 use hub_core::registry::IfMatch;
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
-use hyper::http::request::Parts;
-use hyper::{HeaderMap, Uri};
 
 use super::error::Refusal;
 use super::etag;
 use super::request;
 use super::route::Route;
-use crate::http::query_parameter;
+use crate::http::{Head, query_parameter};
 use crate::hub::HubHandle;
 
 /// A request that was let in. Its body comes apart from it, to the handlers that want one.
 #[derive(Debug)]
-pub(super) struct Call {
-    pub(super) hub: HubHandle,
-    head: Parts,
-    route: Route,
+pub(super) struct Call<'a> {
+    pub(super) hub: &'a HubHandle,
+    head: &'a Head,
+    route: Route<'a>,
 }
 
-impl Call {
-    pub(super) fn new(hub: HubHandle, head: Parts, route: Route) -> Self {
+impl<'a> Call<'a> {
+    pub(super) fn new(hub: &'a HubHandle, head: &'a Head, route: Route<'a>) -> Self {
         Self { hub, head, route }
     }
 
-    pub(super) fn headers(&self) -> &HeaderMap {
-        &self.head.headers
-    }
-
-    /// The head as hyper gave it, with what hyper alone can read of it.
-    pub(super) fn head(&self) -> &Parts {
-        &self.head
-    }
-
-    pub(super) fn uri(&self) -> &Uri {
-        &self.head.uri
+    pub(super) fn head(&self) -> &'a Head {
+        self.head
     }
 
     /// What stands in the path at `{name}`, decoded once and not checked. The operation's path must
@@ -76,16 +65,16 @@ impl Call {
 
     /// The first query parameter of that name, decoded.
     pub(super) fn parameter(&self, name: &str) -> Option<String> {
-        query_parameter(self.uri(), name).map(Cow::into_owned)
+        query_parameter(self.head, name).map(Cow::into_owned)
     }
 
     /// A header as text; `None` if it is absent, empty or not text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        request::header(self.headers(), name)
+        request::header(self.head, name)
     }
 
     /// The precondition of a write.
     pub(super) fn if_match(&self) -> IfMatch {
-        etag::if_match(self.headers())
+        etag::if_match(self.head)
     }
 }

@@ -4,17 +4,15 @@
 //!
 //! What a token must say, and what an operation needs, is `auth`'s to know.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hub_proto::error_code::ErrorCode;
-use hyper::header::{HOST, HeaderValue};
-use hyper::{HeaderMap, Request};
 use tracing::warn;
 
 use super::auth::{self, Bearer};
 use super::error::Refusal;
 use super::operation::Operation;
-use crate::http;
+use crate::http::{self, Head};
 use crate::hub::{HubHandle, WeakHub};
 use crate::listener::ConnectionContext;
 
@@ -23,6 +21,8 @@ use crate::listener::ConnectionContext;
 pub(super) struct Caller {
     pub(super) context: ConnectionContext,
     last: Mutex<Last>,
+    /// The hub with which the connection goes on as a WebSocket.
+    upgraded: OnceLock<Box<ConnectionContext>>,
 }
 
 /// Of the request before.
@@ -30,7 +30,7 @@ pub(super) struct Caller {
 struct Last {
     /// A `Host` and its hub. What a host means changes only when its hub is removed. A connection that
     /// rests must not keep such a hub in memory.
-    hub: Option<(HeaderValue, WeakHub)>,
+    hub: Option<(Box<[u8]>, WeakHub)>,
     /// Somebody that this hub let in.
     bearer: Option<Bearer>,
 }
@@ -40,29 +40,30 @@ impl Caller {
         Self {
             context,
             last: Mutex::default(),
+            upgraded: OnceLock::new(),
         }
     }
 
     /// The hub that a request names.
-    pub(super) fn hub<B>(&self, request: &Request<B>) -> Result<HubHandle, Refusal> {
+    pub(super) fn hub(&self, head: &Head) -> Result<HubHandle, Refusal> {
         let mut last = self.last();
-        let host = only_host(request);
+        let host = http::only_host(head);
         if let Some((known, hub)) = &last.hub
-            && host == Some(known)
+            && host == Some(&**known)
             && let Some(hub) = hub.upgrade()
             && !hub.is_retired()
         {
             return Ok(hub);
         }
         *last = Last::default();
-        let hub = self.named(request)?.hub;
-        last.hub = host.map(|host| (host.clone(), hub.downgrade()));
+        let hub = self.named(head)?.hub;
+        last.hub = host.map(|host| (host.into(), hub.downgrade()));
         Ok(hub)
     }
 
     /// The connection as one to the hub that a request names.
-    pub(super) fn named<B>(&self, request: &Request<B>) -> Result<ConnectionContext, Refusal> {
-        let Some(host) = http::host(request) else {
+    pub(super) fn named(&self, head: &Head) -> Result<ConnectionContext, Refusal> {
+        let Some(host) = http::host(head) else {
             return Err(Refusal::new(
                 ErrorCode::GenericBadRequest,
                 "The request names no host.",
@@ -79,21 +80,25 @@ impl Caller {
     pub(super) fn authorise(
         &self,
         hub: &HubHandle,
-        headers: &HeaderMap,
+        head: &Head,
         operation: &Operation,
     ) -> Result<(), Refusal> {
-        auth::authorise(hub, headers, operation, &mut self.last().bearer)
+        auth::authorise(hub, head, operation, &mut self.last().bearer)
+    }
+
+    /// Notes that the connection goes on as a WebSocket to that hub.
+    pub(super) fn upgrade(&self, context: ConnectionContext) {
+        // There is one upgrade at most: no request comes after it.
+        let _ = self.upgraded.set(Box::new(context));
+    }
+
+    /// To which hub the connection goes on as a WebSocket.
+    pub(super) fn take_upgraded(&mut self) -> Option<ConnectionContext> {
+        self.upgraded.take().map(|context| *context)
     }
 
     /// Whole at every instant, so a panic elsewhere does not spoil it.
     fn last(&self) -> MutexGuard<'_, Last> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The one header that says all of the host; `None` if the request line or several headers have a say.
-fn only_host<B>(request: &Request<B>) -> Option<&HeaderValue> {
-    let mut values = request.headers().get_all(HOST).iter();
-    let only = values.next().filter(|_| values.next().is_none());
-    only.filter(|_| request.uri().host().is_none())
 }

@@ -4,7 +4,6 @@
 //! resource's; a test holds it complete. Who waits, and why, is decided elsewhere.
 
 use hub_core::throttle::{METHOD_BLOCK_BYTES, Operation, blocks};
-use hyper::body::Body;
 use serde_json::value::RawValue;
 
 use super::error::Refusal;
@@ -58,8 +57,7 @@ pub(super) fn spend(hub: &HubHandle, operation: &operation::Operation, reply: &R
         && reply.status().is_success()
         && matches!(charge(operation.name), Some(Charge::WithAnswer(_)))
     {
-        let bytes = reply.body().size_hint().exact().unwrap_or_default();
-        hub.spend(usize::try_from(bytes).unwrap_or(usize::MAX));
+        hub.spend(reply.body().len());
     }
 }
 

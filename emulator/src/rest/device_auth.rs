@@ -9,14 +9,13 @@ use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::ClientIdentity;
 use hub_proto::sas::{Resource, SasError, SasToken};
 use hub_proto::time::Timestamp;
-use hyper::HeaderMap;
-use hyper::header::AUTHORIZATION;
 use thiserror::Error;
 use tracing::warn;
 
 use super::auth::{is_bearer, without_port};
 use super::error::Refusal;
 use super::route::Route;
+use crate::http::Head;
 use crate::hub::HubHandle;
 
 /// Why a caller is not let in. For the log alone, but for a device that is disabled.
@@ -41,17 +40,13 @@ enum Fault {
 }
 
 /// Checks that the caller may act as the device of `route`.
-pub(super) fn authorise(
-    hub: &HubHandle,
-    headers: &HeaderMap,
-    route: &Route,
-) -> Result<(), Refusal> {
-    if is_bearer(headers) {
+pub(super) fn authorise(hub: &HubHandle, head: &Head, route: &Route<'_>) -> Result<(), Refusal> {
+    if is_bearer(head) {
         return Err(Refusal::not_implemented(
             "Entra ID tokens (Authorization: Bearer)",
         ));
     }
-    check(hub, headers, route.client().as_ref()).map_err(|fault| {
+    check(hub, head, route.client().as_ref()).map_err(|fault| {
         if let Fault::Client(LinkRefusal::Disabled(_)) = fault {
             return Refusal::new(ErrorCode::DeviceDisabled, fault.to_string());
         }
@@ -62,13 +57,8 @@ pub(super) fn authorise(
 }
 
 /// `device` is `None` where the path names none that could be.
-fn check(
-    hub: &HubHandle,
-    headers: &HeaderMap,
-    device: Option<&ClientIdentity>,
-) -> Result<(), Fault> {
-    let text = headers.get(AUTHORIZATION).ok_or(Fault::NoHeader)?;
-    let token = SasToken::parse(text.to_str().map_err(|_| Fault::NoHeader)?)?;
+fn check(hub: &HubHandle, head: &Head, device: Option<&ClientIdentity>) -> Result<(), Fault> {
+    let token = SasToken::parse(head.text("authorization").ok_or(Fault::NoHeader)?)?;
     let grace = hub.limits().sas_connect_grace;
     if hub.now().wall > token.expiry().saturating_add(grace) {
         return Err(Fault::Expired(token.expiry()));

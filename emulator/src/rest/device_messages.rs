@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http_body_util::Full;
 use hub_core::c2d::{ReceivedMessage, Settlement};
 use hub_core::{DeviceMessage, HubError};
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::ClientIdentity;
 use hub_proto::property_bag::PropertyBag;
-use hyper::body::Bytes;
-use hyper::{HeaderMap, Method};
+use hyper::{Method, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -23,10 +21,10 @@ use super::auth::Need;
 use super::call::Call;
 use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
-use super::header_case;
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, no_content};
-use super::request::header;
+use super::request::{header, pairs};
+use crate::http::Head;
 
 /// The device-side HTTPS API.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -37,7 +35,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         need: Need::DeviceConnect,
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
-        answer: Answer::Later(|call, body| Box::pin(send(call, body))),
+        answer: Answer::WithBody(send),
         document: Document {
             summary: "A device sends a message, or up to 500 in one request.",
             query: &[],
@@ -126,7 +124,7 @@ const SETTLING: &[ErrorCode] = &[
 ];
 
 /// `POST /devices/{id}/messages/events`.
-async fn send(call: &Call, body: Bytes) -> Result<Reply, Refusal> {
+fn send(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
     let client = ClientIdentity::Device(call.device_id()?);
     let max = call.hub.limits().telemetry_bytes;
     if body.len() > max {
@@ -138,16 +136,12 @@ async fn send(call: &Call, body: Bytes) -> Result<Reply, Refusal> {
         .get(..BATCH.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(BATCH));
     let messages = if is_batch {
-        read_batch(&body)?
+        read_batch(body)?
     } else {
-        let application = header_case::pairs(call.head(), APPLICATION).await;
-        let application = application.map_err(|error| {
-            let text = format!("a property in the headers {APPLICATION}* is not text: {error}");
-            Refusal::argument(text)
-        })?;
+        let application = pairs(call.head(), APPLICATION)?;
         vec![DeviceMessage {
             properties: PropertyBag {
-                system: read_system(call.headers()),
+                system: read_system(call.head()),
                 application: application.into_iter().filter_map(property).collect(),
             },
             payload: body.to_vec(),
@@ -164,8 +158,10 @@ fn receive(call: &Call) -> Result<Reply, Refusal> {
     let Some((token, message)) = call.hub.receive_message(&id, lock)? else {
         return Ok(no_content());
     };
-    let mut reply = Reply::new(Full::new(Bytes::from(message.payload.clone())));
-    header_case::write(&mut reply, &headers_of(&token, &message));
+    let mut reply = Reply::new(StatusCode::OK, message.payload.clone());
+    for (name, value) in headers_of(&token, &message) {
+        reply.push(&name, &value);
+    }
     Ok(reply)
 }
 
@@ -242,9 +238,9 @@ fn headers_of(token: &str, message: &ReceivedMessage) -> Vec<(String, String)> {
     headers
 }
 
-fn read_system(headers: &HeaderMap) -> Vec<(String, String)> {
+fn read_system(head: &Head) -> Vec<(String, String)> {
     let read = |(key, name): &(&str, &str)| {
-        let value = header(headers, name)?;
+        let value = header(head, name)?;
         Some(((*key).to_owned(), value.to_owned()))
     };
     SENT.iter().filter_map(read).collect()

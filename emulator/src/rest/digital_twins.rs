@@ -7,7 +7,6 @@ use hub_core::method::{InvokeMethod, MethodResult, Timeouts};
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::MethodName;
 use hyper::body::Bytes;
-use hyper::header::{ETAG, HeaderName, LOCATION};
 use hyper::{Method, StatusCode};
 use serde_json::value::RawValue;
 
@@ -16,7 +15,7 @@ use super::call::Call;
 use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::operation::{Answer, Fidelity, Operation};
-use super::reply::{Reply, entity, json, no_content, set};
+use super::reply::{Reply, entity, json, no_content, set_etag};
 
 /// Digital twins.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -123,15 +122,15 @@ fn update(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
         .hub
         .update_digital_twin(&id, &patch, &call.if_match())?;
     let mut reply = no_content();
-    *reply.status_mut() = StatusCode::ACCEPTED;
-    set(&mut reply, ETAG, &format!("\"{}\"", twin.etag));
-    let location = format!("https://{}{}", call.hub.host_name(), call.uri().path());
-    set(&mut reply, LOCATION, &location);
+    reply.set_status(StatusCode::ACCEPTED);
+    set_etag(&mut reply, &twin.etag);
+    let location = format!("https://{}{}", call.hub.host_name(), call.head().path());
+    reply.set("location", &location);
     Ok(reply)
 }
 
 /// A command of the root, or of a component as `component*command`.
-async fn invoke(call: &Call, name: String, body: Bytes) -> Result<Reply, Refusal> {
+async fn invoke(call: &Call<'_>, name: String, body: Bytes) -> Result<Reply, Refusal> {
     let client = call.client()?;
     let name = MethodName::parse(&name).map_err(HubError::from)?;
     let timeouts = Timeouts::checked(
@@ -183,9 +182,9 @@ fn print(result: MethodResult) -> Result<Reply, Refusal> {
         })?;
     }
     let mut reply = json(result.payload);
-    set(&mut reply, STATUS_CODE, &result.status.to_string());
+    reply.set(STATUS_CODE, &result.status.to_string());
     Ok(reply)
 }
 
 /// (Azure/azure-iot-sdk-csharp `DigitalTwinClient.cs`)
-const STATUS_CODE: HeaderName = HeaderName::from_static("x-ms-command-statuscode");
+const STATUS_CODE: &str = "x-ms-command-statuscode";

@@ -1,17 +1,17 @@
 //! The `If-Match` header, in all the forms that clients send.
 
 use hub_core::registry::IfMatch;
-use hyper::HeaderMap;
-use hyper::header::IF_MATCH;
+
+use crate::http::{Head, printable};
 
 /// Reads the precondition of a write. Quotes and a leading `W/` do not count, for the star neither:
 /// Python, Node, C# and the CLI send `"*"`.
-pub(super) fn if_match(headers: &HeaderMap) -> IfMatch {
-    let Some(value) = headers.get(IF_MATCH) else {
+pub(super) fn if_match(head: &Head) -> IfMatch {
+    let Some(value) = head.get("if-match") else {
         return IfMatch::Absent;
     };
     // What is not text is no etag of ours either: it matches nothing.
-    let text = value.to_str().unwrap_or_default().trim();
+    let text = printable(value).unwrap_or_default().trim();
     let text = text.strip_prefix("W/").unwrap_or(text);
     let bare = text
         .strip_prefix('"')
@@ -25,9 +25,8 @@ pub(super) fn if_match(headers: &HeaderMap) -> IfMatch {
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::HeaderValue;
-
     use super::*;
+    use crate::http::testing::head;
 
     #[test]
     fn every_form_that_clients_send_is_read() {
@@ -45,10 +44,10 @@ mod tests {
             ("\u{e9}", etag("")),
         ];
         for (text, expected) in cases {
-            let mut headers = HeaderMap::new();
-            headers.insert(IF_MATCH, HeaderValue::from_bytes(text.as_bytes()).unwrap());
-            assert_eq!(if_match(&headers), expected, "{text}");
+            let head = head(&format!("PUT / HTTP/1.1\r\nIf-Match: {text}\r\n\r\n"));
+            assert_eq!(if_match(&head), expected, "{text}");
         }
-        assert_eq!(if_match(&HeaderMap::new()), IfMatch::Absent);
+        let without = head("PUT / HTTP/1.1\r\n\r\n");
+        assert_eq!(if_match(&without), IfMatch::Absent);
     }
 }

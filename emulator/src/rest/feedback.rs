@@ -3,14 +3,13 @@
 use hub_core::feedback::FeedbackBatch;
 use hub_proto::error_code::ErrorCode;
 use hyper::Method;
-use hyper::header::{CONTENT_TYPE, ETAG};
 
 use super::auth::Need;
 use super::call::Call;
 use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::operation::{Answer, Fidelity, Operation};
-use super::reply::{Reply, json, no_content, set};
+use super::reply::{Reply, json, no_content, set_etag};
 
 /// Feedback.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -75,8 +74,8 @@ fn receive(call: &Call) -> Result<Reply, Refusal> {
     };
     let body = serde_json::to_string(&batch).expect("texts are always JSON");
     let mut reply = json(body);
-    set(&mut reply, CONTENT_TYPE, FeedbackBatch::CONTENT_TYPE);
-    set(&mut reply, ETAG, &format!("\"{token}\""));
+    reply.set("content-type", FeedbackBatch::CONTENT_TYPE);
+    set_etag(&mut reply, &token);
     Ok(reply)
 }
 
@@ -93,6 +92,6 @@ fn abandon(call: &Call) -> Result<Reply, Refusal> {
 }
 
 /// The token of the path, which some clients leave in its quotes.
-fn lock(call: &Call) -> &str {
+fn lock<'a>(call: &'a Call<'_>) -> &'a str {
     call.id("lock").trim_matches('"')
 }

@@ -107,10 +107,10 @@ const CODEC: RowCodec = RowCodec {
 };
 
 /// `POST /jobs/create`.
-fn create(call: &Call, body: Bytes) -> Waiting<'_> {
+fn create<'a>(call: &'a Call<'a>, body: Bytes) -> Waiting<'a> {
     Box::pin(async move {
         let spec = read(&body)?;
-        let view = transfer::start(&call.hub, spec, CODEC).await?;
+        let view = transfer::start(call.hub, spec, CODEC).await?;
         Ok(json(to_json(&JobProperties::of(&view))))
     })
 }

@@ -25,7 +25,7 @@ use super::json::JsonObject;
 use super::methods::read_call;
 use super::operation::{Answer, Fidelity, Operation};
 use super::query::{CONTINUATION, ITEM_TYPE, page_size};
-use super::reply::{Reply, json, set};
+use super::reply::{Reply, json};
 
 /// Scheduled jobs.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -171,7 +171,7 @@ fn list(call: &Call) -> Result<Reply, Refusal> {
             None => page_size("", "")?,
         },
     };
-    let token = call.header(CONTINUATION.as_str()).map(str::to_owned);
+    let token = call.header(CONTINUATION).map(str::to_owned);
     let token = token.or_else(|| call.parameter("continuationToken"));
     let after = token.map(|token| read_token(&token)).transpose()?;
     let mut jobs = Vec::new();
@@ -182,9 +182,9 @@ fn list(call: &Call) -> Result<Reply, Refusal> {
     jobs.truncate(limit);
     let responses: Vec<JobResponse<'_>> = jobs.iter().map(JobResponse::of).collect();
     let mut reply = print(&responses)?;
-    set(&mut reply, ITEM_TYPE, "JobResponse");
+    reply.set(ITEM_TYPE, "JobResponse");
     if let Some(last) = jobs.last().filter(|_| !is_last) {
-        set(&mut reply, CONTINUATION, &print_token(last.number));
+        reply.set(CONTINUATION, &print_token(last.number));
     }
     Ok(reply)
 }

@@ -8,8 +8,7 @@ use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::DeviceId;
 use hub_proto::property_bag::PropertyBag;
 use hub_proto::time::Timestamp;
-use hyper::body::Bytes;
-use hyper::{HeaderMap, Method};
+use hyper::Method;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -19,10 +18,10 @@ use super::auth::Need;
 use super::call::Call;
 use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
-use super::header_case;
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, json, no_content};
-use super::request::header;
+use super::request::{header, pairs};
+use crate::http::Head;
 
 /// The service's side of a device's queue.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -34,7 +33,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         need: Need::ServiceConnect,
         fidelity: Fidelity::Exact,
         shape: Shape::Legacy,
-        answer: Answer::Later(|call, body| Box::pin(send(call, body))),
+        answer: Answer::WithBody(send),
         document: Document {
             summary: "Queues a message for a device.",
             query: &[],
@@ -82,17 +81,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 /// `POST /devices/{id}/messages/deviceBound`.
-async fn send(call: &Call, body: Bytes) -> Result<Reply, Refusal> {
+fn send(call: &Call, body: &[u8]) -> Result<Reply, Refusal> {
     let id = receiver(call)?;
-    let application = header_case::pairs(call.head(), APPLICATION).await;
-    let application = application.map_err(|error| {
-        let text = format!("a property in the headers {APPLICATION}* is not text: {error}");
-        Refusal::argument(text)
-    })?;
-    let expires = read_expiry(call.headers(), call.hub.now().wall)?;
+    let application = pairs(call.head(), APPLICATION)?;
+    let expires = read_expiry(call.head(), call.hub.now().wall)?;
     let message = C2dMessage {
         properties: PropertyBag {
-            system: read_system(call.headers())?,
+            system: read_system(call.head())?,
             application: application.into_iter().filter_map(property).collect(),
         },
         payload: body.to_vec(),
@@ -136,8 +131,8 @@ struct PurgeBody<'a> {
     module_id: Option<()>,
 }
 
-fn read_expiry(headers: &HeaderMap, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
-    let Some(text) = header(headers, "iothub-expiry") else {
+fn read_expiry(head: &Head, now: Timestamp) -> Result<Option<Timestamp>, Refusal> {
+    let Some(text) = header(head, "iothub-expiry") else {
         return Ok(None);
     };
     let refusal = |problem: &str| {
@@ -170,17 +165,17 @@ const SYSTEM: [(&str, &[&str]); 7] = [
     ("iothub-ack", &["iothub-ack"]),
 ];
 
-fn read_system(headers: &HeaderMap) -> Result<Vec<(String, String)>, Refusal> {
+fn read_system(head: &Head) -> Result<Vec<(String, String)>, Refusal> {
     let mut system = Vec::new();
     for (key, names) in SYSTEM {
-        let mut values = names.iter().filter_map(|name| header(headers, name));
+        let mut values = names.iter().filter_map(|name| header(head, name));
         system.extend(
             values
                 .next()
                 .map(|value| (key.to_owned(), value.to_owned())),
         );
     }
-    if let Some(text) = header(headers, "iothub-creationtimeutc") {
+    if let Some(text) = header(head, "iothub-creationtimeutc") {
         // C# reads it in the round-trip format only.
         let at = timestamp(text).ok_or_else(|| {
             Refusal::argument(format!("iothub-creationtimeutc '{text}' is not a time"))
@@ -202,18 +197,17 @@ fn property((name, value): (String, String)) -> Option<(String, Option<String>)>
 
 #[cfg(test)]
 mod tests {
-    use hyper::header::{HeaderName, HeaderValue};
-
     use super::*;
+    use crate::http::testing;
 
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let pair = |(name, value): &(&'static str, &'static str)| {
-            (
-                HeaderName::from_static(name),
-                HeaderValue::from_static(value),
-            )
-        };
-        pairs.iter().map(pair).collect()
+    fn headers(pairs: &[(&str, &str)]) -> Head {
+        let lines = pairs
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"));
+        testing::head(&format!(
+            "POST / HTTP/1.1\r\n{}\r\n",
+            lines.collect::<String>()
+        ))
     }
 
     #[test]

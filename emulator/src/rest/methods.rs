@@ -70,7 +70,7 @@ const METHOD_ERRORS: &[ErrorCode] = &[
 ];
 
 /// `POST /twins/{id}/methods`.
-async fn invoke(call: &Call, body: Bytes) -> Result<Reply, Refusal> {
+async fn invoke(call: &Call<'_>, body: Bytes) -> Result<Reply, Refusal> {
     let max = call.hub.limits().method_payload_bytes;
     let invoke = read(call.client()?, &body, max)?;
     print(&call.hub.invoke_method(invoke).await?)
@@ -150,8 +150,6 @@ fn print(result: &MethodResult) -> Result<Reply, Refusal> {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
-
-    use http_body_util::BodyExt;
 
     use hub_proto::ids::DeviceId;
 
@@ -268,7 +266,7 @@ mod tests {
                 payload: payload.to_vec(),
             })
             .unwrap();
-            let body = reply.into_body().collect().await.unwrap().to_bytes();
+            let body = reply.into_body().await;
             assert_eq!(body, expected.as_bytes());
         }
     }

@@ -24,7 +24,6 @@ mod error;
 mod etag;
 mod feedback;
 mod files;
-mod header_case;
 mod import_export;
 mod jobs;
 mod json;

@@ -43,7 +43,7 @@ pub(super) enum Answer {
     /// From the head and the body.
     WithBody(fn(&Call, &[u8]) -> Result<Reply, Refusal>),
     /// The same, after waiting for something.
-    Later(for<'a> fn(&'a Call, Bytes) -> Waiting<'a>),
+    Later(for<'a> fn(&'a Call<'a>, Bytes) -> Waiting<'a>),
     /// An upgrade to a WebSocket.
     WebSocket,
     /// Nobody: the refusal names the gap of [`Fidelity::Absent`].

@@ -7,9 +7,8 @@ use hub_core::jobs::{JobNumber, RowCursor};
 use hub_core::query::{GroupKey, Query};
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::{ClientIdentity, DeviceId, ModuleId};
+use hyper::Method;
 use hyper::body::Bytes;
-use hyper::header::HeaderName;
-use hyper::{HeaderMap, Method};
 use sha1::{Digest, Sha1};
 
 use super::auth::Need;
@@ -18,8 +17,9 @@ use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
 use super::json::JsonObject;
 use super::operation::{Answer, Fidelity, Operation};
-use super::reply::{Reply, json, set};
+use super::reply::{Reply, json};
 use super::request::header;
+use crate::http::Head;
 use crate::hub::{QueryCursor, QueryPlace};
 
 /// Queries.
@@ -47,28 +47,28 @@ const ITEMS_MAX: usize = 1000;
 const QUERY_CHARS_MAX: usize = 8192;
 /// Half of a SHA-1: enough to notice another query.
 const DIGEST_BYTES: usize = 10;
-pub(super) const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation");
-pub(super) const ITEM_TYPE: HeaderName = HeaderName::from_static("x-ms-item-type");
+pub(super) const CONTINUATION: &str = "x-ms-continuation";
+pub(super) const ITEM_TYPE: &str = "x-ms-item-type";
 
 /// `POST /devices/query`.
-async fn run(call: &Call, body: Bytes) -> Result<Reply, Refusal> {
+async fn run(call: &Call<'_>, body: Bytes) -> Result<Reply, Refusal> {
     let text = read_text(&body)?;
     let query = Query::parse(&text).map_err(|error| {
         // The real hub says "BadRequest" and no more; what follows is for the developer.
         Refusal::argument(error.to_string()).prefixed("BadRequest: ")
     })?;
-    let limit = read_limit(call.headers())?;
-    let after = match call.header(CONTINUATION.as_str()) {
+    let limit = read_limit(call.head())?;
+    let after = match call.header(CONTINUATION) {
         Some(token) => Some(read_token(token, &text)?),
         None => None,
     };
     let page = call.hub.query(&query, after.as_ref(), limit).await?;
     let mut reply = json(format!("[{}]", page.items.join(",")));
     // C# parses this with an eye on case.
-    set(&mut reply, ITEM_TYPE, query.item_type().as_str());
+    reply.set(ITEM_TYPE, query.item_type().as_str());
     if let Some(next) = page.next {
         // Left out on the last page: Node takes an empty text for one more page, for ever.
-        set(&mut reply, CONTINUATION, &print_token(&next, &text));
+        reply.set(CONTINUATION, &print_token(&next, &text));
     }
     Ok(reply)
 }
@@ -85,8 +85,8 @@ fn read_text(body: &[u8]) -> Result<String, Refusal> {
     Ok(text)
 }
 
-fn read_limit(headers: &HeaderMap) -> Result<usize, Refusal> {
-    let Some(text) = header(headers, "x-ms-max-item-count") else {
+fn read_limit(head: &Head) -> Result<usize, Refusal> {
+    let Some(text) = header(head, "x-ms-max-item-count") else {
         return Ok(ITEMS_DEFAULT);
     };
     page_size(text, "x-ms-max-item-count")
@@ -190,6 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::http::testing::head;
 
     fn cursor(client: &str) -> QueryCursor {
         let mut place = vec![CLIENT];
@@ -247,12 +248,11 @@ mod tests {
 
     #[test]
     fn page_sizes_are_clamped_and_nonsense_is_refused() {
-        let limit = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-ms-max-item-count", text.parse().unwrap());
-            read_limit(&headers).ok()
+        let limit = |text: &str| {
+            let line = format!("x-ms-max-item-count: {text}");
+            read_limit(&head(&format!("POST / HTTP/1.1\r\n{line}\r\n\r\n"))).ok()
         };
-        assert_eq!(read_limit(&HeaderMap::new()), Ok(100));
+        assert_eq!(read_limit(&head("POST / HTTP/1.1\r\n\r\n")), Ok(100));
         let cases = [
             ("1", Some(1)),
             ("1000", Some(1000)),

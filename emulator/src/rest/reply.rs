@@ -1,15 +1,13 @@
 //! Answers: the few forms that every handler needs.
 
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
-use hyper::{Response, StatusCode};
+use bytes::Bytes;
+use hyper::StatusCode;
 use serde::Serialize;
 
-/// An answer with its whole body.
-pub(super) type Reply = Response<Full<Bytes>>;
+use crate::http::Answer;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+/// An answer with its whole body.
+pub(super) type Reply = Answer;
 
 /// 200 with a JSON text.
 pub(super) fn json(body: impl Into<Bytes>) -> Reply {
@@ -18,9 +16,8 @@ pub(super) fn json(body: impl Into<Bytes>) -> Reply {
 
 /// Any status with a JSON text.
 pub(super) fn with_json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()));
-    *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, JSON);
+    let mut reply = Answer::new(status, body);
+    reply.push("content-type", "application/json; charset=utf-8");
     reply
 }
 
@@ -30,21 +27,19 @@ pub(super) fn with_json(status: StatusCode, body: impl Into<Bytes>) -> Reply {
 /// quotes must be there.
 pub(super) fn entity(body: impl Into<Bytes>, etag: &str) -> Reply {
     let mut reply = json(body);
-    set(&mut reply, ETAG, &format!("\"{etag}\""));
+    set_etag(&mut reply, etag);
     reply
 }
 
 /// 204.
 pub(super) fn no_content() -> Reply {
-    let mut reply = Response::new(Full::default());
-    *reply.status_mut() = StatusCode::NO_CONTENT;
-    reply
+    Answer::new(StatusCode::NO_CONTENT, Bytes::new())
 }
 
-/// Sets a header to a text that the hub made.
-pub(super) fn set(reply: &mut Reply, name: HeaderName, value: &str) {
-    let value = HeaderValue::from_str(value).expect("the hub's own header values are printable");
-    reply.headers_mut().insert(name, value);
+/// Sets the etag, which is given without its quotes. The C SDK looks for a header of exactly this name
+/// (Azure/azure-c-shared-utility httpheaders.c).
+pub(super) fn set_etag(reply: &mut Reply, etag: &str) {
+    reply.set("ETag", &format!("\"{etag}\""));
 }
 
 /// What the hub prints is always JSON.

@@ -92,13 +92,14 @@ pub(crate) fn ledger_rows() -> impl Iterator<Item = ledger::Row> {
 
 /// An operation, and the ids that the path gives it.
 #[derive(Clone, Debug)]
-pub(super) struct Route {
+pub(super) struct Route<'a> {
     pub(super) operation: &'static Operation,
     /// Where its uses are counted.
     pub(super) ledger_key: ledger::Key,
     /// The decoded path.
-    path: String,
-    /// Where in `path` its ids stand, in the order of the pattern's names.
+    path: Cow<'a, str>,
+    /// The names of its ids, and where they stand in `path`.
+    names: &'static [&'static str],
     ids: [Range<usize>; IDS_MAX],
     is_encoded_whole: bool,
 }
@@ -115,44 +116,38 @@ pub(super) enum RouteError {
     },
 }
 
-impl Route {
+impl<'a> Route<'a> {
     /// Reads the verb and the raw path (without query) of a request line. Of several patterns that
     /// fit, the one with most literal segments wins: `devices/query` is not a device.
-    pub(super) fn parse(verb: &Method, path: &str) -> Result<Self, RouteError> {
+    pub(super) fn parse(verb: &Method, path: &'a str) -> Result<Self, RouteError> {
         let raw = path.strip_prefix('/').ok_or(RouteError::NotFound)?;
-        let decoded: Cow<'_, str> = if raw.contains('%') {
+        let decoded: Cow<'a, str> = if raw.contains('%') {
             let decoded = percent_decode_str(raw).decode_utf8();
             decoded.map_err(|_| RouteError::NotFound)?
         } else {
             raw.into()
         };
-        let path = decoded.strip_suffix('/').unwrap_or(&decoded);
-        let segments = path.split('/').take(SEGMENTS_MAX + 1).count();
-        let Some(patterns) = PATTERNS.get(segments) else {
-            return Err(RouteError::NotFound);
+        let path = trimmed(decoded);
+        let segments = Segments::of(&path).ok_or(RouteError::NotFound)?;
+        let patterns = PATTERNS.get(segments.count).map_or(&[][..], Vec::as_slice);
+        let mut fitting = patterns.iter().filter(|one| one.operation.verb == *verb);
+        let Some(pattern) = fitting.find(|one| one.fits(&segments, &path)) else {
+            return Err(refuse(patterns, &segments, &path));
         };
-        for pattern in patterns {
-            if pattern.operation.verb != *verb {
-                continue;
-            }
-            if let Some(ids) = pattern.ids_in(path) {
-                return Ok(Self {
-                    operation: pattern.operation,
-                    ledger_key: pattern.ledger_key,
-                    path: path.into(),
-                    ids,
-                    // `/` is never legal in an id, so splitting after decoding is safe.
-                    is_encoded_whole: segments > 1 && !raw.contains('/'),
-                });
-            }
-        }
-        Err(refuse(patterns, path))
+        Ok(Self {
+            operation: pattern.operation,
+            ledger_key: pattern.ledger_key,
+            names: &pattern.names,
+            ids: pattern.ids(&segments),
+            // `/` is never legal in an id, so splitting after decoding is safe.
+            is_encoded_whole: segments.count > 1 && !raw.contains('/'),
+            path,
+        })
     }
 
     /// What stands at `{name}`; `None` if the operation's path has no such name.
     pub(super) fn id(&self, name: &str) -> Option<&str> {
-        let mut names = self.operation.path.split('/').filter_map(placeholder);
-        let index = names.position(|one| one == name)?;
+        let index = self.names.iter().position(|one| *one == name)?;
         Some(&self.path[self.ids[index].clone()])
     }
 
@@ -174,12 +169,25 @@ impl Route {
     }
 }
 
+/// The path without one slash at its end.
+fn trimmed(path: Cow<'_, str>) -> Cow<'_, str> {
+    match path {
+        Cow::Borrowed(path) => Cow::Borrowed(path.strip_suffix('/').unwrap_or(path)),
+        Cow::Owned(mut path) => {
+            if path.ends_with('/') {
+                path.pop();
+            }
+            Cow::Owned(path)
+        }
+    }
+}
+
 /// No pattern of this verb has this path.
-fn refuse(patterns: &[Pattern], path: &str) -> RouteError {
+fn refuse(patterns: &[Pattern], segments: &Segments, path: &str) -> RouteError {
     let fitting = |verb: &&Method| {
         patterns
             .iter()
-            .any(|pattern| pattern.operation.verb == **verb && pattern.ids_in(path).is_some())
+            .any(|pattern| pattern.operation.verb == **verb && pattern.fits(segments, path))
     };
     let allow: Vec<&str> = VERBS.iter().filter(fitting).map(Method::as_str).collect();
     if allow.is_empty() {
@@ -200,6 +208,7 @@ static PATTERNS: LazyLock<Vec<Vec<Pattern>>> = LazyLock::new(|| {
             .map(|segment| placeholder(segment).map_or(Some(segment), |_| None))
             .collect();
         patterns[segments.len()].push(Pattern {
+            names: operation.path.split('/').filter_map(placeholder).collect(),
             segments,
             operation,
             ledger_key: ledger::key(operation.name),
@@ -217,27 +226,51 @@ static PATTERNS: LazyLock<Vec<Vec<Pattern>>> = LazyLock::new(|| {
 struct Pattern {
     /// Literals; `None` for an id.
     segments: Vec<Option<&'static str>>,
+    /// Of its ids, in order.
+    names: Vec<&'static str>,
     operation: &'static Operation,
     ledger_key: ledger::Key,
 }
 
 impl Pattern {
-    /// Where the ids stand, if the path, of as many segments, is of the pattern.
-    fn ids_in(&self, path: &str) -> Option<[Range<usize>; IDS_MAX]> {
+    /// Whether a path of as many segments is of the pattern.
+    fn fits(&self, segments: &Segments, path: &str) -> bool {
+        let mut pairs = self.segments.iter().zip(&segments.places);
+        pairs.all(|(expected, place)| match expected {
+            Some(literal) => path[place.clone()].eq_ignore_ascii_case(literal),
+            None => !place.is_empty(),
+        })
+    }
+
+    /// Where the ids of a path that fits stand.
+    fn ids(&self, segments: &Segments) -> [Range<usize>; IDS_MAX] {
         let mut ids: [Range<usize>; IDS_MAX] = [const { 0..0 }; IDS_MAX];
-        let (mut found, mut start) = (0, 0);
-        for (expected, segment) in self.segments.iter().zip(path.split('/')) {
-            match expected {
-                Some(literal) if segment.eq_ignore_ascii_case(literal) => {}
-                None if !segment.is_empty() => {
-                    ids[found] = start..start + segment.len();
-                    found += 1;
-                }
-                _ => return None,
-            }
+        let pairs = self.segments.iter().zip(&segments.places);
+        let found = pairs.filter(|(expected, _)| expected.is_none());
+        for (id, (_, place)) in ids.iter_mut().zip(found) {
+            *id = place.clone();
+        }
+        ids
+    }
+}
+
+/// A path, cut at its slashes once for all patterns.
+struct Segments {
+    places: [Range<usize>; SEGMENTS_MAX],
+    count: usize,
+}
+
+impl Segments {
+    /// `None`: there are more than any path of the hub has.
+    fn of(path: &str) -> Option<Self> {
+        let mut places: [Range<usize>; SEGMENTS_MAX] = [const { 0..0 }; SEGMENTS_MAX];
+        let (mut count, mut start) = (0, 0);
+        for segment in path.split('/') {
+            *places.get_mut(count)? = start..start + segment.len();
+            count += 1;
             start += segment.len() + 1;
         }
-        Some(ids)
+        Some(Self { places, count })
     }
 }
 
@@ -255,7 +288,7 @@ mod tests {
     use super::*;
     use crate::rest::operation::{Answer, Fidelity};
 
-    fn parse(verb: &str, path: &str) -> Result<Route, RouteError> {
+    fn parse<'a>(verb: &str, path: &'a str) -> Result<Route<'a>, RouteError> {
         Route::parse(&Method::from_bytes(verb.as_bytes()).unwrap(), path)
     }
 
@@ -349,7 +382,8 @@ mod tests {
         for operation in operations() {
             let fill = |segment| placeholder(segment).map_or(segment, |_| "x1");
             let segments: Vec<&str> = operation.path.split('/').map(fill).collect();
-            let route = Route::parse(&operation.verb, &format!("/{}", segments.join("/")));
+            let path = format!("/{}", segments.join("/"));
+            let route = Route::parse(&operation.verb, &path);
             assert_eq!(route.unwrap().operation.name, operation.name);
             assert!(VERBS.contains(&operation.verb), "{}", operation.name);
         }

@@ -1,15 +1,9 @@
 //! One connection of the service endpoint, and the way of one request through it.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::Full;
+use bytes::Bytes;
 use hub_proto::error_code::ErrorCode;
-use hyper::body::{Body, Bytes};
-use hyper::header::{HeaderName, HeaderValue, SERVER};
-use hyper::{Request, Response};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{debug, warn};
 
 use super::auth::Need;
@@ -20,7 +14,7 @@ use super::operation::{Answer, Fidelity, Operation};
 use super::reply::Reply;
 use super::route::Route;
 use super::{charge, device_auth, request};
-use crate::http::{self, HeadBounds};
+use crate::http::{self, Body, Head, HeadBounds, Service, Transport, Upgraded};
 use crate::hub::{Admitted, HubHandle};
 use crate::listener::ConnectionContext;
 use crate::mqtt::websocket::{self, UpgradeRefusal};
@@ -30,50 +24,68 @@ const HEAD_BOUNDS: HeadBounds = HeadBounds {
     bytes: 32 * 1024,
 };
 const LOGGED_CHARS_MAX: usize = 100;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
-const SERVER_NAME: HeaderValue =
-    HeaderValue::from_static(concat!("Hubnerite/", env!("CARGO_PKG_VERSION")));
+const SERVER_NAME: &str = concat!("Hubnerite/", env!("CARGO_PKG_VERSION"));
 
-/// Serves HTTP/1.1 on `io` until the client goes or the emulator stops; what becomes of a WebSocket
-/// after its upgrade is not waited for.
-pub(crate) async fn serve_connection<I>(io: I, context: ConnectionContext)
+/// Serves HTTP/1.1 on `io`, or MQTT once it has become a WebSocket, until the client goes or the emulator
+/// stops.
+///
+/// What HTTP needs is in a box of its own, which is given up before a WebSocket goes on: its devices stay
+/// for long.
+pub(crate) fn serve_connection<I>(io: I, context: ConnectionContext) -> impl Future<Output = ()>
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: Transport + 'static,
+{
+    let requests = Box::pin(serve_requests(io, context));
+    async move {
+        if let Some(link) = requests.await {
+            link.await;
+        }
+    }
+}
+
+/// Serves requests, and gives the link that goes on after an upgrade.
+async fn serve_requests<I>(io: I, context: ConnectionContext) -> Option<websocket::Link>
+where
+    I: Transport + 'static,
 {
     let (peer, stop) = (context.peer, context.stop.clone());
-    let caller = Arc::new(Caller::new(context));
-    let ended = http::serve(io, HEAD_BOUNDS, stop, |request| {
-        let caller = Arc::clone(&caller);
-        async move { handle(&caller, request).await }
-    })
-    .await;
-    if let Err(error) = ended {
-        debug!(%peer, %error, "a service connection ended early");
+    let mut caller = Caller::new(context);
+    match http::serve(io, HEAD_BOUNDS, stop, &caller).await {
+        Ok(None) => None,
+        Ok(Some(Upgraded { io, read })) => {
+            let context = caller.take_upgraded()?;
+            Some(websocket::open(io, read, context).await)
+        }
+        Err(error) => {
+            debug!(%peer, %error, "a service connection ended early");
+            None
+        }
+    }
+}
+
+impl Service for Caller {
+    async fn answer(&self, head: Head, body: Body<'_>) -> Reply {
+        handle(self, head, body).await
     }
 }
 
 /// Answers one request. Never fails: a refusal is an answer.
-pub(super) async fn handle<B>(caller: &Caller, request: Request<B>) -> Response<Full<Bytes>>
-where
-    B: Body<Data = Bytes> + fmt::Debug + Send + 'static,
-    B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+async fn handle(caller: &Caller, head: Head, body: Body<'_>) -> Reply {
     let trace = Trace::new(caller.context.hub.now().wall);
-    let verb = request::verb(&request);
-    let uri = request.uri().clone();
-    let route = Route::parse(&verb, uri.path());
+    let (verb, path) = (request::verb(&head), head.path());
+    let route = Route::parse(verb, path);
     let shape = match route {
         Ok(ref route) => route.operation.shape,
         Err(_) => Shape::Legacy,
     };
     let ledger_key = route.as_ref().ok().map(|route| route.ledger_key);
     let asked = match route {
-        Ok(route) => caller.hub(&request).map(|hub| (hub, route)),
+        Ok(route) => caller.hub(&head).map(|hub| (hub, route)),
         Err(error) => Err(error.into()),
     };
     let (hub, outcome) = match asked {
         Ok((hub, route)) => {
-            let outcome = answer(caller, &hub, route, request).await;
+            let outcome = answer(caller, &hub, route, &head, body).await;
             (hub, outcome)
         }
         Err(refusal) => (caller.context.hub.clone(), Err(refusal)),
@@ -85,7 +97,7 @@ where
         {
             hub.note_refusal(key);
         }
-        let path = cut(uri.path());
+        let path = cut(path);
         // Some SDKs show their user the reason phrase of a 501 and nothing else.
         if code == ErrorCode::NotImplemented && hub.gap_is_news(text) {
             warn!(%verb, path, "501: {text} (told once a minute)");
@@ -97,38 +109,33 @@ where
     if let Some(key) = ledger_key {
         hub.note_answer(key, reply.status().as_u16());
     }
-    let id = HeaderValue::try_from(trace.id).expect("a UUID is printable");
-    reply.headers_mut().insert(REQUEST_ID, id);
-    reply.headers_mut().insert(SERVER, SERVER_NAME);
+    reply.push("x-ms-request-id", &trace.id);
+    reply.push("server", SERVER_NAME);
     reply
 }
 
 /// The order of the checks, once the hub is known: who, what may they, which version, and only then the device.
-async fn answer<B>(
+async fn answer(
     caller: &Caller,
     hub: &HubHandle,
-    route: Route,
-    request: Request<B>,
-) -> Result<Reply, Refusal>
-where
-    B: Body<Data = Bytes> + fmt::Debug + Send + 'static,
-    B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
-{
+    route: Route<'_>,
+    head: &Head,
+    body: Body<'_>,
+) -> Result<Reply, Refusal> {
     let operation = route.operation;
     if operation.need == Need::DeviceConnect {
-        device_auth::authorise(hub, request.headers(), &route)?;
+        device_auth::authorise(hub, head, &route)?;
     } else {
-        caller.authorise(hub, request.headers(), operation)?;
+        caller.authorise(hub, head, operation)?;
     }
     hub.note_use(route.ledger_key);
     match operation.answer {
-        Answer::WebSocket => return upgrade(caller, request),
+        Answer::WebSocket => return upgrade(caller, head),
         Answer::NotBuilt => return Err(not_built(operation)),
         Answer::Now(_) | Answer::WithBody(_) | Answer::Later(_) => {}
     }
-    request::check_api_version(request.uri())?;
-    let (head, body) = request.into_parts();
-    let call = Call::new(hub.clone(), head, route);
+    request::check_api_version(head)?;
+    let call = Call::new(hub, head, route);
     // The body first: how much of a throttle a request takes may stand in it.
     let body = match operation.answer {
         Answer::Now(_) => Bytes::new(),
@@ -160,10 +167,13 @@ fn cut(text: &str) -> &str {
     end.map_or(text, |(end, _)| &text[..end])
 }
 
-fn upgrade<B>(caller: &Caller, request: Request<B>) -> Result<Reply, Refusal> {
-    let context = caller.named(&request)?;
-    match websocket::upgrade(request, context) {
-        Ok(response) => Ok(response.map(|()| Full::default())),
+fn upgrade(caller: &Caller, head: &Head) -> Result<Reply, Refusal> {
+    let context = caller.named(head)?;
+    match websocket::upgrade(head) {
+        Ok(answer) => {
+            caller.upgrade(context);
+            Ok(answer)
+        }
         Err(refusal @ UpgradeRefusal::Amqp) => {
             Err(Refusal::new(ErrorCode::NotImplemented, refusal.to_string()))
         }

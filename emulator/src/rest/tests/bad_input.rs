@@ -1,7 +1,7 @@
 //! Every operation of the table with every kind of bad input. A new row is walked like the others; where
 //! its path or its body has something new, the tables at the end want a line.
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hub_core::registry::ModuleSpec;
 use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::{DeviceId, ModuleId};
@@ -74,14 +74,7 @@ impl Ask<'_> {
 
 async fn send(hub: &TestHub, request: Builder, body: Vec<u8>) -> Seen {
     let request = request.body(Full::new(Bytes::from(body))).unwrap();
-    let answer = serve(&hub.context, request).await;
-    let (head, body) = answer.into_parts();
-    let body = body.collect().await.unwrap().to_bytes().to_vec();
-    Seen {
-        status: head.status,
-        headers: head.headers,
-        body: String::from_utf8(body).unwrap(),
-    }
+    Seen::of(&serve(&hub.context, request).await)
 }
 
 /// A hub that has what [`GOOD_SEGMENTS`] names.

@@ -135,7 +135,6 @@ async fn every_end_of_a_message_has_its_name_in_feedback() {
     );
 }
 
-/// Through a pipe, since it is hyper's server that knows how names were written.
 #[tokio::test(start_paused = true)]
 async fn names_of_properties_keep_their_case() {
     // C2D-9

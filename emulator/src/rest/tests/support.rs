@@ -1,21 +1,21 @@
 //! Requests as clients make them, on a hub without sockets.
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hub_proto::sas::sign;
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, HOST};
 use hyper::http::request::Builder;
-use hyper::{HeaderMap, Request, StatusCode};
+use hyper::{Request, StatusCode};
 
 use super::super::caller::Caller;
 use super::super::reply::Reply;
-use super::super::serve::handle;
+use crate::http::testing;
 use crate::listener::ConnectionContext;
 pub(super) use crate::test_hub::{NOW_UNIX_S, TestHub};
 
 /// The answer to the first request of a connection.
 pub(super) async fn serve(context: &ConnectionContext, request: Request<Full<Bytes>>) -> Reply {
-    handle(&Caller::new(context.clone()), request).await
+    testing::ask(&Caller::new(context.clone()), request).await
 }
 
 impl TestHub {
@@ -39,14 +39,7 @@ impl TestHub {
         let request = request
             .body(Full::new(Bytes::from(body.to_owned())))
             .unwrap();
-        let (head, body) = serve(&self.context, request).await.into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        let body = String::from_utf8(body).unwrap();
-        Answer {
-            status: head.status,
-            headers: head.headers,
-            body,
-        }
+        Answer::of(&serve(&self.context, request).await)
     }
 
     /// `verb path` by `iothubowner`.
@@ -71,13 +64,28 @@ pub(super) const SECONDARY: &str = "AQEBAQEBAQEBAQEBAQEBAQ==";
 
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Vec<(String, String)>,
     pub(super) body: String,
 }
 
 impl Answer {
+    pub(super) fn of(reply: &Reply) -> Self {
+        // Which the server says.
+        let close = reply.closes().then_some(("connection", "close"));
+        let headers = reply.fields().chain(close);
+        Self {
+            status: reply.status(),
+            headers: headers
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            body: String::from_utf8(reply.body().to_vec()).unwrap(),
+        }
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| &**value)
     }
 
     pub(super) fn json(&self) -> serde_json::Value {
