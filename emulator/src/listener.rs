@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -230,13 +231,24 @@ pub(crate) async fn run(
                     entrance.note_listening(true);
                 }
             }
-            accepted = accept(listener.as_ref()), if listener.is_some() => match accepted {
-                Ok((socket, peer)) => {
-                    let context = ConnectionContext::new(&directory, peer, entrance.token());
-                    connections.spawn(service.clone().serve(socket, context));
+            accepted = accept(listener.as_ref()), if listener.is_some() => {
+                let mut waiting = Some(accepted);
+                let mut places = ACCEPTED_AT_ONCE;
+                while let Some(accepted) = waiting.take() {
+                    match accepted {
+                        Ok((socket, peer)) => {
+                            let context = ConnectionContext::new(&directory, peer, entrance.token());
+                            connections.spawn(service.clone().serve(socket, context));
+                        }
+                        Err(error) => pause_after(&error, directory.default_hub()).await,
+                    }
+                    places -= 1;
+                    if places > 0 {
+                        // Of a crowd the next is there already: no need to ask what else there is.
+                        waiting = accept(listener.as_ref()).now_or_never();
+                    }
                 }
-                Err(error) => pause_after(&error, directory.default_hub()).await,
-            },
+            }
         }
     }
     drop((listener, stop));
@@ -393,6 +405,8 @@ fn door(server_name: Option<&str>, directory: &Directory) -> Option<HubHost> {
 }
 
 const BACKLOG: i32 = 1024;
+/// How many are let in before the loop looks whether it shall end.
+const ACCEPTED_AT_ONCE: usize = 32;
 /// How often another free port is tried that may be free on all addresses.
 const CHOICES_OF_PORT: u32 = 32;
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);

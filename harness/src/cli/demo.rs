@@ -28,7 +28,6 @@ use super::signals::Signals;
 use super::{CliError, say, start};
 use crate::clock::wall_now;
 use crate::exit_code;
-use crate::open_files;
 use crate::output::{Lane, Narrative, Ready};
 use crate::service_client::{Endpoint, ServiceClient, trusted_roots};
 use crate::settings::{ConfigFlag, EndpointFlags, HubFlags, Settings, SettingsFile};
@@ -76,7 +75,6 @@ pub(super) async fn run(args: DemoArgs) -> Result<u8, CliError> {
     let settings = Settings::merge(EndpointFlags::default(), flags, file)?;
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
-    open_files::raise();
     let mut story = Narrative::begin(args.json);
     story.title("A device reboots on command. Hub, device and back end are in this process; between them is TLS.");
     let mut config = settings.to_config();

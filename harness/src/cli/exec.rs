@@ -13,7 +13,6 @@ use super::identity::connection_string;
 use super::signals::{Ending, Signals};
 use super::{CliError, ledger, seed, start};
 use crate::exit_code;
-use crate::open_files;
 use crate::output::Ready;
 use crate::private_hub;
 use crate::service_client::{Endpoint, ServiceClient, trusted_roots};
@@ -55,7 +54,6 @@ pub(super) async fn run(args: ExecArgs) -> Result<u8, CliError> {
     let settings = Settings::merge(EndpointFlags::default(), args.hub, file)?;
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
-    open_files::raise();
     let hub = private_hub::start(seed::config_of(&settings)?)
         .await
         .map_err(|error| start::describe(&error, start::Movable::No))?;

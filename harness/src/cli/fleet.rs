@@ -125,7 +125,7 @@ pub(super) async fn run(args: FleetArgs) -> Result<u8, CliError> {
         (None, Some(count)) => ids(&args.id, count)?,
         _ => Vec::new(),
     };
-    make_room(listed.as_ref().map_or(ids.len(), Vec::len))?;
+    has_room(listed.as_ref().map_or(ids.len(), Vec::len))?;
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
     let hub = match &listed {
@@ -292,10 +292,9 @@ fn ids(pattern: &str, count: u32) -> Result<Vec<Arc<str>>, CliError> {
     Ok((1..=count).map(|number| parsed.id(number).into()).collect())
 }
 
-/// Every device is an open file. Raises what this process may have, and says so before anything is
-/// begun when that is not enough.
-fn make_room(devices: usize) -> Result<(), CliError> {
-    open_files::raise();
+/// Every device is an open file: says so before anything is begun when this process may not have as
+/// many.
+fn has_room(devices: usize) -> Result<(), CliError> {
     let needed = u64::try_from(devices).unwrap_or(u64::MAX) + OTHER_FILES;
     match allowed_files() {
         Some(allowed) if allowed < needed => Err(CliError::could_not_run(format!(
@@ -345,9 +344,9 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn more_devices_than_open_files_are_refused_with_their_remedies() {
-        assert!(make_room(1).is_ok());
+        assert!(has_room(1).is_ok());
         if allowed_files().is_some() {
-            let error = make_room(usize::MAX >> 1).unwrap_err();
+            let error = has_room(usize::MAX >> 1).unwrap_err();
             assert_eq!(error.code(), exit_code::COULD_NOT_RUN);
             let told = error.render();
             for words in [

@@ -10,6 +10,7 @@ use super::{
     events, exec, fleet, hub, job, ledger, method, module, not_built, plan, policy, query, run,
     sas, seed, start, trust, twin, up, verify,
 };
+use crate::open_files;
 use crate::output::style;
 
 /// Azure IoT Hub on a laptop: one binary, no account, unmodified SDKs.
@@ -72,12 +73,25 @@ enum Command {
     Plan(plan::PlanArgs),
 }
 
+impl Command {
+    /// Whether a hub or a fleet is in this process: many files that are open at a time.
+    fn keeps_connections(&self) -> bool {
+        matches!(
+            self,
+            Self::Up(_) | Self::Demo(_) | Self::Fleet(_) | Self::Exec(_) | Self::Run(_)
+        )
+    }
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // `up` reads its log filter from the file too, and so starts logging itself.
     if !matches!(cli.command, Command::Up(_)) {
         start::init_log(std::env::var("HUBNERITE_LOG").ok().as_deref());
+    }
+    if cli.command.keeps_connections() {
+        open_files::prepare();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -139,8 +139,6 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, CliError> {
         ));
         return Ok(exit_code::OK);
     }
-    // A device of a run in real time is two open sockets in this process.
-    crate::open_files::raise();
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
     let hub = elsewhere(&args, &plans).await?;

@@ -8,7 +8,6 @@ use clap::Args;
 use super::signals::Signals;
 use super::{CliError, ledger, say, seed, start};
 use crate::exit_code;
-use crate::open_files;
 use crate::output::Ready;
 use crate::settings::{ConfigFlag, EndpointFlags, HubFlags, Settings, SettingsFile};
 
@@ -87,7 +86,6 @@ pub(super) async fn run(args: UpArgs) -> Result<u8, CliError> {
         return Ok(exit_code::OK);
     }
     start::init_log(settings.log.as_deref());
-    open_files::raise();
     // Before the hub is ready, so that whoever waits for that may signal at once.
     let mut signals = Signals::listen()
         .map_err(|error| CliError::could_not_run(format!("cannot listen for signals: {error}")))?;
