@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::Instant;
 
+mod names;
 mod tls;
 mod websocket;
+
+pub(crate) use names::Names;
 
 /// Where and how to dial.
 #[derive(Clone, Debug)]
@@ -84,13 +87,16 @@ pub struct Connection {
 
 /// Opens a socket; gives up after 30 s.
 pub async fn connect(target: &Target) -> io::Result<Box<dyn Stream>> {
-    let opened = within(&target.dial_host, target.port, open_mqtt(target, 0)).await?;
+    let names = Names::default();
+    let opening = open_mqtt(target, &names, 0);
+    let opened = within(&target.dial_host, target.port, opening).await?;
     Ok(opened.stream)
 }
 
 /// Opens the connection of device number `device`; gives up after 30 s.
 pub(crate) async fn open(
     endpoints: &Endpoints,
+    names: &Names,
     transport: Transport,
     device: u32,
 ) -> io::Result<Connection> {
@@ -103,15 +109,17 @@ pub(crate) async fn open(
     match transport {
         Transport::Mqtts => {
             let target = endpoints.mqtts.as_ref().ok_or_else(no_way)?;
-            within(&target.dial_host, target.port, open_mqtt(target, device)).await
+            let opening = open_mqtt(target, names, device);
+            within(&target.dial_host, target.port, opening).await
         }
         Transport::Mqtt => {
             let target = endpoints.mqtt.as_ref().ok_or_else(no_way)?;
-            within(&target.dial_host, target.port, open_mqtt(target, device)).await
+            let opening = open_mqtt(target, names, device);
+            within(&target.dial_host, target.port, opening).await
         }
         Transport::Wss => {
             let target = endpoints.wss.as_ref().ok_or_else(no_way)?;
-            let opening = Box::pin(open_web_socket(target, device));
+            let opening = Box::pin(open_web_socket(target, names, device));
             within(&target.dial_host, target.port, opening).await
         }
         Transport::Memory => {
@@ -140,8 +148,8 @@ async fn within(
     })
 }
 
-async fn open_mqtt(target: &Target, device: u32) -> io::Result<Connection> {
-    let tcp = open_tcp(&target.dial_host, target.port, device).await?;
+async fn open_mqtt(target: &Target, names: &Names, device: u32) -> io::Result<Connection> {
+    let tcp = open_tcp(&target.dial_host, target.port, names, device).await?;
     let tcp_at = Instant::now();
     let Some(tls) = &target.tls else {
         return Ok(Connection {
@@ -166,8 +174,8 @@ async fn open_tls(tls: &Tls, tcp: TcpStream, tcp_at: Instant) -> io::Result<Conn
     })
 }
 
-async fn open_web_socket(target: &Target, device: u32) -> io::Result<Connection> {
-    let secure = open_mqtt(target, device).await?;
+async fn open_web_socket(target: &Target, names: &Names, device: u32) -> io::Result<Connection> {
+    let secure = open_mqtt(target, names, device).await?;
     let name = match &target.tls {
         Some(tls) => tls.name.to_str().into_owned(),
         None => target.dial_host.clone(),
@@ -180,14 +188,18 @@ async fn open_web_socket(target: &Target, device: u32) -> io::Result<Connection>
     })
 }
 
-async fn open_tcp(host: &str, port: u16, device: u32) -> io::Result<TcpStream> {
+async fn open_tcp(host: &str, port: u16, names: &Names, device: u32) -> io::Result<TcpStream> {
     let host = host.trim_matches(['[', ']']);
     let mut last = None;
-    for address in lookup_host((host, port)).await? {
+    let addresses = names.addresses(host, port).await?;
+    for address in addresses.iter().copied() {
         match open_tcp_at(address, device).await {
             Ok(tcp) => {
                 // Packets are small and answers are awaited: never hold one back.
                 tcp.set_nodelay(true)?;
+                if addresses.first() != Some(&address) {
+                    names.prefer(host, port, address);
+                }
                 return Ok(tcp);
             }
             Err(error) => last = Some(error),
@@ -274,14 +286,17 @@ mod tests {
     #[tokio::test]
     async fn a_way_that_is_missing_is_said_to_be() {
         let endpoints = Endpoints::default();
-        let error = open(&endpoints, Transport::Wss, 0).await.unwrap_err();
+        let error = open(&endpoints, &Names::default(), Transport::Wss, 0)
+            .await
+            .unwrap_err();
         assert_eq!(error.to_string(), "this hub cannot be reached over Wss");
     }
 
     #[test]
     fn a_plain_dial_holds_no_room_for_the_handshakes_of_others() {
         let endpoints = Endpoints::default();
-        let dial = open(&endpoints, Transport::Mqtt, 0);
+        let names = Names::default();
+        let dial = open(&endpoints, &names, Transport::Mqtt, 0);
         assert!(size_of_val(&dial) <= 1024, "{}", size_of_val(&dial));
     }
 }

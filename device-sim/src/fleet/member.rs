@@ -14,12 +14,13 @@ use crate::metrics::Metrics;
 use crate::netem::{Network, NetworkProfile, Trouble};
 use crate::random::Random;
 use crate::rare::Rare;
-use crate::transport::{Endpoints, Transport};
+use crate::transport::{Endpoints, Names, Transport};
 
 /// What all devices of a fleet share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) endpoints: Endpoints,
+    pub(super) names: Names,
     pub(super) clock: Clock,
     /// A device came online or ended.
     pub(super) changed: Notify,
@@ -83,6 +84,7 @@ impl Shared {
         metrics.counts.devices = u64::try_from(devices).unwrap_or(u64::MAX);
         Self {
             endpoints,
+            names: Names::default(),
             clock,
             changed: Notify::new(),
             seed,

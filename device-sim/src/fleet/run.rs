@@ -17,7 +17,7 @@ use hub_proto::time::{Instant, Now};
 use tokio::time::Sleep;
 
 use super::line::Line;
-use super::member::{Kind, Member, Wanted};
+use super::member::{Kind, Member, Shared, Wanted};
 use super::watch::Watch;
 use crate::device::{Command, Device, Fact};
 use crate::netem::{Dialling, Network, Way};
@@ -272,7 +272,10 @@ impl Run {
                 if !after.is_zero() {
                     tokio::time::sleep(after).await;
                 }
-                open(&kind.shared.endpoints, kind.transport, number).await
+                let Shared {
+                    endpoints, names, ..
+                } = &*kind.shared;
+                open(endpoints, names, kind.transport, number).await
             }),
             Dialling::Refused => Box::pin(async { Err(io::ErrorKind::ConnectionRefused.into()) }),
             Dialling::Hangs(after) => Box::pin(async move {
