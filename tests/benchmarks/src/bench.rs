@@ -37,9 +37,20 @@ impl Bench {
         let hub = Hub::start(HubOptions {
             binary: &self.hubnerite,
             transport,
+            has_https: transport == Transport::Tls,
             authority: None,
         })?;
         Ok(hub.inspected(self.inspection.clone()))
+    }
+
+    /// A hub that `hubnerite fleet` can speak to.
+    pub(crate) fn hub_of_fleet(&self, transport: Transport) -> anyhow::Result<Hub> {
+        Hub::start(HubOptions {
+            binary: &self.hubnerite,
+            transport,
+            has_https: true,
+            authority: None,
+        })
     }
 
     /// A plain hub whose certificate authority is kept in a folder.
@@ -47,6 +58,7 @@ impl Bench {
         Hub::start(HubOptions {
             binary: &self.hubnerite,
             transport: Transport::Plain,
+            has_https: false,
             authority: Some(folder),
         })
     }

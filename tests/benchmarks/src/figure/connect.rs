@@ -1,12 +1,14 @@
 //! Connections of devices: how many a second, plain and over TLS 1.3.
 //!
-//! Plain: 8,000 devices connect, 64 at a time, say CONNECT and SUBSCRIBE, and stay. The hub checks a token for
+//! Plain: 16,000 devices connect, 64 at a time, say CONNECT and SUBSCRIBE, and stay. The hub checks a token for
 //! each; mosquitto lets everybody in.
 //!
 //! TLS: 3,000 devices do the same without SUBSCRIBE, with full handshakes and with tickets of an earlier
 //! connection (every device resumes, which is checked). `bare rustls` is tokio and rustls and nothing else: it takes the
 //! handshake, and answers the first words with a fixed CONNACK. Why it is fair: the same library and options as the hub's (ring, a
-//! leaf and its authority on P-256, a stateless ticketer, one ticket), and the same client.
+//! leaf and its authority on P-256, a stateless ticketer, one ticket), and the same client. `bare rustls on aws-lc-rs` (`--features aws-lc`) is
+//! the same again with the other cryptography, to say what the hub would gain by it; the client stays on ring. Bytes are those of
+//! a bare server's connections, to set the two side by side; what the hub keeps of one is the figure `memory-tls`.
 
 use std::sync::Arc;
 
@@ -16,17 +18,17 @@ use super::shape::OURS;
 use super::{Comparison, Contestant, Figure, Goal, Needs};
 use crate::bench::{Bench, device_names};
 use crate::load::{ClientTls, Plan, Reactor, TicketPool};
-use crate::sample::{Measure, Sample};
+use crate::sample::{Measure, Sample, as_f64};
 use crate::serve::Served;
 use crate::server::{Broker, Certificates, Process, SpeaksMqtt, Transport};
 
-const DEVICES: usize = 8_000;
+const DEVICES: usize = 16_000;
 const TLS_DEVICES: usize = 3_000;
 const AT_ONCE: usize = 64;
 
 pub(super) const PLAIN: Figure = Figure {
     name: "connect",
-    about: "8,000 plain connections with CONNECT and SUBSCRIBE; the hub checks a token",
+    about: "16,000 plain connections with CONNECT and SUBSCRIBE; the hub checks a token",
     contestants: &[
         Contestant::new(OURS, plain_on_hub),
         Contestant::new("mosquitto", |bench| {
@@ -47,11 +49,17 @@ pub(super) const TLS_FULL: Figure = Figure {
     about: "3,000 TLS 1.3 connections, full handshakes that earn a ticket, with CONNECT",
     contestants: &[
         Contestant::new(OURS, |bench| tls_on_hub(bench, Handshakes::Full)),
-        Contestant::new(BARE, |_| tls_on_bare(Handshakes::Full)),
+        Contestant::new(BARE, |_| tls_on_bare(Served::Rustls, Handshakes::Full)),
+        Contestant::new(AWS_LC, |_| {
+            tls_on_bare(Served::RustlsAwsLc, Handshakes::Full)
+        })
+        .needing(HAS_AWS_LC),
     ],
     comparisons: &[
         Comparison::with(BARE, Measure::Rate, Goal::AtLeast(0.85)),
         Comparison::with(BARE, Measure::CpuMicros, Goal::None),
+        Comparison::with(BARE, Measure::CpuMicros, Goal::None).of(AWS_LC),
+        Comparison::with(BARE, Measure::BytesEach, Goal::None).of(AWS_LC),
     ],
 };
 
@@ -60,15 +68,22 @@ pub(super) const TLS_RESUMED: Figure = Figure {
     about: "3,000 TLS 1.3 connections, resumed by ticket, with CONNECT",
     contestants: &[
         Contestant::new(OURS, |bench| tls_on_hub(bench, Handshakes::Resumed)),
-        Contestant::new(BARE, |_| tls_on_bare(Handshakes::Resumed)),
+        Contestant::new(BARE, |_| tls_on_bare(Served::Rustls, Handshakes::Resumed)),
+        Contestant::new(AWS_LC, |_| {
+            tls_on_bare(Served::RustlsAwsLc, Handshakes::Resumed)
+        })
+        .needing(HAS_AWS_LC),
     ],
     comparisons: &[
         Comparison::with(BARE, Measure::Rate, Goal::AtLeast(0.85)),
         Comparison::with(BARE, Measure::CpuMicros, Goal::None),
+        Comparison::with(BARE, Measure::CpuMicros, Goal::None).of(AWS_LC),
     ],
 };
 
 const BARE: &str = "bare rustls";
+const AWS_LC: &str = "bare rustls on aws-lc-rs";
+const HAS_AWS_LC: Needs = Needs::Feature("aws-lc", cfg!(feature = "aws-lc"));
 
 /// Which handshakes are measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +108,11 @@ fn tls_on_hub(bench: &Bench, handshakes: Handshakes) -> anyhow::Result<Sample> {
     tls(hub.process(), handshakes, &tickets, plans)
 }
 
-fn tls_on_bare(handshakes: Handshakes) -> anyhow::Result<Sample> {
+fn tls_on_bare(served: Served, handshakes: Handshakes) -> anyhow::Result<Sample> {
     let tickets = Arc::new(TicketPool::default());
     let certificates = Certificates::make()?;
     let trust = ClientTls::trusting(&certificates.ca(), Some(Arc::clone(&tickets)))?;
-    let broker = Broker::served_over_tls(Served::Rustls, certificates, trust)?;
+    let broker = Broker::served_over_tls(served, certificates, trust)?;
     let devices = device_names(TLS_DEVICES);
     let plans = || broker.silent(&devices).collect();
     tls(broker.process(), handshakes, &tickets, plans)
@@ -109,10 +124,15 @@ fn tls(
     tickets: &TicketPool,
     plans: impl Fn() -> Vec<Plan>,
 ) -> anyhow::Result<Sample> {
-    let first = open(server, plans())?;
+    let idle = server.memory()?;
+    let mut reactor = Reactor::new()?;
+    let mut first = reactor.measure_opening(server, plans(), AT_ONCE)?;
     if handshakes == Handshakes::Full {
+        let grown = server.memory()?.saturating_sub(idle);
+        first.bytes_each = Some(as_f64(grown) / as_f64(first.operations));
         return Ok(first);
     }
+    drop(reactor);
     tickets.hand_out();
     let mut reactor = Reactor::new()?;
     let sample = reactor.measure_opening(server, plans(), AT_ONCE)?;

@@ -16,7 +16,7 @@
 use super::shape::OURS;
 use super::{Comparison, Contestant, Figure, Goal, Needs};
 use crate::bench::{Bench, device_names};
-use crate::load::{EchoCaller, HttpCaller, Plan, Reactor};
+use crate::load::{EchoCaller, HttpCaller, Reactor};
 use crate::sample::{Measure, Sample};
 use crate::serve::Served;
 use crate::server::{Broker, Endpoint, Hub, SpeaksMqtt, Transport, callers};
@@ -104,18 +104,20 @@ fn on_hub(bench: &Bench, transport: Transport, idle: usize) -> anyhow::Result<Sa
     let mut reactor = Reactor::new()?;
     reactor.open(hub.answering(answering), AT_ONCE)?;
     reactor.open(hub.idle(idle), AT_ONCE)?;
-    reactor.open(http_callers(&hub, answering), AT_ONCE)?;
+    let callers = http_callers(&hub, answering).map(|it| hub.http().plan(it));
+    reactor.open(callers, AT_ONCE)?;
     reactor.run(hub.process(), bench.window)
 }
 
-fn http_callers(hub: &Hub, devices: &[String]) -> impl Iterator<Item = Plan> {
+/// Callers that share the devices.
+pub(super) fn http_callers(hub: &Hub, devices: &[String]) -> impl Iterator<Item = HttpCaller> {
     let shares = devices.chunks(devices.len() / IN_FLIGHT).take(IN_FLIGHT);
     shares.map(|share| {
         let requests = share
             .iter()
             .map(|device| hub.request("POST", &format!("/twins/{device}/methods"), BODY))
             .collect();
-        hub.http().plan(HttpCaller::new(requests))
+        HttpCaller::new(requests)
     })
 }
 

@@ -9,10 +9,12 @@
 //! | `reported` | patches of reported properties |
 //! | `connect` | connections of devices, plain and TLS |
 //! | `memory` | what a connected device holds |
+//! | `fleet` | what virtual devices take |
 //! | `rest` | a twin over REST |
 //! | `life` | starts, hubs by name, resets |
 
 mod connect;
+mod fleet;
 mod life;
 mod memory;
 mod method;
@@ -38,6 +40,9 @@ pub(crate) const ALL: &[Figure] = &[
     connect::TLS_RESUMED,
     memory::PLAIN,
     memory::TLS,
+    fleet::PLAIN,
+    fleet::TLS,
+    fleet::REBOOT,
     rest::TWIN,
     life::START,
     life::SIZE,

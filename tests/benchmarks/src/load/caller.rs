@@ -113,6 +113,8 @@ fn slot_of(rid: &[u8]) -> Option<usize> {
 pub(crate) struct HttpCaller {
     /// Said in turn.
     requests: Vec<Rc<[u8]>>,
+    /// How often something is said in all.
+    times: usize,
     asked: usize,
     asked_at: Option<Instant>,
 }
@@ -121,12 +123,22 @@ impl HttpCaller {
     pub(crate) fn new(requests: Vec<Rc<[u8]>>) -> Self {
         Self {
             requests,
+            times: usize::MAX,
             asked: 0,
             asked_at: None,
         }
     }
 
+    /// The same, and each request is said once.
+    pub(crate) fn once(mut self) -> Self {
+        self.times = self.requests.len();
+        self
+    }
+
     fn ask(&mut self, turn: &mut Turn<'_>) {
+        if self.asked == self.times {
+            return;
+        }
         turn.output
             .extend_from_slice(&self.requests[self.asked % self.requests.len()]);
         self.asked += 1;

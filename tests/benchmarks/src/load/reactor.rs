@@ -137,13 +137,7 @@ impl Reactor {
 
     /// Carries the talkers' load: warms up, then counts, reading the server's CPU at both ends.
     pub(crate) fn run(&mut self, server: &Process, window: Window) -> anyhow::Result<Sample> {
-        let begun = now();
-        for index in 0..self.connections.len() {
-            self.speak(index, begun, |talker, turn| {
-                talker.start(turn);
-                Ok(())
-            })?;
-        }
+        let begun = self.start()?;
         self.carry(begun + window.warm_up)?;
         let inspected = server.inspect()?;
         let before = CpuReading::of(server)?;
@@ -156,6 +150,25 @@ impl Reactor {
         sample.cpu = Some(CpuReading::of(server)?.since(before, sample.elapsed));
         ensure!(operations > 0, "nothing was answered");
         Ok(sample)
+    }
+
+    /// Carries the talkers' load for so long, all of it counted: how many operations, and how long each took.
+    pub(crate) fn run_for(&mut self, time: Duration) -> anyhow::Result<(u64, Histogram<u64>)> {
+        self.meter.begin();
+        let begun = self.start()?;
+        self.carry(begun + time)?;
+        Ok(self.meter.end())
+    }
+
+    fn start(&mut self) -> anyhow::Result<Instant> {
+        let begun = now();
+        for index in 0..self.connections.len() {
+            self.speak(index, begun, |talker, turn| {
+                talker.start(turn);
+                Ok(())
+            })?;
+        }
+        Ok(begun)
     }
 
     /// Carries bytes until an instant.

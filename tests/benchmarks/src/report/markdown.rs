@@ -136,6 +136,7 @@ fn section(figure: &str) -> &'static str {
         ("start", "[Footprint](#footprint)"),
         ("size", "[Footprint](#footprint)"),
         ("hub", "[Many hubs](#many-hubs)"),
+        ("fleet", "[A device of a fleet](#a-device-of-a-fleet)"),
         ("reset", "[A million twins](#a-million-twins)"),
     ];
     let found = sections.iter().find(|(name, _)| figure.starts_with(name));

@@ -9,6 +9,7 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
+use super::handshakes::Cryptography;
 use super::{calling_hub, echo, handshakes, http};
 use crate::server::Process;
 
@@ -21,6 +22,8 @@ pub(crate) enum Served {
     Echo,
     /// Bare rustls on tokio; its arguments are the files of certificates and key.
     Rustls,
+    /// The same on aws-lc-rs, if it is built in.
+    RustlsAwsLc,
     /// The emulator with callers in its process; its arguments are the number of devices and of calls in
     /// flight.
     CallingHub,
@@ -53,10 +56,8 @@ impl Served {
                 on_tokio(move |listener| http::serve(listener, length))
             }
             Self::Echo => on_tokio(echo::serve),
-            Self::Rustls => {
-                let acceptor = handshakes::acceptor(argument(0)?.as_ref(), argument(1)?.as_ref())?;
-                on_tokio(move |listener| handshakes::serve(listener, acceptor))
-            }
+            Self::Rustls => tls(argument(0)?, argument(1)?, handshakes::ring()?),
+            Self::RustlsAwsLc => tls(argument(0)?, argument(1)?, handshakes::aws_lc()?),
             Self::CallingHub => {
                 let (devices, in_flight) = (argument(0)?.parse()?, argument(1)?.parse()?);
                 runtime()?.block_on(calling_hub::serve(devices, in_flight))
@@ -65,6 +66,11 @@ impl Served {
             Self::Ntex => bail!("built without ntex"),
         }
     }
+}
+
+fn tls(chain: &str, key: &str, cryptography: Cryptography) -> anyhow::Result<()> {
+    let acceptor = handshakes::acceptor(chain.as_ref(), key.as_ref(), cryptography)?;
+    on_tokio(move |listener| handshakes::serve(listener, acceptor))
 }
 
 /// As many threads as cores, as the hub has.

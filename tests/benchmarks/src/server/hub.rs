@@ -38,6 +38,8 @@ pub(crate) struct Hub {
 pub(crate) struct HubOptions<'a> {
     pub(crate) binary: &'a Path,
     pub(crate) transport: Transport,
+    /// Whether it serves HTTPS beside plain MQTT, as `hubnerite fleet` asks of it.
+    pub(crate) has_https: bool,
     /// Where its certificate authority is kept; default: in files of its own.
     pub(crate) authority: Option<&'a Path>,
 }
@@ -54,7 +56,7 @@ impl Hub {
                 "--mqtts-port",
                 "off",
                 "--https-port",
-                "off",
+                if options.has_https { "0" } else { "off" },
             ],
             Transport::Tls => [
                 "--mqtt-port",
@@ -117,6 +119,19 @@ impl Hub {
     /// Where callers ask.
     pub(crate) fn http(&self) -> &Endpoint {
         &self.http
+    }
+
+    /// Where callers ask without TLS, whatever devices speak.
+    pub(crate) fn plain_http(&self) -> Endpoint {
+        Endpoint {
+            address: self.plain_http,
+            tls: None,
+        }
+    }
+
+    /// The folder of its certificate authority.
+    pub(crate) fn authority(&self) -> &Path {
+        self.ca.parent().unwrap_or(&self.ca)
     }
 
     /// The same hub to clients that resume their sessions.
