@@ -61,7 +61,7 @@ pub struct MethodName(Arc<str>);
 impl DeviceId {
     /// Checks `text` against the grammar.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        check("device id", text, ID_CHARS_MAX, is_id_character)?;
+        check("device id", text, ID_CHARS_MAX, &OF_IDS)?;
         Ok(Self(text.into()))
     }
 
@@ -74,7 +74,7 @@ impl DeviceId {
 impl ModuleId {
     /// Checks `text` against the grammar.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        check("module id", text, ID_CHARS_MAX, is_id_character)?;
+        check("module id", text, ID_CHARS_MAX, &OF_IDS)?;
         Ok(Self(text.into()))
     }
 
@@ -87,12 +87,7 @@ impl ModuleId {
 impl MethodName {
     /// Checks `text` against the grammar.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        check(
-            "method name",
-            text,
-            METHOD_NAME_CHARS_MAX,
-            is_method_character,
-        )?;
+        check("method name", text, METHOD_NAME_CHARS_MAX, &OF_METHODS)?;
         Ok(Self(text.into()))
     }
 
@@ -191,16 +186,13 @@ impl fmt::Debug for DeviceModule {
     }
 }
 
-fn check(
-    what: &'static str,
-    text: &str,
-    max: usize,
-    is_allowed: fn(char) -> bool,
-) -> Result<(), IdError> {
+fn check(what: &'static str, text: &str, max: usize, allowed: &Characters) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty { what });
     }
-    if let Some(character) = text.chars().find(|c| !is_allowed(*c)) {
+    if let Some(at) = text.bytes().position(|byte| !allowed.has(byte)) {
+        // Only ASCII stands before it, so a character starts there.
+        let character = text[at..].chars().next().unwrap_or_default();
         return Err(IdError::Character { what, character });
     }
     // Only ASCII is left, so bytes are characters.
@@ -214,34 +206,49 @@ fn check(
     Ok(())
 }
 
-fn is_id_character(character: char) -> bool {
-    let is_sign = |sign| {
-        matches!(
-            sign,
-            '-' | ':'
-                | '.'
-                | '+'
-                | '%'
-                | '_'
-                | '#'
-                | '*'
-                | '?'
-                | '!'
-                | '('
-                | ')'
-                | ','
-                | '='
-                | '@'
-                | ';'
-                | '$'
-                | '\''
-        )
-    };
-    character.is_ascii_alphanumeric() || is_sign(character)
-}
+/// Which bytes a name may have, looked up: every request names a device, and every call a method.
+struct Characters([bool; 256]);
 
-fn is_method_character(character: char) -> bool {
-    character.is_ascii_graphic() && !"$()<>@,;:\\\"/[]?={}+#".contains(character)
+static OF_IDS: Characters = Characters::letters_digits_and(b"-:.+%_#*?!(),=@;$'");
+static OF_METHODS: Characters = Characters::visible_but(b"$()<>@,;:\\\"/[]?={}+#");
+
+impl Characters {
+    fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
+    }
+
+    const fn letters_digits_and(signs: &[u8]) -> Self {
+        let mut has = Self::none();
+        let mut byte = 0_u8;
+        while byte < 128 {
+            has.0[byte as usize] = byte.is_ascii_alphanumeric();
+            byte += 1;
+        }
+        has.with(signs, true)
+    }
+
+    const fn visible_but(signs: &[u8]) -> Self {
+        let mut has = Self::none();
+        let mut byte = 0_u8;
+        while byte < 128 {
+            has.0[byte as usize] = byte.is_ascii_graphic();
+            byte += 1;
+        }
+        has.with(signs, false)
+    }
+
+    const fn none() -> Self {
+        Self([false; 256])
+    }
+
+    const fn with(mut self, signs: &[u8], is_allowed: bool) -> Self {
+        let mut at = 0;
+        while at < signs.len() {
+            self.0[signs[at] as usize] = is_allowed;
+            at += 1;
+        }
+        self
+    }
 }
 
 macro_rules! print_as_text {
@@ -299,6 +306,25 @@ mod tests {
         assert_eq!(in_order[3].to_string(), "a/n");
         assert_eq!(in_order[3].device_id().as_str(), "a");
         assert_eq!(in_order[3].module_id().unwrap().as_str(), "n");
+    }
+
+    #[test]
+    fn the_characters_of_names_are_those_of_the_grammar_and_no_others() {
+        for character in (0..=0x17f).filter_map(char::from_u32) {
+            let text = character.to_string();
+            let is_sign = "-:.+%_#*?!(),=@;$'".contains(character);
+            assert_eq!(
+                DeviceId::parse(&text).is_ok(),
+                character.is_ascii_alphanumeric() || is_sign,
+                "{text:?}"
+            );
+            let is_separator = "$()<>@,;:\\\"/[]?={}+#".contains(character);
+            assert_eq!(
+                MethodName::parse(&text).is_ok(),
+                character.is_ascii_graphic() && !is_separator,
+                "{text:?}"
+            );
+        }
     }
 
     #[test]
