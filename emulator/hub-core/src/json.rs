@@ -1,16 +1,21 @@
 //! JSON text as clients sent it, without a detour through numbers: `1` stays `1`, `1.0` stays `1.0`.
 //!
-//! `check` has `serde_json` judge the syntax of a whole text; the `Reader` then splits text that
+//! `check` judges the syntax of a whole text; the `Reader` then splits text that
 //! has passed, so it looks at no punctuation. Knows nothing of twins or queries.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use hub_proto::json;
 use serde_json::value::RawValue;
 
 /// The text of `bytes`, if they are one JSON value; surrounding white space is cut off.
 pub(crate) fn check(bytes: &[u8]) -> Result<&str, serde_json::Error> {
-    serde_json::from_slice::<&RawValue>(bytes).map(RawValue::get)
+    match str::from_utf8(bytes).ok().and_then(json::value) {
+        Some(text) => Ok(text),
+        // It says what is wrong, or takes what lies deeper than most.
+        None => serde_json::from_slice::<&RawValue>(bytes).map(RawValue::get),
+    }
 }
 
 /// One piece of JSON text.

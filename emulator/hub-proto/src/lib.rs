@@ -15,6 +15,7 @@
 //! | [`sas`] | shared access signatures |
 //! | [`connection_string`] | `HostName=…;DeviceId=…;SharedAccessKey=…` |
 //! | [`error_code`] | the hub's numbered errors |
+//! | [`json`] | where JSON text ends, and whether it is JSON |
 //! | [`fuzz`] | what must hold for any input; the bodies of the fuzz targets |
 //! | [`time`] | instants and timestamps that the caller supplies |
 
@@ -22,6 +23,7 @@ pub mod connection_string;
 pub mod error_code;
 pub mod fuzz;
 pub mod ids;
+pub mod json;
 pub mod mqtt;
 mod percent;
 pub mod property_bag;

@@ -177,7 +177,7 @@ impl BlobFolder {
     /// A place for content to come.
     pub(super) async fn incoming(&self) -> io::Result<Incoming> {
         let folder = self.root.join(APART).join(INCOMING);
-        let path = folder.join(random::uuid());
+        let path = folder.join(&*random::uuid());
         let file = File::create_new(&path).await?;
         Ok(Incoming { path, file })
     }

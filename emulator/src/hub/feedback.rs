@@ -60,7 +60,7 @@ impl HubHandle {
     /// The oldest batch that is free, and the token under which it is to be settled; see
     /// [`Feedback::receive`].
     pub fn receive_feedback(&self) -> Option<(String, FeedbackBatch)> {
-        let token = random::uuid();
+        let token = random::uuid().to_string();
         let (batch, dropped) = self.feedback_desk().command(|feedback, now| {
             let batch = feedback.receive(now, token.as_str().into());
             (batch, feedback.dropped())

@@ -60,7 +60,7 @@ impl HubHandle {
         id: &DeviceId,
         lock: Option<Duration>,
     ) -> Result<Option<(String, ReceivedMessage)>, HubError> {
-        let token = random::uuid();
+        let token = random::uuid().to_string();
         let received = self.slot_of(id).command(|cell, now| {
             cell.shard
                 .receive_message(now, id, token.as_str().into(), lock)

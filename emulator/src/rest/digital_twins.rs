@@ -8,12 +8,12 @@ use hub_proto::error_code::ErrorCode;
 use hub_proto::ids::MethodName;
 use hyper::body::Bytes;
 use hyper::{Method, StatusCode};
-use serde_json::value::RawValue;
 
 use super::auth::Need;
 use super::call::Call;
 use super::document::{Body, Document};
 use super::error::{Refusal, Shape};
+use super::json::check;
 use super::operation::{Answer, Fidelity, Operation};
 use super::reply::{Reply, entity, json, no_content, set_etag};
 
@@ -149,7 +149,7 @@ async fn invoke(call: &Call<'_>, name: String, body: Bytes) -> Result<Reply, Ref
     let payload = match body.trim_ascii() {
         [] => b"null".to_vec(),
         payload => {
-            serde_json::from_slice::<&RawValue>(payload).map_err(|error| {
+            check(payload).map_err(|error| {
                 HubError::Format(format!("The command's payload is not JSON: {error}"))
             })?;
             payload.to_vec()
@@ -176,7 +176,7 @@ fn seconds(call: &Call, name: &str) -> Result<Option<i64>, Refusal> {
 /// with direct methods.
 fn print(result: MethodResult) -> Result<Reply, Refusal> {
     if !result.payload.is_empty() {
-        serde_json::from_slice::<&RawValue>(&result.payload).map_err(|error| {
+        check(&result.payload).map_err(|error| {
             let text = format!("The device answered with a body that is not JSON: {error}");
             Refusal::new(ErrorCode::GenericBadGateway, text)
         })?;

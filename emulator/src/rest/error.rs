@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::reply::{Reply, with_json};
 use super::route::RouteError;
-use crate::random;
+use crate::random::{self, Uuid};
 
 /// The header that carries the code's name; C# believes a code only if header and body agree.
 const ERROR_CODE: &str = "iothub-errorcode";
@@ -39,7 +39,7 @@ pub(super) enum Shape {
 #[derive(Clone, Debug)]
 pub(super) struct Trace {
     /// A UUID, also sent as `x-ms-request-id`.
-    pub(super) id: String,
+    pub(super) id: Uuid,
     /// When the request came.
     pub(super) at: Timestamp,
 }
@@ -179,9 +179,8 @@ mod tests {
     use super::*;
 
     fn trace() -> Trace {
-        let id = "28f7c9fd-8821-474c-ac76-fdd9fc6afe77".to_owned();
         Trace {
-            id,
+            id: Uuid::of(0x28f7_c9fd_8821_474c_ac76_fdd9_fc6a_fe77),
             at: Timestamp::from_unix_seconds(1_786_784_856),
         }
     }
