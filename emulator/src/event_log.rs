@@ -7,7 +7,7 @@
 mod budget;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hub_core::event::{Event, EventKind};
@@ -27,6 +27,8 @@ struct Inner {
     ring: Mutex<Ring>,
     /// Also told when the log is closed.
     appended: Notify,
+    /// How many wait for that: mostly nobody, and telling nobody takes a lock.
+    followers: AtomicUsize,
     is_closed: AtomicBool,
 }
 
@@ -131,7 +133,11 @@ impl EventLog {
             ring.next() - 1
         };
         self.0.budget.enforce();
-        self.0.appended.notify_waiters();
+        // Whoever enlisted before the ring was unlocked is seen here, and whoever enlists later sees what is
+        // in it: both sides hold its lock between the one and the other.
+        if self.0.followers.load(Ordering::SeqCst) > 0 {
+            self.0.appended.notify_waiters();
+        }
         last
     }
 
@@ -186,6 +192,7 @@ impl EventLog {
 
     /// Comes back when there is an event numbered above `after`, or none will come.
     pub async fn appended_after(&self, after: u64) {
+        let _following = Following::of(&self.0.followers);
         loop {
             let appended = self.0.appended.notified();
             tokio::pin!(appended);
@@ -214,6 +221,7 @@ impl Inner {
                 totals: Totals::default(),
             }),
             appended: Notify::new(),
+            followers: AtomicUsize::new(0),
             is_closed: AtomicBool::new(false),
         }
     }
@@ -228,6 +236,22 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.budget.remove(&self.ring());
+    }
+}
+
+/// One who waits for facts.
+struct Following<'a>(&'a AtomicUsize);
+
+impl<'a> Following<'a> {
+    fn of(followers: &'a AtomicUsize) -> Self {
+        followers.fetch_add(1, Ordering::SeqCst);
+        Self(followers)
+    }
+}
+
+impl Drop for Following<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -431,5 +455,6 @@ mod tests {
         log.append(event(EventKind::DeviceCreated));
         follower.await.unwrap();
         log.appended_after(0).await;
+        assert_eq!(log.0.followers.load(Ordering::SeqCst), 0);
     }
 }

@@ -22,6 +22,7 @@
 //! | `configurations` | automatic configurations over all shards |
 //! | `slot` | one shard with its mutex, its links, its open calls and its timer |
 //! | `placement` | which device lives in which shard |
+//! | `numbered` | maps by a number that the hub gives |
 //! | `outlet` | what the hub wants of a connection |
 
 mod admission;
@@ -37,6 +38,7 @@ mod jobs;
 mod lags;
 mod links;
 mod messages;
+mod numbered;
 mod outlet;
 mod placement;
 mod policies;

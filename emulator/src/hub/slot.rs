@@ -2,7 +2,6 @@
 //!
 //! Keeps the shard's law: one command, then every output, then the next command.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use hub_core::link::{LinkClose, LinkId};
@@ -17,6 +16,7 @@ use tracing::warn;
 use super::admission::Admission;
 use super::configurations::{ChangedTwins, ConfigurationDesk};
 use super::feedback::FeedbackDesk;
+use super::numbered::Numbered;
 use super::outlet::LinkOutlet;
 use crate::clock::{Clock, Due, Hold};
 use crate::event_log::{EventLog, Fact};
@@ -44,9 +44,9 @@ pub(super) struct ShardSlot {
 pub(super) struct ShardCell {
     pub(super) shard: Shard,
     /// The callers of direct methods. An entry leaves with `Output::MethodAnswered`.
-    pub(super) calls: HashMap<CallId, oneshot::Sender<MethodAnswer>>,
+    pub(super) calls: Numbered<CallId, oneshot::Sender<MethodAnswer>>,
     /// The links the shard knows of.
-    pub(super) links: HashMap<LinkId, Link>,
+    pub(super) links: Numbered<LinkId, Link>,
     /// The twins that configurations have not seen since they changed.
     pub(super) changed: ChangedTwins,
     /// Facts on their way to the log; empty between commands.
@@ -78,8 +78,8 @@ impl ShardSlot {
         shard.set_lags(clock.now(), lags);
         let cell = ShardCell {
             shard,
-            calls: HashMap::new(),
-            links: HashMap::new(),
+            calls: Numbered::default(),
+            links: Numbered::default(),
             changed: ChangedTwins::default(),
             facts: Vec::new(),
             timer: None,
@@ -105,7 +105,7 @@ impl ShardSlot {
     }
 
     /// Reads which links there are.
-    pub(super) fn read_links<R>(&self, command: impl FnOnce(&HashMap<LinkId, Link>) -> R) -> R {
+    pub(super) fn read_links<R>(&self, command: impl FnOnce(&Numbered<LinkId, Link>) -> R) -> R {
         command(&self.cell().links)
     }
 

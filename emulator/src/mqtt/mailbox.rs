@@ -4,7 +4,7 @@
 //! that task alone takes out and writes. One buffer for both keeps an answer behind what came
 //! before it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
@@ -22,6 +22,9 @@ use crate::hub::LinkOutlet;
 /// largest twin's text is longer than this.
 pub(super) const WAITING_BYTES_MAX: usize = 1024 * 1024;
 
+/// Among the news: the hub has forgotten the link.
+const CLOSED: u32 = 1 << 31;
+
 /// What an answer takes as a rule.
 const APPEND_BYTES: usize = 64;
 
@@ -29,6 +32,9 @@ const APPEND_BYTES: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct Mailbox {
     state: Mutex<State>,
+    /// How many bytes wait, and [`CLOSED`]: written with the state locked, so that a look takes no lock. The
+    /// connection's task looks several times for each packet.
+    news: AtomicU32,
     writer: AtomicWaker,
     /// Whether the connection's timer went off.
     has_rung: AtomicBool,
@@ -43,7 +49,7 @@ struct State {
 }
 
 /// What the connection's task finds in the mailbox.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Mail {
     pub(super) bytes: Vec<u8>,
     pub(super) closed: Option<LinkClose>,
@@ -69,27 +75,34 @@ impl Mailbox {
 
     /// Takes everything out.
     pub(super) fn take(&self) -> Mail {
+        if !self.has_news() {
+            return Mail::default();
+        }
         let mut state = self.state();
+        let bytes = std::mem::take(&mut state.bytes);
+        self.note(&state);
         Mail {
-            bytes: std::mem::take(&mut state.bytes),
+            bytes,
             closed: state.closed.as_deref().cloned(),
         }
     }
 
     /// Why the hub closed the link, if it did.
     pub(super) fn closed(&self) -> Option<LinkClose> {
+        if self.news.load(Ordering::Acquire) & CLOSED == 0 {
+            return None;
+        }
         self.state().closed.as_deref().cloned()
     }
 
     /// How many bytes wait.
     pub(super) fn waiting_bytes(&self) -> usize {
-        self.state().bytes.len()
+        (self.news.load(Ordering::Acquire) & !CLOSED) as usize
     }
 
     /// Whether there is anything to take.
     pub(super) fn has_news(&self) -> bool {
-        let state = self.state();
-        !state.bytes.is_empty() || state.closed.is_some()
+        self.news.load(Ordering::Acquire) != 0
     }
 
     /// Nobody is to be woken.
@@ -122,12 +135,22 @@ impl Mailbox {
         }
         write(&mut state.bytes);
         let waiting = state.bytes.len();
+        self.note(&state);
         drop(state);
         if waited > 0 && waiting > WAITING_BYTES_MAX {
             return Err(LinkClose::SlowReader(waiting));
         }
         self.writer.wake();
         Ok(())
+    }
+
+    /// Keeps the news true; before the state is unlocked.
+    fn note(&self, state: &State) {
+        // That much never waits; whoever asks compares with far less.
+        let waiting = u32::try_from(state.bytes.len()).unwrap_or(u32::MAX);
+        let closed = if state.closed.is_some() { CLOSED } else { 0 };
+        self.news
+            .store(waiting.min(!CLOSED) | closed, Ordering::Release);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -164,7 +187,10 @@ impl LinkOutlet for Mailbox {
     }
 
     fn close(&self, reason: LinkClose) {
-        self.state().closed.get_or_insert(Box::new(reason));
+        let mut state = self.state();
+        state.closed.get_or_insert(Box::new(reason));
+        self.note(&state);
+        drop(state);
         self.writer.wake();
     }
 }
@@ -265,7 +291,27 @@ mod tests {
             matches!(refused, Err(LinkClose::SlowReader(_))),
             "{refused:?}"
         );
+        assert_eq!(mailbox.waiting_bytes(), mailbox.state().bytes.len());
         assert!(mailbox.take().bytes.len() > 2 * WAITING_BYTES_MAX);
+        assert!(!mailbox.has_news());
         assert_eq!(mailbox.deliver(&device, twin(1)), Ok(()));
+    }
+
+    #[test]
+    fn what_waits_when_the_hub_closes_the_link_is_still_taken_and_nothing_after_it() {
+        let mailbox = Mailbox::default();
+        mailbox.push(&Packet::PingResp).unwrap();
+        assert_eq!((mailbox.waiting_bytes(), mailbox.closed()), (2, None));
+        mailbox.close(LinkClose::Deleted);
+        mailbox.close(LinkClose::Shutdown);
+        mailbox.push(&Packet::PingResp).unwrap();
+        assert_eq!(mailbox.waiting_bytes(), 2);
+        assert_eq!(mailbox.closed(), Some(LinkClose::Deleted));
+        let mail = mailbox.take();
+        assert_eq!(
+            (mail.bytes.len(), mail.closed),
+            (2, Some(LinkClose::Deleted))
+        );
+        assert!(mailbox.has_news(), "that it is closed");
     }
 }
