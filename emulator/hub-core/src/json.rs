@@ -130,8 +130,7 @@ pub(crate) fn unquote(token: &str) -> Option<Cow<'_, str>> {
 
 /// Appends `text` as a JSON string.
 pub(crate) fn push_string(out: &mut String, text: &str) {
-    let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
+    if is_plain(text.as_bytes()) {
         out.push('"');
         out.push_str(text);
         out.push('"');
@@ -139,6 +138,38 @@ pub(crate) fn push_string(out: &mut String, text: &str) {
         write!(out, "{}", serde_json::Value::from(text)).expect("a String takes any text");
     }
 }
+
+/// Whether no byte needs an escape: none below the space, no quotes, no backslash. Every key of every
+/// document passes here, so up to eight bytes are looked at together.
+fn is_plain(bytes: &[u8]) -> bool {
+    if let Some(last) = bytes.last_chunk::<8>() {
+        let (eights, _) = bytes.as_chunks::<8>();
+        // The last eight are looked at whether they are among those or not.
+        let mut all = eights.iter().chain([last]);
+        return all.all(|eight| are_plain(u64::from_le_bytes(*eight)));
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(*four)));
+        return are_plain(first | last << 32);
+    }
+    let is_plain = |byte: &u8| *byte >= 0x20 && *byte != b'"' && *byte != b'\\';
+    bytes.iter().all(is_plain)
+}
+
+/// The same of the bytes of a number.
+fn are_plain(eight: u64) -> bool {
+    // A byte that is 0 leaves its highest bit on. Bytes above one may leave theirs on as well, which
+    // changes nothing.
+    let zeros = |word: u64| word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS;
+    let below_space = eight.wrapping_sub(LOW_BITS * 0x20) & !eight & HIGH_BITS;
+    let quotes = zeros(eight ^ (LOW_BITS * u64::from(b'"')));
+    let backslashes = zeros(eight ^ (LOW_BITS * u64::from(b'\\')));
+    (below_space | quotes | backslashes) == 0
+}
+
+/// The lowest bit of each byte, and the highest.
+const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
 /// Valid JSON text without the white space between its tokens.
 pub(crate) fn minify(text: &str) -> Cow<'_, str> {
@@ -224,6 +255,23 @@ mod tests {
         ];
         for (token, expected) in cases {
             assert_eq!(unquote(token).as_deref(), expected, "{token}");
+        }
+    }
+
+    #[test]
+    fn a_byte_that_needs_an_escape_is_seen_wherever_it_is() {
+        for length in 0..40 {
+            let plain = "é~\u{7f} ![]ÿ".chars().cycle();
+            let plain: String = plain.take(length).collect();
+            assert!(is_plain(plain.as_bytes()), "{plain}");
+            for place in 0..plain.len() {
+                for byte in 0..=u8::MAX {
+                    let mut bytes = plain.clone().into_bytes();
+                    bytes[place] = byte;
+                    let expected = byte >= 0x20 && byte != b'"' && byte != b'\\';
+                    assert_eq!(is_plain(&bytes), expected, "{byte} at {place} of {plain}");
+                }
+            }
         }
     }
 

@@ -114,5 +114,5 @@ impl Spots {
     }
 }
 
-/// More are looked for anew. Fleets of several kinds have their devices in any order.
-const KNOWN_MAX: usize = 8;
+/// More are looked for anew. Enough for a few paths in fleets of a few kinds, whose devices may stand in any order.
+const KNOWN_MAX: usize = 32;
