@@ -120,13 +120,14 @@ impl SignedIn {
     }
 }
 
-/// CONNECT with a clean session and no keep-alive.
+/// CONNECT with a clean session and a keep-alive longer than any figure takes: 240 s, the default of
+/// Microsoft's device SDKs. (None at all is refused by rumqttd.)
 pub(crate) fn connect_packet(client_id: &str, credential: Option<(&str, &str)>) -> Vec<u8> {
     let mut packet = Vec::new();
     let connect = Packet::Connect(Connect {
         client_id,
         clean_session: true,
-        keep_alive_s: 0,
+        keep_alive_s: 240,
         will: None,
         user_name: credential.map(|(name, _)| name),
         password: credential.map(|(_, password)| password.as_bytes()),

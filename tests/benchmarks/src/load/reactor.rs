@@ -312,3 +312,57 @@ impl Reactor {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+
+    use super::*;
+    use crate::load::{Idle, SignedIn, connect_packet};
+
+    /// A server that answers the first words of each connection with these.
+    fn server(answer: &'static [u8]) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let mut kept = Vec::new();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut some = [0; 256];
+                assert!(stream.read(&mut some).unwrap() > 0);
+                for byte in answer {
+                    stream.write_all(&[*byte]).unwrap();
+                }
+                kept.push(stream);
+            }
+        });
+        address
+    }
+
+    fn device(address: SocketAddr) -> Plan {
+        let signed_in = SignedIn::new(connect_packet("device", None), None);
+        Plan {
+            address,
+            tls: None,
+            talker: Box::new(Idle::new(signed_in)),
+        }
+    }
+
+    #[test]
+    fn connections_open_a_few_at_a_time_and_count_once_they_have_signed_in() {
+        let address = server(&[0x20, 2, 0, 0]);
+        let mut reactor = Reactor::new().unwrap();
+        let took = reactor.open((0..20).map(|_| device(address)), 3).unwrap();
+        assert_eq!(took.len(), 20);
+        assert_eq!(reactor.connections.len(), 20);
+    }
+
+    #[test]
+    fn a_device_that_is_refused_breaks_the_run() {
+        let address = server(&[0x20, 2, 0, 5]);
+        let refused = Reactor::new().unwrap().open([device(address)], 1);
+        let refused = format!("{:#}", refused.unwrap_err());
+        assert!(refused.contains("refused with code 5"), "{refused}");
+    }
+}

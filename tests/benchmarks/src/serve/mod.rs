@@ -7,12 +7,17 @@
 //! | `http` | a fixed answer, by bare hyper |
 //! | `echo` | every byte again, by bare tokio |
 //! | `handshakes` | TLS, by bare rustls |
+//! | `rumqttd`, `ntex` | brokers to compare with, each behind a feature |
 //! | `calling_hub` | the emulator as a library, with callers in its process |
 
 mod calling_hub;
 mod echo;
 mod handshakes;
 mod http;
+#[cfg(feature = "ntex")]
+mod ntex;
+#[cfg(feature = "rumqttd")]
+mod rumqttd;
 mod served;
 
 pub(crate) use served::Served;

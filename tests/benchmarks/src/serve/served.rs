@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
+#[cfg(not(all(feature = "rumqttd", feature = "ntex")))]
+use anyhow::bail;
 use clap::ValueEnum;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -62,8 +64,12 @@ impl Served {
                 let (devices, in_flight) = (argument(0)?.parse()?, argument(1)?.parse()?);
                 runtime()?.block_on(calling_hub::serve(devices, in_flight))
             }
-            Self::Rumqttd => bail!("built without rumqttd"),
-            Self::Ntex => bail!("built without ntex"),
+            #[cfg(feature = "rumqttd")]
+            Self::Rumqttd => super::rumqttd::serve(),
+            #[cfg(feature = "ntex")]
+            Self::Ntex => super::ntex::serve(),
+            #[cfg(not(all(feature = "rumqttd", feature = "ntex")))]
+            other => bail!("{other:?} is not built in; --features peers does so"),
         }
     }
 }
@@ -101,7 +107,7 @@ pub(super) fn say(line: &serde_json::Value) -> anyhow::Result<()> {
 }
 
 /// The suite says nothing more, and ends it by ending itself.
-fn wait_for_the_end() {
+pub(super) fn wait_for_the_end() {
     let mut some = [0; 64];
     while std::io::stdin()
         .read(&mut some)
