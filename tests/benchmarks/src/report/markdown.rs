@@ -154,7 +154,8 @@ mod tests {
         let page = std::fs::read_to_string(file).unwrap();
         let anchors: Vec<String> = page
             .lines()
-            .filter_map(|line| line.strip_prefix("## "))
+            .filter(|line| line.starts_with('#'))
+            .filter_map(|line| line.trim_start_matches('#').strip_prefix(' '))
             .map(|title| format!("(#{})", title.to_lowercase().replace(' ', "-")))
             .collect();
         for figure in figure::ALL {
