@@ -396,11 +396,10 @@ fn position(names: &[&str], name: &str) -> Option<u16> {
 
 /// The entries of a mapping.
 pub(super) fn map<'n>(node: &'n Node, what: &str) -> Result<&'n [(Key, Node)], Fault> {
-    if let Kind::Map(entries) = &node.kind {
-        return Ok(entries);
-    }
-    let message = format!("{what} is a mapping, not {}", describe(node));
-    Err(Fault::new(node.place, message))
+    node.entries().ok_or_else(|| {
+        let message = format!("{what} is a mapping, not {}", describe(node));
+        Fault::new(node.place, message)
+    })
 }
 
 pub(super) fn entry<'n>(entries: &'n [(Key, Node)], name: &str) -> Option<&'n Node> {

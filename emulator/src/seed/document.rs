@@ -59,19 +59,21 @@ pub(super) fn read(root: &Node, mistakes: &mut Vec<Mistake>) -> Entries {
 fn device(node: &Node, mistakes: &mut Vec<Mistake>) -> Option<DeviceEntry> {
     let apart = ["count", "from", "modules"];
     let entry = entry(node, "a device", DEVICE_KEYS, &apart, mistakes)?;
-    let count = whole_number(member(node, "count"), mistakes);
-    let first = whole_number(member(node, "from"), mistakes);
+    let count = whole_number(node.entry("count"), mistakes);
+    let first = whole_number(node.entry("from"), mistakes);
     let numbers = count.map(|count| Numbers {
         first: first.unwrap_or(1),
         count,
     });
-    if let (Some((key, _)), None) = (member(node, "from"), count) {
+    if let (Some((key, _)), None) = (node.entry("from"), count) {
         mistakes.push(
             key.place
                 .mistake("from says where count begins, and there is no count"),
         );
     }
-    let modules = member(node, "modules").map(|(key, value)| list(value, &key.text, mistakes));
+    let modules = node
+        .entry("modules")
+        .map(|(key, value)| list(value, &key.text, mistakes));
     let modules = modules.unwrap_or_default().iter();
     let modules = modules
         .filter_map(|module| self::entry(module, "a module", MODULE_KEYS, &[], mistakes))
@@ -92,10 +94,10 @@ fn entry(
     mistakes: &mut Vec<Mistake>,
 ) -> Option<Entry> {
     let members = mapping(node, what, known, mistakes)?;
-    if let Some((_, properties)) = member(node, "properties") {
+    if let Some(properties) = node.get("properties") {
         mapping(properties, "properties", PROPERTIES_KEYS, mistakes);
     }
-    let id = match member(node, "id").map(|(_, value)| &value.kind) {
+    let id = match node.get("id").map(|value| &value.kind) {
         Some(Kind::Scalar { text, .. }) if !text.is_empty() => text.clone(),
         _ => {
             mistakes.push(node.place.mistake(format!("{what} has no id")));
@@ -130,7 +132,7 @@ fn mapping<'a>(
     known: &[&str],
     mistakes: &mut Vec<Mistake>,
 ) -> Option<&'a [(Key, Node)]> {
-    let Kind::Map(members) = &node.kind else {
+    let Some(members) = node.entries() else {
         let message = format!("{what} must be a mapping, not {}", describe(node));
         mistakes.push(node.place.mistake(message));
         return None;
@@ -160,13 +162,6 @@ fn list<'a>(node: &'a Node, name: &str, mistakes: &mut Vec<Mistake>) -> &'a [Nod
             &[]
         }
     }
-}
-
-fn member<'a>(node: &'a Node, name: &str) -> Option<&'a (Key, Node)> {
-    let Kind::Map(members) = &node.kind else {
-        return None;
-    };
-    members.iter().find(|(key, _)| key.text == name)
 }
 
 fn whole_number(member: Option<&(Key, Node)>, mistakes: &mut Vec<Mistake>) -> Option<u64> {

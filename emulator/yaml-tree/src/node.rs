@@ -76,13 +76,14 @@ impl<P> Node<P> {
         }
     }
 
+    /// The entry of a key, if it is a mapping and has it.
+    pub fn entry(&self, key: &str) -> Option<&Entry<P>> {
+        self.entries()?.iter().find(|(known, _)| known.text == key)
+    }
+
     /// The value of a key, if it is a mapping and has it.
     pub fn get(&self, key: &str) -> Option<&Self> {
-        let (_, value) = self
-            .entries()?
-            .iter()
-            .find(|(known, _)| known.text == key)?;
-        Some(value)
+        self.entry(key).map(|(_, value)| value)
     }
 
     /// What it is, for messages; `quote` shows a scalar's text.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::ScenarioError;
 use super::keys::{Form, Word};
-use super::node::{Entry, Kind, Node, found, quote};
+use super::node::{Entry, Node, found, quote};
 use super::span::Span;
 
 /// Collects the mistakes while a file is read.
@@ -83,7 +83,7 @@ impl<'a> Fields<'a> {
         form: &'static Form,
         mistakes: &mut Mistakes,
     ) -> Option<Self> {
-        let Kind::Map(entries) = &node.kind else {
+        let Some(entries) = node.entries() else {
             let message = format!("{} is a mapping, but {} is given", form.what, found(node));
             let keys = form.keys.join(", ");
             mistakes.add_with_help(node.place, message, format!("its keys are {keys}"));

@@ -117,7 +117,7 @@ impl Files {
     }
 
     fn only_includable(&mut self, node: &Node) {
-        let Kind::Map(entries) = &node.kind else {
+        let Some(entries) = node.entries() else {
             return;
         };
         for (key, _) in entries {

@@ -129,8 +129,8 @@ fn table<'a>(node: &'a Node, mistakes: &mut Mistakes) -> Vec<&'a [Entry]> {
     }
     let mut rows = Vec::new();
     for item in items {
-        if let Kind::Map(entries) = &item.kind {
-            rows.push(entries.as_slice());
+        if let Some(entries) = item.entries() {
+            rows.push(entries);
             continue;
         }
         let found = found(item);

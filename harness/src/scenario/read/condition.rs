@@ -221,7 +221,7 @@ pub(super) fn predicates(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<Pre
         mistakes.add_with_help(node.place, message, help);
         return None;
     }
-    if !matches!(node.kind, Kind::Map(_)) {
+    if node.entries().is_none() {
         return Some(vec![Predicate::Equals(mistakes.json(node)?)]);
     }
     let fields = Fields::beside_others(node, &keys::PREDICATE, mistakes)?;

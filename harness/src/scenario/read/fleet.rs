@@ -7,7 +7,7 @@ use crate::scenario::ast::{Arrival, Cohort, Network, Transport};
 use crate::scenario::fields::{Fields, Mistakes, word};
 use crate::scenario::ids::IdPattern;
 use crate::scenario::keys;
-use crate::scenario::node::{Key, Kind, Node, found, quote};
+use crate::scenario::node::{Key, Node, found, quote};
 use crate::scenario::span::{Span, Spanned};
 use crate::scenario::values;
 
@@ -103,7 +103,7 @@ fn check_ids(id: &Spanned<String>, count: u32, mistakes: &mut Mistakes) {
 }
 
 fn with(node: &Node, mistakes: &mut Mistakes) -> Option<Vec<(String, serde_json::Value)>> {
-    let Kind::Map(entries) = &node.kind else {
+    let Some(entries) = node.entries() else {
         let message = format!(
             "`with` is a mapping of parameters, but {} is given",
             found(node)
@@ -139,7 +139,7 @@ fn arrival(node: &Node, mistakes: &mut Mistakes) -> Option<Arrival> {
 }
 
 fn network(node: &Node, mistakes: &mut Mistakes) -> Option<Network> {
-    let Kind::Map(_) = &node.kind else {
+    let Some(_) = node.entries() else {
         let named = node.scalar().and_then(|name| word(keys::NETWORKS, name));
         let Some((least_ms, most_ms, cuts_per_hour)) = named else {
             return mistakes.word(node, "network", keys::NETWORKS).and(None);

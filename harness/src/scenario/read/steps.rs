@@ -180,7 +180,7 @@ fn timeout(node: &Node, what: &str, least_s: u64, mistakes: &mut Mistakes) -> Op
 }
 
 fn expectation(node: &Node, mistakes: &mut Mistakes) -> Option<InvokeExpectation> {
-    if !matches!(node.kind, Kind::Map(_)) {
+    if node.entries().is_none() {
         return match node.scalar() {
             Some("success") => Some(InvokeExpectation::Success),
             Some("anything") => Some(InvokeExpectation::Anything),
@@ -215,7 +215,7 @@ fn patch(node: &Node, mistakes: &mut Mistakes) -> Option<StepKind> {
     let on = required(&fields, "on", mistakes);
     let part = |key, mistakes: &mut Mistakes| {
         let node = fields.get(key)?;
-        if !matches!(node.kind, Kind::Map(_)) {
+        if node.entries().is_none() {
             let message = format!("`{key}` is a mapping, but {} is given", found(node));
             mistakes.add(node.place, message);
             return Some(None);
@@ -283,7 +283,7 @@ pub(super) fn texts(
     what: &str,
     mistakes: &mut Mistakes,
 ) -> Option<Vec<(String, String)>> {
-    let Kind::Map(entries) = &node.kind else {
+    let Some(entries) = node.entries() else {
         let message = format!("{what} is a mapping, but {} is given", found(node));
         mistakes.add(node.place, message);
         return None;

@@ -3,11 +3,11 @@
 use crate::scenario::ast::Target;
 use crate::scenario::fields::{Fields, Mistakes};
 use crate::scenario::keys;
-use crate::scenario::node::{Kind, Node};
+use crate::scenario::node::Node;
 
 /// `pumps`, `all`, `{device: pump-3}` or `{share: 10%, of: pumps}`.
 pub(super) fn target(node: &Node, mistakes: &mut Mistakes) -> Option<Target> {
-    if !matches!(node.kind, Kind::Map(_)) {
+    if node.entries().is_none() {
         let name = mistakes.text(node, "whom it is about")?;
         return Some(match name.value.as_str() {
             "all" => Target::All,
