@@ -1,5 +1,7 @@
 //! As much MQTT as a measurement's devices speak.
 
+use hub_proto::mqtt::encode::{encode, encode_publish, encode_subscribe};
+use hub_proto::mqtt::packet::{Connect, Delivery, Packet, PacketId, QoS};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// Let in, without a session from before.
@@ -8,16 +10,25 @@ pub(crate) const CONNACK: [u8; 4] = [0x20, 2, 0, 0];
 /// CONNECT with a clean session.
 pub(crate) fn connect(device: &str, token: &str) -> Vec<u8> {
     let user = format!("localhost/{device}/?api-version=2021-04-12");
-    let mut body = [&field("MQTT")[..], &[4, 0b1100_0010, 0, 60]].concat();
-    for text in [device, &user, token] {
-        body.extend(field(text));
-    }
-    packet(0x10, &body)
+    let connect = Connect {
+        client_id: device,
+        clean_session: true,
+        keep_alive_s: 60,
+        will: None,
+        user_name: Some(&user),
+        password: Some(token.as_bytes()),
+    };
+    let mut packet = Vec::new();
+    encode(&Packet::Connect(connect), &mut packet);
+    packet
 }
 
 /// PUBLISH at `QoS` 0.
 pub(crate) fn publish(topic: &str, payload: &[u8]) -> Vec<u8> {
-    packet(0x30, &[&field(topic)[..], payload].concat())
+    let mut packet = Vec::new();
+    let topic = |out: &mut Vec<u8>| out.extend_from_slice(topic.as_bytes());
+    encode_publish(&mut packet, Delivery::AtMostOnce, false, topic, payload);
+    packet
 }
 
 /// A device that answers every direct method with `{}` until the pipe ends. One call at a time.
@@ -26,8 +37,9 @@ pub(crate) async fn answer_methods(
     device: String,
     token: String,
 ) {
-    let filter = [&[0, 1][..], &field("$iothub/methods/POST/#"), &[0]].concat();
-    let packets = [connect(&device, &token), packet(0x82, &filter)].concat();
+    let mut packets = connect(&device, &token);
+    let filters = [("$iothub/methods/POST/#", QoS::AtMostOnce)];
+    encode_subscribe(&mut packets, PacketId::MIN, &filters);
     pipe.write_all(&packets).await.unwrap();
     let mut bytes = Vec::new();
     while pipe.read_buf(&mut bytes).await.unwrap() > 0 {
@@ -42,26 +54,4 @@ pub(crate) async fn answer_methods(
         bytes.clear();
         pipe.write_all(&answer).await.unwrap();
     }
-}
-
-fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![kind];
-    let mut length = body.len();
-    loop {
-        let digit = u8::try_from(length % 128).unwrap();
-        length /= 128;
-        if length == 0 {
-            bytes.push(digit);
-            break;
-        }
-        bytes.push(digit | 0x80);
-    }
-    bytes.extend_from_slice(body);
-    bytes
-}
-
-fn field(text: &str) -> Vec<u8> {
-    let mut bytes = u16::try_from(text.len()).unwrap().to_be_bytes().to_vec();
-    bytes.extend_from_slice(text.as_bytes());
-    bytes
 }
