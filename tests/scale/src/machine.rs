@@ -5,14 +5,18 @@ use std::thread::available_parallelism;
 /// The machine, as far as it says; figures are worth something without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
-    cores: usize,
-    memory_gb: u64,
-    kernel: String,
-    cpu: String,
+    /// Those that this process may use.
+    pub cores: usize,
+    /// GiB, rounded up.
+    pub memory_gb: u64,
+    /// Its release.
+    pub kernel: String,
+    /// The processor's model.
+    pub cpu: String,
 }
 
 impl Machine {
-    /// This one.
+    /// This one. What cannot be found out is left empty.
     pub fn look() -> Self {
         let read = |file| std::fs::read_to_string(file).unwrap_or_default();
         let field = |file, name: &str| {
