@@ -91,15 +91,11 @@ fn print(hubs: &[Figures], budget: BudgetFigures) -> String {
     page.0
 }
 
-type Shared = (
-    &'static str,
-    &'static str,
-    &'static str,
-    fn(&BudgetFigures) -> u64,
-);
+/// Name, kind, help, and how it is read off `T`.
+type Metric<T> = (&'static str, &'static str, &'static str, fn(&T) -> u64);
 
 /// Of the bound that the event logs of all hubs share.
-const SHARED: &[Shared] = &[
+const SHARED: &[Metric<BudgetFigures>] = &[
     (
         "hubnerite_event_log_budget_events",
         "gauge",
@@ -132,14 +128,7 @@ const SHARED: &[Shared] = &[
     ),
 ];
 
-type Plain = (
-    &'static str,
-    &'static str,
-    &'static str,
-    fn(&Figures) -> u64,
-);
-
-const PLAIN: &[Plain] = &[
+const PLAIN: &[Metric<Figures>] = &[
     (
         "hubnerite_identities",
         "gauge",
